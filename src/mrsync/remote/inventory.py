@@ -15,7 +15,9 @@ from mrsync.errors import UsageError
 from mrsync.tuples import NamedTuple
 
 ALL = "all"
-PORT_MAX = 65535
+PORT_MAX, PORT_DIGITS = 65535, 5
+SHOWN_MAX = 80
+LINE_LENGTH_MAX = 1 << 16  # shlex takes time by its square
 YES = frozenset(("yes", "on", "true", "t", "y", "1", "1.0"))  # as Ansible reads them, in any case
 NO = frozenset(("", "no", "off", "false", "f", "n", "0", "0.0", "none"))
 NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fewer
@@ -83,8 +85,11 @@ class Inventory:
         found: dict[str, dict[str, str]] = {}
         for each in names:
             self._left = GROUPS_MAX
-            for host, variables in self._members(each, {}, ()):
-                found.setdefault(host, {}).update(variables)
+            try:
+                for host, variables in self._members(each, {}, ()):
+                    found.setdefault(host, {}).update(variables)
+            except RecursionError as error:
+                raise UsageError(f"the groups in {self._path} contain one another too deeply") from error
         return [self._member(host, variables) for host, variables in found.items()]
 
     def _members(
@@ -105,8 +110,8 @@ class Inventory:
             return variables.get(f"ansible_{name}") or variables.get(f"ansible_ssh_{name}") or ""
 
         port = value("port")
-        if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= PORT_MAX):
-            raise UsageError(f"{self._path}: ansible_port of {host} is {port!r}, which is not a port")
+        if port and not (port.isascii() and port.isdigit() and len(port) <= PORT_DIGITS and 0 < int(port) <= PORT_MAX):
+            raise UsageError(f"{self._path}: ansible_port of {host} is {port[:SHOWN_MAX]!r}, which is not a port")
         user = value("user")
         name = f"{user}@{value('host') or host}" if user else value("host") or host
         problem = _become_problem(host, variables)
@@ -159,6 +164,8 @@ def _read_lines(path: str, text: str) -> Inventory:
             group, kind = inventory.group(section[1]), section[2] or "hosts"
             has_sections = True
             continue
+        if len(line) > LINE_LENGTH_MAX:
+            raise UsageError(f"{path}, line {number} has more than {LINE_LENGTH_MAX} characters")
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
@@ -222,7 +229,11 @@ def _read_yaml(path: str, text: str) -> Inventory:
     try:
         return _read_table(path, yaml.safe_load(text))
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"cannot understand the inventory {path}: {' '.join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise UsageError(f"cannot understand the inventory {path}: {reason}") from error
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:  # PyYAML lets them through
+        reason = f"a value is not what it looks like or is tagged as ({error})"
+        raise UsageError(f"cannot understand the inventory {path}: {reason}") from error
 
 
 def _read_table(path: str, table: Any) -> Inventory:
@@ -264,4 +275,7 @@ def _table(content: Any, key: str, path: str) -> dict[Any, Any]:
 
 
 def _texts(variables: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in variables.items()} if isinstance(variables, dict) else {}
+    """Return the variables that are not lists or tables, as links among those may multiply them without end."""
+    if not isinstance(variables, dict):
+        return {}
+    return {str(key): str(value) for key, value in variables.items() if not isinstance(value, (dict, list, set, tuple))}

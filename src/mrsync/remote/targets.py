@@ -23,9 +23,11 @@ BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
 RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
+WORD = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")  # between commas that are not in brackets
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
 BRACKET = re.compile(r"[\[\]]")
 SHOWN_MAX = 200
+DIGITS_MAX = 18  # of a number in a range
 STDIN = "-"
 RANGE = re.compile(r"(\d+)-(\d+)|([A-Za-z])-([A-Za-z])")
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
@@ -117,7 +119,7 @@ def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, Non
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
-            raise UsageError(f"no host can have the name {name!r}{_what_was_meant(name)}")
+            raise UsageError(f"no host can have the name {name[:SHOWN_MAX]!r}{_what_was_meant(name)}")
     return names
 
 
@@ -154,12 +156,12 @@ def _check_brackets(text: str) -> None:
 
 def _check_size(text: str) -> None:
     """Raise UsageError for ranges that stand for more names than there is memory for."""
-    for word in re.split(r",(?![^\[]*\])", text):
+    for word in WORD.findall(text):
         names = 1
         for bracket in RANGES.findall(word):
             names *= sum(map(_range_size, bracket[1:-1].split(",")))
         if names > NAMES_MAX:
-            raise UsageError(f"{word} stands for more than {NAMES_MAX} targets")
+            raise UsageError(f"{word[:SHOWN_MAX]} stands for more than {NAMES_MAX} targets")
 
 
 def _range_size(text: str) -> int:
@@ -167,6 +169,8 @@ def _range_size(text: str) -> int:
     if found is None:
         return 1
     first, last, low, high = found.groups()
+    if first and max(len(first), len(last)) > DIGITS_MAX:
+        return NAMES_MAX + 1  # there is no host with such a number
     return int(last) - int(first) + 1 if first else ord(high) - ord(low) + 1
 
 
@@ -222,7 +226,7 @@ def _expand_letters(text: str) -> str:
         return text
     if re.search(r"[!&^]", text):
         raise UsageError(f"letters in brackets cannot be combined with !, & or ^ in {text!r}")
-    parts = [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+    parts = [part for part in WORD.findall(text) if part.strip()]
     return ",".join(name for part in parts for name in _spelled(part.strip()))
 
 

@@ -94,6 +94,9 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert targets("@hosts.ini:db") == targets("@./hosts.ini:db") == DB
 
 
+CHAIN = "".join(f"[g{at}:children]\ng{at + 1}\n" for at in range(3000))
+
+
 @pytest.mark.parametrize(
     ("content", "name", "problem"),
     [
@@ -119,6 +122,13 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("[" * 3000, "x.yml", "recursion"),
         (DOUBLED_YAML, "x.yml", "contain one another too often"),
         (DOUBLED_INI, "x.ini", "contain one another too often"),
+        (CHAIN, "x.ini", "contain one another too deeply"),
+        ("a " * 100_000, "x.ini", "line 1 has more than 65536 characters"),
+        ("web1 ansible_port=000022" + "9" * 5000, "x.ini", "which is not a port"),
+        (f"all: {{hosts: {'9' * 5000}}}", "x.yml", "a value is not what it looks like"),
+        ("all: {hosts: {2001-99-99: }}", "x.yml", "a value is not what it looks like"),
+        ("all: !!bool x", "x.yml", "a value is not what it looks like"),
+        ("all: !!timestamp x", "x.yml", "a value is not what it looks like"),
         ("all: {hosts: {'a b': }}", "x.yml", "no host can have the name 'a b'"),
         ("all: {hosts: {-oProxyCommand=x: }}", "x.yml", "no host can have the name"),
     ],
@@ -130,6 +140,16 @@ def test_nonsense_gives_one_sentence(tmp_path: Path, content: str, name: str, pr
         with pytest.raises(UsageError, match=problem) as error:
             targets(text)
         assert "\n" not in str(error.value)
+
+
+def test_lists_that_multiply_each_other_are_not_spelled_out(tmp_path: Path) -> None:
+    """As variables, which would take all memory as a text."""
+    path = tmp_path / "x.yml"
+    lists = "".join(f"  - &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]\n" for at in range(1, 12))
+    path.write_text(
+        f"x: {{vars: {{}}}}\nall:\n  hosts: {{web1: {{more: &a0 [x]}}}}\n  more:\n{lists}  vars: {{user: *a11}}\n"
+    )
+    assert targets(str(path)) == ["web1"]
 
 
 def test_a_range_without_members_ends_at_once(tmp_path: Path) -> None:

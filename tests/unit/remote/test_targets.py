@@ -104,6 +104,17 @@ def test_invalid_hosts_are_errors(name: str) -> None:
         read_targets(f"good,{name}")
 
 
+def test_long_lists_take_no_time() -> None:
+    """That would be hours."""
+    assert read_targets("a" + "," * 500_000 + "b").hosts == ("a", "b")
+
+
+def test_no_host_has_a_number_of_thousands_of_digits() -> None:
+    number = "1" * 5000
+    with pytest.raises(UsageError, match="stands for more than"):
+        read_targets(f"n[{number}-{number}]")
+
+
 @pytest.mark.parametrize("text", ["", ",", " , ", "a[", "a[1-", "a[3-1]"])
 def test_an_empty_or_broken_list_is_an_error(text: str) -> None:
     with pytest.raises(UsageError):

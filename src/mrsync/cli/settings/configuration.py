@@ -15,6 +15,8 @@ from mrsync.cli.registry.parser import Parser
 from mrsync.errors import UsageError
 
 BYTES_MAX = 1 << 20
+DOTS_MAX = 256  # in a line outside of quotation marks; no setting has any
+_QUOTED = re.compile(rb"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
 NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # different for every run
 
 
@@ -112,6 +114,7 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
     import tomllib  # rarely needed
 
     try:
+        _check_depth(path, text)
         table = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, and lists in lists
         raise UsageError(f"{path} is not valid TOML: {error}") from error
@@ -128,6 +131,13 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
         except UsageError as error:
             reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
             raise UsageError(f"{path}: {key}: {reason}") from error
+
+
+def _check_depth(path: str, text: bytes) -> None:
+    """Raise UsageError for a line with a key of very many parts. tomllib takes time by the square of their number."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _QUOTED.sub(b"", line).partition(b"#")[0].count(b".") > DOTS_MAX:
+            raise UsageError(f"{path}: line {number} has a key of more than {DOTS_MAX} parts")
 
 
 def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:

@@ -142,6 +142,16 @@ def test_bytes_that_are_no_text(tmp_path: Path, write: Write) -> None:
         parsed(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["[" + "a." * 100_000 + "a]\n", '"b" = {' + "a." * 100_000 + "a = 1}\n"])
+def test_a_key_without_end_is_not_parsed(tmp_path: Path, write: Write, text: str) -> None:
+    """It would take hours."""
+    path = write("user", text)
+    with pytest.raises(UsageError, match="line 1 has a key of more than 256 parts"):
+        parsed(tmp_path)
+    path.write_text(f'exclude = "{"." * 1000}"  # {"." * 1000}\n')
+    assert parsed(tmp_path)
+
+
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path, write: Write, mode: int) -> None:
     write("user", "port = 9000\n").chmod(mode)
