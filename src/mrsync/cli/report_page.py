@@ -15,6 +15,9 @@ from mrsync.cli.registry.option import REPORT
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import FileError
 from mrsync.escaping import escape_controls
+from mrsync.files import open_named, read_bounded
+
+BYTES_MAX = 1 << 28
 
 
 def report_page(arguments: Sequence[str]) -> int:
@@ -23,18 +26,24 @@ def report_page(arguments: Sequence[str]) -> int:
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
         raise FileError(f"the page would replace the report {options.file}: name another file with -o")
-    replace_file(html_report(read_report(options.file)), output)
+    fields = read_report(options.file)
+    try:
+        page = html_report(fields)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = "there is something in it that no report says"
+        raise FileError(f"{escape_controls(options.file)} is not a report of mrsync: {reason}") from error
+    replace_file(page, output)
     return 0
 
 
 def read_report(path: str) -> dict[str, Any]:
     """Return the fields of a JSON report. Raise FileError if it is not a complete report."""
     try:
-        with open(path, encoding="utf-8") if path != "-" else sys.stdin as file:
-            fields = json.load(file)
+        with open_named(path) if path != "-" else sys.stdin.buffer as file:
+            fields = json.loads(read_bounded(file, BYTES_MAX).decode())
     except OSError as error:
-        raise FileError(f"cannot read {escape_controls(path)}: {os.strerror(error.errno or 0)}") from error
-    except ValueError as error:
+        raise FileError(f"cannot read {escape_controls(path)}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{escape_controls(path)} is not JSON: {error}") from error
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise FileError(f"{escape_controls(path)} is not a report of mrsync: its schema is not {SCHEMA}")

@@ -90,9 +90,9 @@ def is_own_name(name: str) -> bool:
 
 
 def fold(names: list[str]) -> str:
-    """Fold names into a node set: node[1-97]."""
-    if len(names) == 1:
-        return names[0]
+    """Fold names into a node set: node[1-97]. Names that no host can have, as in a report of somebody else, stay."""
+    if len(names) == 1 or not all(map(NAME.fullmatch, names)):
+        return ",".join(names)
     from ClusterShell.NodeSet import NodeSet  # the import takes 50 ms
 
     return str(NodeSet.fromlist(names))

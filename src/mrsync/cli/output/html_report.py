@@ -47,7 +47,7 @@ def _head(fields: Fields) -> Iterator[str]:
     yield f"<header class={mood}><h1>{_safe(fields['verdict'])}</h1>"
     yield f"<p>{_safe(fields['source'])} &rarr; {_safe(fields['dest'])}</p>"
     if fields["complaint"]:
-        yield f"<p><strong>Exit status {fields['exit_status']}: {_safe(fields['complaint'])}</strong></p>"
+        yield f"<p><strong>Exit status {fields['exit_status']:d}: {_safe(fields['complaint'])}</strong></p>"
     yield f"<dl><dt>started</dt><dd><time>{_safe(fields['started'])}</time></dd>"
     yield f"<dt>master</dt><dd>{_safe(fields['master'])}</dd>"
     yield f"<dt>command</dt><dd><code>{_safe(shlex.join(fields['command']))}</code></dd></dl>"
@@ -63,7 +63,7 @@ def _figures(fields: Fields) -> Iterator[str]:
     done = sum(target["state"] == "done" for target in targets)
     figures = [
         (f"{done}/{len(targets)}", "targets complete"),
-        (f"{fields['files_planned']}", f"files sent of {fields['entries']} entries"),
+        (f"{fields['files_planned']:d}", f"files sent of {fields['entries']:d} entries"),
         (size(fields["bytes_planned"]), "of contents"),
         (size(sum(target["bytes_written"] for target in targets)), "written on all targets"),
         (f"{seconds['total']:.3g} s", "in all"),
@@ -128,10 +128,10 @@ def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
     yield state, target["state"]
     fed_by = f"<br>fed by {_safe(target['parent'])}" if target.get("parent") else ""
     yield _safe(target["path"]) + fed_by, target["path"]
-    yield str(target["files_updated"]), str(target["files_updated"])
+    yield f"{target['files_updated']:d}", f"{target['files_updated']:d}"
     yield size(target["bytes_written"]), str(target["bytes_written"])
     for name in ("deleted", "packets_lost", "kernel_drops"):
-        yield str(target[name]), str(target[name])
+        yield f"{target[name]:d}", f"{target[name]:d}"
     yield f"{target['seconds']:.3g}", str(target["seconds"])
 
 
@@ -146,7 +146,7 @@ def _relays(fields: Fields) -> Iterator[str]:
     slowest = max(links, key=lambda link: targets[link[0]].get("pages_waiting_max", 0))
     yield "<section><h2>From target to target</h2>"
     if waiting := targets[slowest[0]].get("pages_waiting_max", 0):
-        yield f"<p>slowest link: {_safe(' to '.join(slowest))}, for which up to {waiting} pages waited</p>"
+        yield f"<p>slowest link: {_safe(' to '.join(slowest))}, for which up to {waiting:d} pages waited</p>"
     rows = (_link_row(parent, child, targets[parent]) for parent, child in links)
     yield from _table(heads, rows)
     yield "</section>"
@@ -166,7 +166,7 @@ def _link_row(parent: str, child: str, relay: Fields) -> Iterator[tuple[str, str
     for text in (parent, child):
         yield _safe(text), text
     for name in ("pages_passed_on", "packets_passed_again", "pages_waiting_max"):
-        yield str(relay.get(name, 0)), str(relay.get(name, 0))
+        yield f"{relay.get(name, 0):d}", f"{relay.get(name, 0):d}"
 
 
 def _unequal(fields: Fields) -> Iterator[str]:
