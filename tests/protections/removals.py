@@ -286,6 +286,13 @@ REMOVALS = (
         "unit/tree/compare/test_update_safety.py",
     ),
     Removal(
+        "processes that replace each other share one patience",
+        "protocol/targets/roster.py",
+        ", former=former, waiting=target.waiting)",
+        ", former=former)",
+        "unit/protocol/targets/test_roster.py",
+    ),
+    Removal(
         "no relay is believed for ever that it gets nothing",
         "protocol/targets/chains/link_watch.py",
         "            or self._is_dry(link, transfer, slack_s, now)\n",

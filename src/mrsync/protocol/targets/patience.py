@@ -6,7 +6,8 @@ Time in which a target waits for others is not counted. Time in which it waits f
 target could claim that without end, too.
 
 Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,
-and on the pages and bytes of the log that have arrived. All of these are bounded.
+and on the pages and bytes of the log that have arrived. All of these are bounded. A process that replaces another one
+goes on with its budget (`Roster.renew`).
 """
 
 from __future__ import annotations

@@ -177,9 +177,13 @@ class Roster:
         self.count_listeners()
 
     def renew(self, target: Target) -> Target:
-        """Replace a target whose process was restarted before the plan was fixed. Return the new one."""
+        """Replace a target whose process was restarted before the plan was fixed. Return the new one.
+
+        The session's patience is with the target: it does not begin anew, or processes that replace each other could
+        hold the others up for ever.
+        """
         former = target.former | {target.hello.instance} if target.hello is not None else target.former
-        fresh = self._targets[target.id] = Target(target.id, target.name, former=former)
+        fresh = self._targets[target.id] = Target(target.id, target.name, former=former, waiting=target.waiting)
         self._leave(target)
         return fresh
 

@@ -63,6 +63,15 @@ def test_renewed_target_starts_afresh() -> None:
     assert [target.id for target in known.live] == [1]
 
 
+def test_processes_that_replace_each_other_share_one_patience() -> None:
+    known = roster(1)
+    for _ in range(5):
+        target = found(known, 0)
+        target.waiting.waited_s += 7.0
+        known.renew(target)
+    assert found(known, 0).waiting.waited_s == 35.0
+
+
 def test_ready_is_not_believed_before_the_log_is_known() -> None:
     target = found(roster(1), 0)
     assert (target.ready, target.committed, target.flow.tx_seen, target.flow.tx_done) == (0, 0, 0, 0)
