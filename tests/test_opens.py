@@ -26,7 +26,8 @@ EXCEPTIONS = {
     ("tree/destination/root.py", "open_root"): "DEST itself; only a directory",
     ("tree/destination/backupdir.py", "_open_root"): "--backup-dir itself; only a directory",
     ("tree/destination/alternates.py", "_open"): "--link-dest and its like; only a directory",
-    ("tree/staging/homes.py", "_open_named"): "--temp-dir itself; only a directory",
+    ("tree/destination/root.py", "open_directory_from"): "the same and --temp-dir, outside of DEST",
+    ("tree/staging/homes.py", "foresee_area"): "--temp-dir of a DEST that does not exist; only a directory",
     ("tree/fs/handles.py", "_call"): "the working directory",
     ("run/sandbox.py", "enter"): "the root, for no more than its path",
     (
@@ -47,7 +48,6 @@ BUILTIN = {  # where `open` is called with a path, and what it is
     "remote/local.py": "a descriptor",
     "cli/output/output_files.py": "a descriptor",
     "cli/settings/configuration.py": "a descriptor",
-    "cli/report_page.py": "a report that the user names",
 }
 
 
