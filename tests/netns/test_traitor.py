@@ -100,13 +100,18 @@ def test_a_flood_of_one_member_ends_no_session(fleet: Fleet, monkeypatch: pytest
     assert messages >= FORGERIES // 3
 
 
-def test_a_relay_that_bends_pages_brings_none_into_place(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("lie", ["bends", "withholds", "denies"])
+def test_a_relay_that_lies_harms_only_itself(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lie: str
 ) -> None:
+    """It bends pages, withholds some and repeats others, or passes none on and says that none came."""
     plain_tree(fleet.source, 4 * MEGABYTE)
     wire_up(fleet)
-    bent = tmp_path / "bent"
-    monkeypatch.setenv("LIES_AS_RELAY", str(bent))
+    told = tmp_path / "lied"
+    monkeypatch.setenv("LIES_AS_RELAY", str(told))
+    monkeypatch.setenv("RELAY_LIE", lie)
     monkeypatch.setattr(f"{__name__}.FORGERIES", 0)
-    betrayed(fleet, monkeypatch, "--relay", "auto")
-    assert bent.exists(), "the traitor passed nothing on"
+    betrayed(fleet, monkeypatch, "--relay", "auto", "--report", str(fleet.report_path))
+    assert told.exists(), "the traitor was no relay"
+    fed_by = {target["parent"] for target in fleet.report()["targets"].values()}
+    assert lie != "denies" or names(fleet.lab)[0] not in fed_by

@@ -2,8 +2,9 @@
 
     traitor.py --launched NAME
 
-TRAITOR: the name of that host. FORGERIES: how many messages it makes. LIES_AS_RELAY: it bends the pages that it passes
-on, and makes this file. TOLD: the file in which it says how many messages and pages it has made. FLOOD: what it sends
+TRAITOR: the name of that host. FORGERIES: how many messages it makes. LIES_AS_RELAY: it lies as a relay, and makes this
+file. RELAY_LIE: how, by the names in RELAY_LIES.
+TOLD: the file in which it says how many messages and pages it has made. FLOOD: what it sends
 that many of, as fast as it can, instead of lies of all kinds.
 """
 
@@ -17,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.limits import CASTER_ID, CONTROL_BYTES_MAX, HEADER_BYTES, NO_SESSION, TERM_BYTES
 from mrsync.wire.messages import (
     Ack,
+    Claim,
     CommitSpan,
     Digests,
     Ending,
@@ -62,6 +65,7 @@ from tests.unit.protocol.builders import hello, report
 TURN = 50  # messages between two looks at what the group says
 PAGES_PER_TURN = 2
 PAGES_MIN = 40
+DENIES_S = 15.0
 INSTANCES: list[int] = []  # of this process, as it says hello
 COUNTER = count(1)
 
@@ -255,7 +259,7 @@ def betray() -> None:
     catching.catch = catch
     ControlCodec.encode = note  # type: ignore[method-assign,assignment]
     if os.environ.get("LIES_AS_RELAY"):
-        bend_pages(Path(os.environ["LIES_AS_RELAY"]))
+        RELAY_LIES[os.environ["RELAY_LIE"]](Path(os.environ["LIES_AS_RELAY"]))
 
 
 def bend_pages(told: Path) -> None:
@@ -280,6 +284,53 @@ def bend_pages(told: Path) -> None:
     PageSealer.__init__ = remember  # type: ignore[method-assign,assignment]
     BurstSender.send_page = bend  # type: ignore[method-assign,assignment]
 
+
+def tell(told: Path) -> None:
+    """Make this file, until the sandbox forbids it."""
+    with suppress(OSError):
+        told.touch()
+
+
+def withhold_some(told: Path) -> None:
+    """Pass every page on but some, which are said to have left, and those often that came before."""
+    send_page = BurstSender.send_page
+    old: list[tuple[Any, dict[str, Any]]] = []
+
+    def withhold(sender: BurstSender, slices: Any, *, tx: int, mask: int = 0, **labels: Any) -> bool:
+        tell(told)
+        if labels["page"] % 9 == 8:
+            return True
+        old.append(([bytes(each) for each in slices], labels))
+        again, said = old[len(old) // 2]
+        send_page(sender, again, tx=tx, **said)
+        return send_page(sender, slices, tx=tx, mask=mask, **labels)
+
+    BurstSender.send_page = withhold  # type: ignore[method-assign,assignment]
+
+
+def say_that_nothing_comes(told: Path) -> None:
+    """For DENIES_S pass nothing on, and report that nothing came, and that there is work."""
+    encode, send_page = ControlCodec.encode, BurstSender.send_page
+    until = time.monotonic() + DENIES_S
+
+    def deny(codec: ControlCodec, message: Message) -> bytes:
+        if isinstance(message, (Report, Claim)) and time.monotonic() < until:
+            message = message._replace(active=ObjectKind.MANIFEST, frontier=0, needs_first=0, needs_end=0, needs=())
+            if isinstance(message, Report):
+                message = message._replace(activity=message.counter)
+        return encode(codec, message)
+
+    def keep(sender: BurstSender, slices: Any, *, tx: int, mask: int = 0, **labels: Any) -> bool:
+        if time.monotonic() >= until:
+            return send_page(sender, slices, tx=tx, mask=mask, **labels)
+        tell(told)
+        return True
+
+    ControlCodec.encode = deny  # type: ignore[method-assign,assignment]
+    BurstSender.send_page = keep  # type: ignore[method-assign,assignment]
+
+
+RELAY_LIES = {"bends": bend_pages, "withholds": withhold_some, "denies": say_that_nothing_comes}
 
 if __name__ == "__main__":
     if sys.argv[-1] == os.environ.get("TRAITOR"):
