@@ -6,9 +6,11 @@ import subprocess
 import sys
 import types
 import zlib
+from pathlib import Path
 
 import pytest
 
+import mrsync
 from mrsync.remote.bundle import BYTECODE, CATCHER, Bundle, make_bundle, needed_sources, opening_for
 from mrsync.remote.command import MARKER, CatcherCommand
 from tests.test_architecture import CATCHERS, project_modules, reachable
@@ -62,12 +64,14 @@ def test_the_same_python_runs_bytecode_and_source(is_code: bool) -> None:
     assert done.stderr.startswith(b"multicatcher: the parameters on stdin make no sense")
 
 
-def test_its_opening_is_one_line_and_the_blob() -> None:
+def test_its_opening_is_a_short_line_the_loader_and_the_blob() -> None:
     bundle = make_bundle()
     line, _, rest = bundle.opening().partition(b"\n")
-    assert rest == bundle.content
+    assert len(line) < 500
+    loader = rest.removesuffix(bundle.content)
+    assert loader == (Path(mrsync.__file__).parent / "remote/loader.py").read_bytes()
     assert bundle.digest.encode() in line
-    assert line.isascii()
+    assert (line + loader).isascii()
 
 
 def unpacked(bundle: Bundle) -> dict[str, tuple[bool, bytes | str]]:
