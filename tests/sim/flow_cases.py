@@ -97,6 +97,16 @@ FLOW_CASES = (
         file_bytes=(400 * GEOMETRY.page_bytes,),
     ),
     case(
+        "the port of one has half of the uplink's rate, and a queue that is shorter than a page",
+        (replace(GOOD, port_bytes_s=1.25e7, port_queue_bytes=32_000), *(GOOD,) * 3),
+        (DONE,) * 4,
+        2.7,
+        repaired_max=400 * GEOMETRY.packets // 10,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "copies pass a queue that is shorter than all of one page",
         (GOOD,) * 8,
         (DONE,) * 8,

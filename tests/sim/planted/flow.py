@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.pacing import Pacing
+from mrsync.protocol.sending.departures import Departures
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
 from mrsync.protocol.sending.schedule import Schedule
@@ -67,6 +68,14 @@ FLOW_FAULTS = (
         "return LossVerdict.CONGESTION",
         "return LossVerdict.NOISE",
         found_by="a switch has a slow port and a short queue",
+    ),
+    Fault(
+        "bursts that are planned together count as if they left together",
+        Departures,
+        "on_left",
+        "self._at[tx & TIMES - 1] = self._last = now",
+        "pass",
+        found_by="the port of one has half of the uplink's rate, and a queue that is shorter than a page",
     ),
     Fault(
         "bursts leave whole, whatever they lose",

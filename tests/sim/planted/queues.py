@@ -9,7 +9,6 @@ from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.slowstart import SlowStart
-from mrsync.protocol.sending.clock import Clock
 from tests.sim.planted.fault import Fault
 
 EMPTY_PATH = "a fair session finds the rate of an empty path and hardly loses anything"
@@ -55,14 +54,6 @@ QUEUE_FAULTS = (
         "beta * self.size",
         "self.size",
         found_by="random losses do not slow a fair session down where its queue is short",
-    ),
-    Fault(
-        "a trial is not judged once a queue is seen",
-        Clock,
-        "on_losses",
-        " and not flow.losses.is_on_trial",
-        "",
-        found_by="four late programs lose two packets in five, and nobody is given up",
     ),
     Fault(
         "every loss is taken for a full queue",

@@ -15,12 +15,12 @@ target held the report. Bursts sent before a lapse of the caster's clock show no
 
 from __future__ import annotations
 
-from array import array
 from heapq import nlargest
 
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import Pacing
+from mrsync.protocol.sending.departures import TIMES, Departures
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
@@ -29,8 +29,6 @@ from mrsync.wire.messages import NetworkShare, Report
 
 INCUMBENT_BONUS = 1.3  # a challenger must lag this much more
 LAG_SMOOTHING = 0.2
-BUSY_S = 0.005  # in longer gaps there was nothing to send, or a wait
-SENT_TIMES = 8192  # number of tx whose sending time is remembered; a power of two
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
 
@@ -46,10 +44,7 @@ class Clock:
         self._audience = audience
         self._courtesy = courtesy
         self._page_packets = 1
-        self._sent_at = array("d", bytes(8 * SENT_TIMES))
-        self._sent_by = array("Q", bytes(8 * SENT_TIMES))  # number of packets sent to each listener so far,
-        self._busy_by = array("d", bytes(8 * SENT_TIMES))  # and in how many seconds, without waits
-        self._packets_sent, self._busy_s, self._sent_last = 0, 0.0, 0.0
+        self._departures = Departures()
         self._timed_from = 0  # earlier tx numbers show no round trips
         self._elected_at: float | None = None
 
@@ -71,23 +66,18 @@ class Clock:
 
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """Note that a burst was sent. packets: 0 for a status."""
-        at = tx & SENT_TIMES - 1
-        self._sent_at[at] = now + packets * self._listener_gap_s
+        self._departures.on_planned(tx, packets, now, self._listener_gap_s)
         self._courtesy.on_sent(tx, packets)
-        self._packets_sent += packets
-        self._busy_s += min(BUSY_S, now - self._sent_last)
-        self._sent_last = now
-        self._sent_by[at], self._busy_by[at] = self._packets_sent, self._busy_s
         self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts all copies
 
     def on_left(self, tx: int, now: float) -> None:
         """Note that the last packet of a page was sent."""
-        self._sent_at[tx & SENT_TIMES - 1] = now
+        self._departures.on_left(tx, now)
         self._courtesy.on_left(tx, now)
 
     def on_spared(self, packets: int, now: float) -> None:
         """Note that the last burst has fewer packets than `on_sent` was told, by this number."""
-        self._packets_sent -= packets
+        self._departures.on_spared(packets)
         self.window.on_sent(-packets * self._audience.copies, now)
 
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
@@ -97,9 +87,9 @@ class Clock:
             self.window.on_congestion(tx, new.tx_seen)
             self.window.keep_cut()  # drops at a host are not noise
         if flow in self.monitors:
-            is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
+            is_timed = new.tx_done >= max(self._timed_from, tx - TIMES + 1)
             if old is not None and new.tx_done > old.tx_done and is_timed:
-                rtt_s = max(1e-6, now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
+                rtt_s = max(1e-6, now - self._departures.at(new.tx_done) - new.hold_us / 1e6)
                 flow.delay.add(rtt_s, now)
                 self._count_rtt(rtt_s)
             self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
@@ -166,7 +156,7 @@ class Clock:
     def _slow_down(self, flow: Flow, tx: int) -> None:
         """Slow down to the rate that arrived, or halve the window if timers are too coarse for pacing."""
         pacing, losses = self.pacing, flow.losses
-        came_s = self._sending_rate(*losses.span) * (1 - losses.share)
+        came_s = self._departures.packets_s(*losses.span) * (1 - losses.share)
         if not pacing.is_on:
             pacing.begin(came_s, tx)
         else:
@@ -177,11 +167,6 @@ class Clock:
                     other.losses.restart(tx)
         else:
             self.window.on_congestion(tx, flow.tx_seen)
-
-    def _sending_rate(self, first_tx: int, last_tx: int) -> float:
-        """Return the packets per second that were sent between two tx."""
-        first, last = first_tx & SENT_TIMES - 1, last_tx & SENT_TIMES - 1
-        return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, self._busy_by[last] - self._busy_by[first])
 
     def elect(self, now: float) -> bool:
         """Elect the slowest answering targets as monitors. Return whether the monitors changed."""

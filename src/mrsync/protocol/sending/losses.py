@@ -14,6 +14,8 @@ noise. The next trial corrects either.
 
 from __future__ import annotations
 
+from math import sqrt
+
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 
 SAMPLE_PACKETS = 704  # per judgement: 16 bursts, because a handful proves nothing
@@ -24,6 +26,7 @@ EXCESS_PACED = 0.02
 GAIN_MIN = 1.08  # of the share that comes through
 GONE_SHARE = 0.5  # of the losses, left over
 ALIKE = 1.3  # noise is no larger in a trial than before
+SIGMAS = 3.0  # by which the shares of two samples must differ to show anything
 NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
 NOISE_S = 5.0  # then it is tried again whether it is noise
@@ -44,7 +47,8 @@ class Losses:
         self.from_tx = 0
         self._packets = self._lost = 0
         self._tx_seen = 0
-        self._tried: float | None = None  # the share that began the trial
+        self._tried: float | None = None  # the share that began the trial,
+        self._tried_packets = 0  # of so many
 
     @property
     def is_on_trial(self) -> bool:
@@ -59,37 +63,45 @@ class Losses:
             self._tx_seen = tx_seen
         if self._packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossVerdict.NOTHING
-        self.share = self._lost / self._packets
+        judged, self.share = self._packets, self._lost / self._packets
         self.span, self._tx_seen = (self._tx_seen, tx_seen), tx_seen
         self._packets = self._lost = 0
         if self._tried is not None:
-            return self._judge_trial(self._tried, tx, now)
-        return self._look(tx, EXCESS_PACED if is_paced else EXCESS, now)
+            return self._judge_trial(self._tried, judged, tx, now)
+        return self._look(judged, tx, EXCESS_PACED if is_paced else EXCESS, now)
 
     def restart(self, tx: int) -> None:
         """Start counting anew behind this tx, from which less is sent because of another listener's losses."""
         lost, packets = self._lost, self._packets
         if packets >= SAMPLE_PACKETS_MIN and lost > packets * (self.noise + EXCESS_PACED):
-            self._tried = lost / packets
+            self._tried, self._tried_packets = lost / packets, packets
         self._packets = self._lost = 0
         self._tx_seen = self.from_tx = tx
 
-    def _look(self, tx: int, excess: float, now: float) -> LossVerdict:
+    def _look(self, packets: int, tx: int, excess: float, now: float) -> LossVerdict:
         if now - self._noise_at > NOISE_S:
             self.noise = 0.0
         if self.share > self.noise * NOISE_SPREAD + excess:
-            self._tried, self.from_tx = self.share, tx
-            return LossVerdict.SUSPICION
+            return self._suspect(packets, tx)
         self.noise += min(0.0, self.share - self.noise) / NOISE_FADING
         return LossVerdict.NOTHING
 
-    def _judge_trial(self, before: float, tx: int, now: float) -> LossVerdict:
-        is_gone = self.share < GONE_SHARE * before
-        if is_gone or (1 - self.share) > GAIN_MIN * (1 - before):
-            self._tried, self.noise = None, min(self.noise, self.share)
+    def _suspect(self, packets: int, tx: int) -> LossVerdict:
+        self._tried, self._tried_packets, self.from_tx = self.share, packets, tx
+        return LossVerdict.SUSPICION
+
+    def _judge_trial(self, before: float, packets: int, tx: int, now: float) -> LossVerdict:
+        share, is_clear = self.share, self._is_clear(before, packets)
+        if is_clear and (share < GONE_SHARE * before or (1 - share) > GAIN_MIN * (1 - before)):
+            self._tried, self.noise = None, min(self.noise, share)
             return LossVerdict.CONGESTION
-        if self.share > ALIKE * before:  # the queue was still filling before, so send still less
-            self._tried, self.from_tx = self.share, tx
-            return LossVerdict.SUSPICION
-        self._tried, self.noise, self._noise_at = None, max(before, self.share), now
+        if is_clear and share > ALIKE * before:  # the queue was still filling before, so send still less
+            return self._suspect(packets, tx)
+        self._tried, self.noise, self._noise_at = None, max(before, share), now
         return LossVerdict.NOISE
+
+    def _is_clear(self, before: float, packets: int) -> bool:
+        """Return whether the shares before and in a trial are further apart than those of samples of one noise."""
+        both = self._tried_packets + packets
+        pooled = (before * self._tried_packets + self.share * packets) / both
+        return abs(self.share - before) > SIGMAS * sqrt(pooled * (1 - pooled) * both / (self._tried_packets * packets))

@@ -70,6 +70,15 @@ def test_a_trial_for_another_one_is_used() -> None:
     assert look(losses, 0.2) is LossVerdict.NOISE
 
 
+def test_two_samples_of_the_same_noise_are_not_alike() -> None:
+    losses = Losses()
+    losses.add(120, 5, tx_seen=5, tx=9, now=0.0)
+    losses.restart(10)
+    assert losses.is_on_trial
+    count = SAMPLE_PACKETS_PACED
+    assert losses.add(count, count // 15, tx_seen=20, tx=30, now=0.1, is_paced=True) is LossVerdict.NOISE
+
+
 def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
     losses = Losses()
     look(losses, 0.2)

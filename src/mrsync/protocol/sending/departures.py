@@ -1,0 +1,53 @@
+"""Departures: when bursts left, and how fast.
+
+The rate between two bursts is taken of the times at which they left, because those that are planned together leave one
+after another. Time in which there was nothing to send, or a wait for the window, does not count.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+TIMES = 8192  # number of tx that are remembered; a power of two
+PAUSE_S = 0.005  # longer ones are waits
+PLANNED_MAX = 16  # bursts in one plan
+
+
+class Departures:
+    """Takes each tx when it is planned, and when its last packet has left, if anybody notes that."""
+
+    def __init__(self) -> None:
+        self._at = array("d", bytes(8 * TIMES))
+        self._sent_by = array("Q", bytes(8 * TIMES))  # packets sent to each listener, up to and with a tx,
+        self._idle_by = array("d", bytes(8 * TIMES))  # and seconds of waits before it
+        self._packets, self._idle_s, self._last = 0, 0.0, 0.0
+
+    def on_planned(self, tx: int, packets: int, now: float, gap_s: float) -> None:
+        """Note a burst. packets: 0 for a status. gap_s: between two packets."""
+        self._idle_s += max(0.0, now - self._last - PAUSE_S)
+        self._last = max(self._last, now)
+        self._packets += packets
+        at = tx & TIMES - 1
+        self._at[at], self._sent_by[at], self._idle_by[at] = now + packets * gap_s, self._packets, self._idle_s
+
+    def on_left(self, tx: int, now: float) -> None:
+        """Note that the last packet of a burst has left."""
+        self._at[tx & TIMES - 1] = self._last = now
+
+    def on_spared(self, packets: int) -> None:
+        """Note that the last burst has fewer packets than planned, by this number."""
+        self._packets -= packets
+
+    def at(self, tx: int) -> float:
+        """Return when a burst left, or is to leave."""
+        return self._at[tx & TIMES - 1]
+
+    def packets_s(self, first_tx: int, last_tx: int) -> float:
+        """Return the packets per second that left between two tx."""
+        first, last = first_tx & TIMES - 1, last_tx & TIMES - 1
+        seconds = self._left_by(last_tx) - self._left_by(first_tx) - (self._idle_by[last] - self._idle_by[first])
+        return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, seconds)
+
+    def _left_by(self, tx: int) -> float:
+        """Return when a burst had left; that of a status or a coded burst is known only by those before it."""
+        return max(self.at(earlier) for earlier in range(tx - PLANNED_MAX, tx + 1))

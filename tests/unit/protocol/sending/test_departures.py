@@ -1,0 +1,43 @@
+"""Departures: how fast bursts left."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.sending.departures import PAUSE_S, Departures
+
+
+def test_bursts_that_are_planned_together_leave_one_after_another() -> None:
+    departures = Departures()
+    for tx in range(1, 33):
+        departures.on_planned(tx, 40, (tx - 1) // 16 * 0.16, 0.0)
+        departures.on_left(tx, 0.01 * tx)
+    assert departures.packets_s(4, 20) == pytest.approx(4000)
+
+
+def test_a_wait_is_no_time_of_sending() -> None:
+    departures = Departures()
+    now = 0.0
+    for tx in range(1, 21):
+        now += 1.0 if tx == 11 else 0.002
+        departures.on_planned(tx, 40, now, 0.0)
+        departures.on_left(tx, now)
+    assert departures.packets_s(1, 20) == pytest.approx(19 * 40 / (18 * 0.002 + PAUSE_S))
+
+
+def test_a_burst_of_which_nobody_says_when_it_left_had_left_before_the_next_page() -> None:
+    departures = Departures()
+    for tx in range(1, 17):
+        departures.on_planned(tx, 40, 0.0, 0.0)
+    for tx in range(1, 16):
+        departures.on_left(tx, 0.01 * tx)
+    assert departures.packets_s(1, 16) == pytest.approx(15 * 40 / 0.14)
+
+
+def test_packets_that_were_spared_did_not_leave() -> None:
+    departures = Departures()
+    departures.on_planned(1, 40, 1.0, 0.0)
+    departures.on_planned(2, 40, 1.005, 0.0)
+    departures.on_spared(10)
+    departures.on_planned(3, 40, 1.01, 0.0)
+    assert departures.packets_s(1, 3) == pytest.approx(7000)
