@@ -10,6 +10,8 @@ from mrsync.wire.messages import NetworkShare, Phase
 from tests.sim.cases import DONE, GEOMETRY, GOOD, LOSSY, LOST, SMALL, case, fated
 from tests.sim.scenario import Fate
 
+BUSY = replace(GOOD, late_share=0.3, late_s=0.01)
+
 FLOW_CASES = (
     case(
         "the master is stopped for longer than the ack wait",
@@ -64,7 +66,7 @@ FLOW_CASES = (
         "a fifth of all packets is lost on a longer way, whatever is sent",
         (replace(GOOD, loss=0.2, delay_s=0.005),) * 3,
         (DONE,) * 3,
-        1.6,
+        1.75,
         uplink_bytes_s=5e7,
         file_bytes=(500 * GEOMETRY.page_bytes,),
         seed=2,
@@ -99,6 +101,16 @@ FLOW_CASES = (
     case(
         "the port of one has half of the uplink's rate, and a queue that is shorter than a page",
         (replace(GOOD, port_bytes_s=1.25e7, port_queue_bytes=32_000), *(GOOD,) * 3),
+        (DONE,) * 4,
+        2.7,
+        repaired_max=400 * GEOMETRY.packets // 7,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
+        "the same, and late programs look like a longer queue",
+        (replace(BUSY, port_bytes_s=1.25e7, port_queue_bytes=32_000), *(BUSY,) * 3),
         (DONE,) * 4,
         2.7,
         repaired_max=400 * GEOMETRY.packets // 10,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.pacing import Pacing
+from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.departures import Departures
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
@@ -76,6 +77,14 @@ FLOW_FAULTS = (
         "self._at[tx & TIMES - 1] = self._last = now",
         "pass",
         found_by="the port of one has half of the uplink's rate, and a queue that is shorter than a page",
+    ),
+    Fault(
+        "losses of packets that are spread are not judged once a queue is seen",
+        Clock,
+        "on_losses",
+        " or pacing.is_on",
+        "",
+        found_by="the same, and late programs look like a longer queue",
     ),
     Fault(
         "bursts leave whole, whatever they lose",

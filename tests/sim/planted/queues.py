@@ -81,14 +81,6 @@ QUEUE_FAULTS = (
         also=Fault("and so is the window", Courtesy, "listen_to", "self._former |= before", "pass"),
     ),
     Fault(
-        "the path to a target is not looked at before the target is a monitor",
-        Courtesy,
-        "on_report",
-        "if left_at and",
-        "if left_at and listener in self._bottlenecks and",
-        found_by="one of four is behind a slow port, and is followed only when its queue is full",
-    ),
-    Fault(
         "the first window is the same on long paths",
         Cubic,
         "on_seen",

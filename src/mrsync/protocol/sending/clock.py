@@ -31,6 +31,7 @@ INCUMBENT_BONUS = 1.3  # a challenger must lag this much more
 LAG_SMOOTHING = 0.2
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
+JUDGED_S = 0.1  # for reports on a trial; one that reports nothing must not keep the rate down
 
 
 class Clock:
@@ -47,6 +48,7 @@ class Clock:
         self._departures = Departures()
         self._timed_from = 0  # earlier tx numbers show no round trips
         self._elected_at: float | None = None
+        self._judged_by = 0.0  # until then the first rate does not grow, or the trial would be of a larger one
 
     def fit(self, geometry: Geometry) -> None:
         """Set the geometry of pages from now on."""
@@ -93,7 +95,8 @@ class Clock:
                 flow.delay.add(rtt_s, now)
                 self._count_rtt(rtt_s)
             self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
-            self.pacing.on_progress(self.tx_done(now), tx)
+            if now >= self._judged_by:
+                self.pacing.on_progress(self.tx_done(now), tx)
         if old is not None:
             self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
 
@@ -136,29 +139,34 @@ class Clock:
         """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.
 
         Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
+        Where a queue can be seen, courtesy judges. But late programs look like a queue, so while a trial has spread the
+        packets, their losses are judged here as well, or nobody would answer them.
         """
         if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost, first_tx)
-        if self._courtesy.sees_queue(flow.id) and not flow.losses.is_on_trial:
+        if self._courtesy.sees_queue(flow.id) and not (flow.losses.is_on_trial or pacing.is_on):
             return
         verdict = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if verdict is LossVerdict.SUSPICION:
-            self._slow_down(flow, tx)
+            self._slow_down(flow, tx, now)
             flow.slowed_at = now
-        elif verdict is LossVerdict.CONGESTION:
+        elif verdict is not LossVerdict.NOTHING:
+            self._judged_by = now
+        if verdict is LossVerdict.CONGESTION:
             self.window.keep_cut()
         elif verdict is LossVerdict.NOISE:
             pacing.take_back_cut()
             self.window.take_back_cut()
 
-    def _slow_down(self, flow: Flow, tx: int) -> None:
+    def _slow_down(self, flow: Flow, tx: int, now: float) -> None:
         """Slow down to the rate that arrived, or halve the window if timers are too coarse for pacing."""
         pacing, losses = self.pacing, flow.losses
         came_s = self._departures.packets_s(*losses.span) * (1 - losses.share)
         if not pacing.is_on:
             pacing.begin(came_s, tx)
+            self._judged_by = now + JUDGED_S + 2 * self._audience.cycle_s
         else:
             pacing.cut(losses.share - losses.noise, came_s, tx, flow.tx_seen)
         if pacing.is_on:

@@ -138,6 +138,26 @@ def test_a_trial_is_judged_to_its_end_though_a_queue_is_seen_meanwhile(monkeypat
     assert not flow.losses.is_on_trial, "the queue shows what they are"
 
 
+def test_the_rate_of_a_trial_grows_only_when_it_is_judged_or_nobody_reports_on_it() -> None:
+    known = roster(1)
+    made = clock(known)
+    send(made, range(1, 500), PACKETS / 8000)
+    flow = found(known, 0).flow
+    flow.tx_seen = 200
+    hear(made, known, 0, 200, 1.0, tx_seen=200, tx_done=200)
+    made.elect(1.0)
+    made.on_losses(flow, 1000, 500, 0, 200, 1.0)
+    gap_s = made.gap_s
+    hear(made, known, 0, 400, 1.01, tx_seen=400, tx_done=400)
+    assert made.gap_s == gap_s
+    hear(made, known, 0, 401, 1.5, tx_seen=401, tx_done=401)
+    assert made.gap_s < gap_s, "no report on it came"
+    gap_s = made.gap_s
+    made.on_losses(flow, 1000, 0, 0, 401, 1.51)
+    hear(made, known, 0, 450, 1.52, tx_seen=450, tx_done=450)
+    assert made.gap_s < gap_s
+
+
 def test_without_monitors_losses_slow_nothing_down() -> None:
     """Nobody's progress would ever make the pace grow again."""
     known = roster(1)
