@@ -156,6 +156,7 @@ FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
 TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
+RELAYED_PAGES_MAX = 5000
 BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a second
 
 
@@ -172,7 +173,16 @@ def draw(seed: int) -> Scenario:
 def draw_relays(seed: int) -> Scenario:
     """The same, with targets that pass pages on where that makes sense."""
     hops = _draw_hops(random.Random(f"hops {seed}"), _draw_relays(random.Random(f"relays {seed}"), draw(seed)))
-    return _draw_guards(random.Random(f"guards {seed}"), hops)
+    return _shorten(_draw_guards(random.Random(f"guards {seed}"), hops))
+
+
+def _shorten(scenario: Scenario) -> Scenario:
+    """No more pages than a chain brings to its end in time on the worst links, even if they have to be the smallest."""
+    page_bytes = min(
+        geometry.page_bytes for geometry in (scenario.geometry, *(step.geometry for step in scenario.smaller))
+    )
+    share = min(1.0, RELAYED_PAGES_MAX * page_bytes / max(1, sum(scenario.file_bytes)))
+    return replace(scenario, file_bytes=tuple(int(size * share) for size in scenario.file_bytes))
 
 
 def _draw_guards(rng: random.Random, scenario: Scenario) -> Scenario:

@@ -70,6 +70,7 @@ class Feeder:
         self._schedule: Schedule | None = None
         self._passage: Passage | None = None
         self._is_feed_due = self._is_poll_due = False
+        self._has_news = False  # a claim has come since the last sends: it may change when to poll
         self._asked: deque[tuple[int, int]] = deque()
         self._held = (0, 0)  # object, and pages of it, that all behind hold; nothing is known of islands
 
@@ -95,6 +96,11 @@ class Feeder:
     def is_full(self) -> bool:
         """Whether the child is so far behind that our own sender must be slowed down."""
         return self._passage is not None and self._passage.waiting > self._waiting_max
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no page is to be sent until one comes, or a claim, or a timer is due."""
+        return self._schedule is None or (self._schedule.is_idle and not self._has_news)
 
     @property
     def pages_forwarded(self) -> int:
@@ -186,6 +192,7 @@ class Feeder:
         child = self._children.setdefault(claim.child, Child(claim.child, now))
         if not child.receive(claim, now):
             return
+        self._has_news = True
         self._is_feed_due |= self._is_open != was_open
         if self._is_island:
             self._gather(now)
@@ -293,8 +300,9 @@ class Feeder:
     def sends(self, now: float) -> list[CatcherSend]:
         """Return what to send to the child now, in this order."""
         messages: list[CatcherSend] = [self._feed(now)] if self._is_feed_due or self._is_poll_due else []
-        if self._schedule is not None and self._is_open:
+        if self._schedule is not None and not self.is_idle and self._is_open:
             messages += self._schedule.sends(now)
+        self._has_news = False
         return messages
 
     def next_timeout(self) -> float | None:

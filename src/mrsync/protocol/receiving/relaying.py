@@ -367,6 +367,11 @@ class Relaying:
         if self._feeder is not None:
             self._feeder.on_left(tx, now)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be forwarded until a page or a claim comes, or a timer is due."""
+        return self._feeder is None or self._feeder.is_idle
+
     def forwards(self, now: float) -> list[CatcherSend]:
         """Return what to send to the child now, in this order."""
         return self._feeder.sends(now) if self._feeder is not None else []

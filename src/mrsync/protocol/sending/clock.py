@@ -132,8 +132,8 @@ class Clock:
 
     def note_limit(self, now: float, *, has_more: bool) -> None:
         """Note whether courtesy limits what could be sent now. has_more: there is something to send."""
-        is_limited = self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now)
-        self._courtesy.note(is_limiting=has_more and is_limited)
+        is_limiting = has_more and (self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
+        self._courtesy.note(is_limiting=is_limiting)
 
     def on_losses(self, flow: Flow, packets: int, lost: int, first_tx: int, tx: int, now: float) -> None:
         """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.

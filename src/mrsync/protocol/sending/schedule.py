@@ -184,6 +184,21 @@ class Schedule:
         self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
         return True
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send until a page or a report comes, or a timer is due."""
+        transfer, repairs, timers = self.transfer, self._repairs, self._timers
+        if transfer is None or repairs is None:
+            return True
+        return (
+            transfer.is_sent
+            and not repairs.is_waiting
+            and not transfer.is_missed
+            and not self._is_flush_due
+            and timers.is_set(Timer.POLL)
+            and not timers.is_set(Timer.FLUSH)
+        )
+
     def sends(self, now: float) -> list[Send]:
         """Return the bursts that may be sent now."""
         transfer, repairs = self.transfer, self._repairs

@@ -75,12 +75,13 @@ class Forwarder:
             return False
         if not self._sends:
             self._sends.extend(self._relaying.forwards(now))
+            if not self._sends:
+                return False
             self._sender.gap_s, self._sender.late_s = self._relaying.gap_s, self._relaying.late_s
-        has_planned = bool(self._sends)
         while self._sends and not self.is_blocked and not self._sender.is_spreading:
             self._send(self._sends.popleft())
             self._release(now)
-        return has_planned and not self.is_blocked and not self._sender.is_spreading
+        return not (self.is_blocked or self._sender.is_spreading or self._relaying.is_idle)
 
     def _release(self, now: float) -> None:
         self.release_at = self._sender.release(now)

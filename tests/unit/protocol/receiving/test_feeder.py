@@ -88,6 +88,28 @@ def test_child_is_not_polled_between_pages_that_come_slowly_but_soon_after_the_l
     assert polls == [False, False, True]
 
 
+def test_a_feeder_is_idle_until_a_page_or_a_loss_or_a_timer_comes() -> None:
+    """A driver need not ask it again then; that the last pages are polled for must not depend on that."""
+    hop = heard()
+    hop.sends(0.0)
+    hop.feeder.offer(CONTENTS, 0, SIZE)
+    assert not hop.feeder.is_idle
+    assert hop.sends(0.01)[1] == [0]
+    assert hop.feeder.is_idle
+    hop.feeder.offer(CONTENTS, 999, SIZE)
+    assert hop.sends(0.02)[1] == [999]
+    assert hop.feeder.is_idle
+    assert hop.feeder.next_timeout() is not None
+    polls = [any(feed.is_poll for feed in hop.sends(0.02 + tick / 100)[0]) for tick in range(1, 20)]
+    assert sum(polls) > 1, "again and again"
+    hop.claim(0.25)
+    assert not hop.feeder.is_idle, "what the child has may change when to poll"
+    hop.sends(0.25)
+    hop.claim(0.3, tx_seen=99, needs_end=1000, needs=((999, 1, 0),))
+    assert not hop.feeder.is_idle
+    assert [999] in [hop.sends(0.3 + tick / 100)[1] for tick in range(30)]
+
+
 def test_claims_of_another_link_and_older_ones_are_ignored() -> None:
     hop = Hop()
     hop.claim(0.0, link=8)
