@@ -227,21 +227,21 @@ REMOVALS = (
         "unit/transport/pages/test_zstd.py",
     ),
     Removal(
-        "nobody else has rights where files are staged (--temp-dir)",
+        "no other user has rights in the staging directory (--temp-dir)",
         "tree/staging/homes.py",
         "if status.st_uid != os.geteuid() or status.st_mode & 0o022:",
         "if False:",
         "unit/tree/staging/test_homes.py",
     ),
     Removal(
-        "no link within the destination leads to --temp-dir or --link-dest",
+        "no link within DEST is followed to --temp-dir or --link-dest",
         "tree/destination/root.py",
         "deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)",
         "deeper = os.open(name, os.O_DIRECTORY, dir_fd=fd)",
         "unit/tree/staging/test_homes.py",
     ),
     Removal(
-        "a file with a name elsewhere is not overwritten (--inplace)",
+        "a file that has further names is not overwritten (--inplace)",
         "tree/staging/overwriting.py",
         "(old.st_nlink, old.st_uid, old.st_gid) == (1, uid, gid)",
         "(old.st_uid, old.st_gid) == (uid, gid)",
@@ -263,14 +263,14 @@ REMOVALS = (
         "unit/tree/compare/test_update_safety.py",
     ),
     Removal(
-        "a directory stays the one that was opened",
+        "a directory that is opened again is the same one",
         "tree/fs/directories.py",
         "if self._inodes.setdefault(entry, inode) != inode:",
         "if False:",
         "unit/tree/fs/test_directories.py",
     ),
     Removal(
-        "no link that is followed leads out of DEST (--keep-dirlinks)",
+        "no kept link leads out of DEST (--keep-dirlinks)",
         "tree/fs/directories.py",
         "                if not path:\n"
         '                    raise OSError(errno.EXDEV, "the link points outside the destination")\n'
@@ -300,14 +300,14 @@ REMOVALS = (
         "unit/protocol/targets/chains/test_link_watch.py",
     ),
     Removal(
-        "lines of a remote shell without end are left out",
+        "endless output of a remote shell is cut off",
         "remote/contact.py",
         "return written if self._count < LINES_MAX else None",
         "return written",
         "unit/remote/test_contact.py",
     ),
     Removal(
-        "lists without end are not read",
+        "endless lists are not read",
         "files.py",
         "        if len(line) > LINE_BYTES_MAX:\n",
         "        if False:\n",
