@@ -58,7 +58,8 @@ class Placement:
         if home == parent:
             self._check_old(entry)
         else:
-            self._check_way(parent, home)
+            if parent not in self._ways:
+                self._check_way(parent, home)
             self._check_new(entry, home)
 
     def _check_way(self, directory: int, home: int) -> None:

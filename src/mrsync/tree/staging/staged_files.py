@@ -20,10 +20,22 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.homes import Homes
 from mrsync.tree.staging.identity import Identities, replaced_error
 from mrsync.tree.staging.overwriting import open_old, overwrites
+from mrsync.tuples import NamedTuple
 
 FILES_OPEN_MAX = 128
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
+
+
+class Place(NamedTuple):
+    """Where the new files of a directory are staged. parent: its entry. home, room: see `Homes`."""
+
+    parent: int
+    home: int
+    room: int
+
+
+NOWHERE = Place(-1, -1, -1)
 
 
 class StagedFiles:
@@ -52,7 +64,17 @@ class StagedFiles:
         """Return the name of a staged file: a temporary one, unless it is the old version."""
         if file in self.overwritten:
             return self._manifest.names[self._plan.entries[file]]
+        return self.temporary_name(file)
+
+    def temporary_name(self, file: int) -> bytes:
+        """Return the name under which a new file is staged."""
         return b"%s%d" % (self._prefix, file)
+
+    def place_of(self, parent: int) -> Place:
+        """Return where the new files of a directory are staged, which changes that place."""
+        place = Place(parent, self.homes.home(parent), self.homes.room(parent))
+        self._destination.directories.touched.add(place.room)
+        return place
 
     def link_name(self, entry: int) -> bytes:
         """Return the temporary name of a link or special file."""
@@ -82,6 +104,13 @@ class StagedFiles:
         except PermissionError:
             fd = destination.directories.change(room, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         return fd
+
+    def create_plainly(self, name: bytes, room: int) -> int:
+        """Create an empty file. Return its descriptor, or -1 if the directory needs a temporary mode first."""
+        try:
+            return os.open(name, _CREATE, 0o600, dir_fd=self._destination.directories.open(room))
+        except PermissionError:
+            return -1
 
     def keep(self, file: int, fd: int) -> None:
         """Keep the descriptor of an incomplete file open, if there is room."""
