@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -127,3 +129,19 @@ def test_time_without_listening_does_not_count(loop: Loop, monkeypatch: pytest.M
     loop.wait(0.0)
     assert loop.now() == pytest.approx(before + 0.1)
     assert loop.lapsed_s == pytest.approx(12.0)
+
+
+PEAKS = """
+from mrsync.transport.loop import Loop
+def peak_kb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+before = peak_kb()
+Loop()
+print(peak_kb() - before)
+"""
+
+
+def test_a_loop_takes_little_memory() -> None:
+    """A block that is freed at once makes malloc keep memory. It is never touched, or each start would pay for it."""
+    done = subprocess.run([sys.executable, "-c", PEAKS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 4096
