@@ -24,6 +24,18 @@ def wait(arguments):
 sys.exit(run_command("mrsync", wait, []))
 """
 
+AT_EXIT = """
+import atexit, gc, sys
+from mrsync.cli.main import run_command
+atexit.register(lambda: print(gc.get_freeze_count() > len(gc.get_objects())))
+sys.exit(run_command("mrsync", lambda arguments: 7, []))
+"""
+
+
+def test_the_exit_searches_for_no_garbage() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_EXIT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, "True\n", "")
+
 
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mrsync
-from mrsync.remote.bundle import BYTECODE, CATCHER, Bundle, make_bundle, needed_sources, opening_for
+from mrsync.remote.bundle import BYTECODE, CATCHER, MARSHAL_VERSION, Bundle, make_bundle, needed_sources, opening_for
 from mrsync.remote.command import MARKER, CatcherCommand
 from tests.test_architecture import CATCHERS, project_modules, reachable
 
@@ -62,6 +62,23 @@ def test_the_same_python_runs_bytecode_and_source(is_code: bool) -> None:
     done = subprocess.run(command, input=opening + b"{}\n", capture_output=True, check=False)
     assert done.stdout.strip() == MARKER + b" " + BYTECODE
     assert done.stderr.startswith(b"multicatcher: the parameters on stdin make no sense")
+
+
+# A catcher that shows at its exit whether Python has objects left in which it would search for garbage.
+ENDING = """
+import atexit, gc
+def catch_from_stdin(target):
+    atexit.register(lambda: print(target, gc.get_freeze_count() > len(gc.get_objects())))
+    return 7
+"""
+
+
+def test_its_exit_searches_for_no_garbage() -> None:
+    content = zlib.compress(marshal.dumps({"ending": (False, ENDING)}, MARSHAL_VERSION))
+    bundle = Bundle(content, hashlib.sha256(content).hexdigest(), "ending")
+    command = ["sh", "-c", CatcherCommand(sys.executable).on("node1")]
+    done = subprocess.run(command, input=bundle.opening(), capture_output=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (7, b"node1 True")
 
 
 def test_its_opening_is_a_short_line_the_loader_and_the_blob() -> None:
