@@ -50,7 +50,7 @@ class Alternates:
         if root_fd is None:
             fd = os.open(os.path.normpath(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
         else:
-            fd = open_directory_from(path, root_fd, wanted)
+            fd = open_directory_from(root_fd, wanted)
         self._root_fds.append(fd)
         if root_fd is not None and os.path.samestat(os.fstat(fd), os.fstat(root_fd)):
             raise FileError("this is the destination itself")

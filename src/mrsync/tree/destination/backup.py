@@ -14,6 +14,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.tree.destination.backupdir import BackupDirectory
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import Remover
+from mrsync.tree.destination.root import path_below
 from mrsync.tree.filter.ere import Patterns
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.temporary_names import backup_name
@@ -67,10 +68,9 @@ class Backups:
         if b"/" in self._suffix or b"\0" in self._suffix + directory or not (self._suffix or directory):
             raise ProtocolDataError("the manifest is damaged: its policy has an impossible suffix")
         if directory:
-            root = os.path.abspath(path)
-            place = os.path.normpath(os.path.join(root, directory))
-            below = place[len(root) + 1 :] if place.startswith(root.rstrip(b"/") + b"/") else None
-            if place == root:
+            place = os.path.normpath(os.path.join(os.path.abspath(path), directory))
+            below = path_below(root_fd, place)
+            if below == b"":
                 raise ProtocolDataError("the backup directory is the destination itself")
             self._directory = BackupDirectory(root_fd, place, below, on_made, hidden_mode)
             if below is not None:

@@ -87,19 +87,32 @@ def _why_unwritable(fd: int) -> int:
     return 0
 
 
-def open_directory_from(root: bytes, root_fd: int, wanted: bytes) -> int:
+def path_below(root_fd: int, wanted: bytes) -> bytes | None:
+    """Return where a path leads below the root of a destination, or None if it does not.
+
+    wanted: absolute, or relative to the root. Above the root, links and mounts may lead to it under any name.
+    """
+    root, names = os.fstat(root_fd), os.path.normpath(wanted).split(b"/")
+    for count in range(names[0] in (b"", b".", b".."), len(names) + 1):
+        above = b"/".join(names[:count]) or (b"/" if count else b".")
+        try:
+            if os.path.samestat(os.stat(above, dir_fd=root_fd), root):
+                return b"/".join(names[count:]).strip(b"/")
+        except OSError:
+            return None
+    return None
+
+
+def open_directory_from(root_fd: int, wanted: bytes) -> int:
     """Return a descriptor of a directory that the user named, from the root of a destination on. Raise OSError.
 
-    root: the path of the destination, which is open as root_fd. Below it no link is followed, also if the path is
-    absolute, because others may have put the link there.
+    Below the root no link is followed, whatever name leads to it, because others may have put the link there.
     """
-    place = os.path.normpath(os.path.join(os.path.abspath(root), wanted))
-    roots = (os.path.abspath(root), os.path.realpath(root))
-    above = next((each.rstrip(b"/") for each in roots if place.startswith(each.rstrip(b"/") + b"/")), None)
-    if above is None:
-        return os.open(wanted, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
+    below = path_below(root_fd, wanted)
+    if below is None:
+        return os.open(os.path.normpath(wanted), os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
     fd = os.dup(root_fd)
-    for name in place[len(above) + 1 :].split(b"/"):
+    for name in filter(None, below.split(b"/")):
         try:
             deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)
         finally:

@@ -104,7 +104,7 @@ class StagingArea:
         self._is_inside = _is_inside(destination.path, path)
         self.above_fd = -1
         try:
-            self.above_fd = open_directory_from(destination.path, destination.root_fd, path)
+            self.above_fd = open_directory_from(destination.root_fd, path)
             _check_near(path, self.above_fd, destination.root_fd)
             if not destination.is_dry_run:
                 self._change_above(self._make)

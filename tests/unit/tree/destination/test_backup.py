@@ -254,8 +254,26 @@ def test_the_root_of_backups_below_the_destination_is_not_a_link(tmp_path: Path)
     ids=str,
 )
 def test_invalid_backup_policies_are_refused(tmp_path: Path, policy: Policy) -> None:
-    with pytest.raises(ProtocolDataError):
-        Backups(policy, 0, os.fsencode(tmp_path))
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(ProtocolDataError):
+            Backups(policy, fd, os.fsencode(tmp_path))
+    finally:
+        os.close(fd)
+
+
+def test_a_directory_below_the_destination_is_known_by_any_name(tmp_path: Path) -> None:
+    """It is protected from deletion, and no link leads out of the destination."""
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "alias").symlink_to("dest")
+    fd = os.open(tmp_path / "dest", os.O_RDONLY)
+    try:
+        for dest, directory in (("alias", "dest"), ("dest", "alias")):
+            policy = backup_policy(backup_dir=str(tmp_path / directory / "old"))
+            backups = Backups(policy, fd, os.fsencode(tmp_path / dest))
+            assert (backups.outside_path, backups.rules) == (b"", ("P /old/***",))
+    finally:
+        os.close(fd)
 
 
 def test_a_target_may_have_a_suffix_of_its_own(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import FileError
-from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room
+from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room, path_below
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.syncing import as_nobody
@@ -96,3 +96,12 @@ def test_new_entries_need_inodes(tmp_path: Path) -> None:
     manifest = source_of(tmp_path / "source", 0)
     with pytest.raises(FileError, match="inodes are needed"):
         check_room(os.fsencode(tmp_path), manifest, [], 1 << 62)
+
+
+def test_what_a_path_leads_to_below_the_root_of_everything() -> None:
+    fd = os.open("/", os.O_RDONLY)
+    try:
+        found = [path_below(fd, path) for path in (b"/", b".", b"/old", b"old", b"../a//b/", b"//old/x/..")]
+        assert found == [b"", b"", b"old", b"old", b"a/b", b"old"]
+    finally:
+        os.close(fd)

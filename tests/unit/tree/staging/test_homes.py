@@ -206,9 +206,11 @@ def test_no_link_within_the_destination_is_followed(trees: Path) -> None:
     (trees / "dest/a/link").symlink_to("../../temporary")
     (trees / "temporary/b").mkdir()
     (trees / "alias").symlink_to("dest")
+    (trees / "above").symlink_to(".")
     for name in ("a/link", "a/link/b", "../alias/a/link", str(trees / "dest/a/link"), str(trees / "alias/a/link")):
-        with pytest.raises(FileError, match="--temp-dir"):
-            StagingArea(Destination(os.fsencode(trees / "alias")), name, "")
+        for dest in ("alias", "dest", "above/alias"):
+            with pytest.raises(FileError, match="--temp-dir"):
+                StagingArea(Destination(os.fsencode(trees / dest)), name, "")
     StagingArea(Destination(os.fsencode(trees / "alias")), str(trees / "dest/a"), "").close()
 
 
