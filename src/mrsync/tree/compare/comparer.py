@@ -251,9 +251,12 @@ class Comparer:
                 if not is_directory:
                     self._result.stale.append((directory, name))
         if deletes and self._policy.deletes and directory not in self._manifest.incomplete:
-            self._result.extraneous += [
-                (directory, name) for name in self._extraneous.choose(directory, positions, listing)
-            ]
+            try:
+                names = self._extraneous.choose(directory, positions, listing)
+            except OSError as error:  # somebody has swapped it meanwhile
+                self._result.failures.append(Failure(error.errno or 0, self._manifest.path(directory), "read"))
+            else:
+                self._result.extraneous += [(directory, name) for name in names]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Return the positions, relative to first, of entries that comparing columns does not show to be equal."""
@@ -279,11 +282,18 @@ class Comparer:
         return sorted(suspects)
 
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
-        """Compare an entry. Whoever may rename what is above it can make that fail, and must not stop the rest."""
+        """Compare an entry. Whoever may rename what is above it can make that fail, and must not stop the rest.
+
+        A file counts as needed then: it may be committed nowhere, unless this target can take it.
+        """
         try:
             self._compare_with(entry, listing, position)
         except OSError as error:
             self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), "compare"))
+            if entry in self._groups:
+                self._groups.note(entry, Found())
+            elif self._manifest.kind(entry) == REGULAR:
+                self._decisions.need(entry, entry + 1)
 
     def _compare_with(self, entry: int, listing: Listing | None, position: int) -> None:
         kind = self._manifest.modes[entry] >> KIND_SHIFT

@@ -120,6 +120,9 @@ class LinkDecisions:
             except OSError as error:
                 path = self._manifest.path(group.first)
                 result.failures.append(Failure(error.errno or 0, path, "compare"))
+                if self._manifest.kind(group.first) == REGULAR:
+                    self._decisions.need(group.first, group.first + 1)
+                    linked += group.joined
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
 

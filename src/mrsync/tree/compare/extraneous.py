@@ -24,7 +24,8 @@ class Extraneous:
     def choose(self, directory: int, positions: dict[bytes, int], listing: Listing) -> Iterable[bytes]:
         """Return which of these names are to be deleted; positions maps them to their positions in the listing.
 
-        Protected names stay. A directory that holds protected names is returned if anything in it can be deleted.
+        Protected names stay. A directory that holds protected names is returned if anything in it can be deleted. Raise
+        OSError if the directory cannot be opened.
         """
         if self._destination is None:
             return positions

@@ -195,14 +195,14 @@ def test_entries_swapped_after_the_compare_are_left_alone(trees: Path, kind: str
     assert (trees / "dest" / "x").lstat().st_uid == 0
 
 
-def compared(trees: Path, swap: Callable[[], object] = lambda: None) -> Comparison:
+def compared(trees: Path, swap: Callable[[], object] = lambda: None, policy: Policy = Policy()) -> Comparison:  # noqa: B008
     """Compare the trees. swap: is called when the directories of the destination were listed."""
     prefetch, dest = Prefetch(), os.fsencode(trees / "dest")
     prefetch.read(dest, lambda count: None)
     swap()
     destination = Destination(dest)
     try:
-        return compare(scan(os.fsencode(trees / "source")).manifest, destination, prefetch=prefetch)
+        return compare(scan(os.fsencode(trees / "source"), policy).manifest, destination, prefetch=prefetch)
     finally:
         destination.close()
 
@@ -223,6 +223,20 @@ def test_a_directory_swapped_during_the_compare_stops_only_what_is_in_it(trees: 
     comparison = compared(trees, swap)
     assert [failure.sentence for failure in comparison.failures] == ["cannot compare open/tool: Not a directory"]
     assert 2 in comparison.mended  # other
+    assert comparison.needs == [(3, 4)]  # open/tool: where it cannot be staged, no target may commit it
+
+
+def test_a_swapped_directory_in_which_mounts_are_spared_stops_only_what_is_in_it(trees: Path) -> None:
+    put(trees / "dest" / "other", GOOD)
+    put(trees / "dest" / "open" / "more", GOOD)
+
+    def swap() -> None:
+        (trees / "dest" / "open").rename(trees / "dest" / "aside")
+        (trees / "dest" / "open").symlink_to("aside")
+
+    comparison = compared(trees, swap, Policy(deletes=True, spares_mounts=True))
+    assert [failure.sentence for failure in comparison.failures] == ["cannot read open: Not a directory"]
+    assert comparison.extraneous == [(0, b"other")]
 
 
 def test_a_probe_that_is_taken_away_stops_only_its_file(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +249,9 @@ def test_a_probe_that_is_taken_away_stops_only_its_file(trees: Path, monkeypatch
 
     put(trees / "dest" / "open" / "tool", GOOD, uid=NOBODY)
     monkeypatch.setattr(update_safety, "_powers_over", take_away)
-    assert [failure.path for failure in compared(trees).failures] == [b"open/tool"]
+    comparison = compared(trees)
+    assert [failure.path for failure in comparison.failures] == [b"open/tool"]
+    assert comparison.needs == [(2, 3)]  # the file itself
 
 
 def test_in_a_dry_run_it_is_a_change_of_attributes(trees: Path) -> None:
