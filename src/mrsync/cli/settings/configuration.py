@@ -16,7 +16,8 @@ from mrsync.errors import UsageError
 
 BYTES_MAX = 1 << 20
 DOTS_MAX = 256  # in a line outside of quotation marks; no setting has any
-_QUOTED = re.compile(rb"\"(?:[^\"\\]|\\.)*\"|'[^']*'")
+# A quotation without an end is matched, too: the pattern would look for its end from each mark in it.
+_QUOTED = re.compile(rb"\"(?:[^\"\\]|\\.)*(?:\"|(\\?$))|'[^']*'")
 NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # different for every run
 
 
@@ -136,7 +137,8 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
 def _check_depth(path: str, text: bytes) -> None:
     """Raise UsageError for a line with a key of very many parts. tomllib takes time by the square of their number."""
     for number, line in enumerate(text.splitlines(), 1):
-        if _QUOTED.sub(b"", line).partition(b"#")[0].count(b".") > DOTS_MAX:
+        unquoted = _QUOTED.sub(lambda found: b"" if found[1] is None else found[0], line)
+        if unquoted.partition(b"#")[0].count(b".") > DOTS_MAX:
             raise UsageError(f"{path}: line {number} has a key of more than {DOTS_MAX} parts")
 
 

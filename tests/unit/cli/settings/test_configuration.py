@@ -152,6 +152,14 @@ def test_a_key_without_end_is_not_parsed(tmp_path: Path, write: Write, text: str
     assert parsed(tmp_path)
 
 
+@pytest.mark.parametrize("end", ["", "\\", '""", {' + "a." * 1000 + "b = 1}"])
+def test_a_quotation_of_marks_takes_no_time(tmp_path: Path, write: Write, end: str) -> None:
+    """That would be hours."""
+    write("user", 'exclude = "' + '\\"' * 250_000 + end + "\n")
+    with pytest.raises(UsageError, match=r"is not valid TOML|more than 256 parts"):
+        parsed(tmp_path)
+
+
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path, write: Write, mode: int) -> None:
     write("user", "port = 9000\n").chmod(mode)
