@@ -94,6 +94,11 @@ def _list_of_links(folder: Path) -> None:
     (folder / "s1/l2").symlink_to("b")
 
 
+def _list_of_a_link(folder: Path) -> None:
+    (folder / "list").write_text("l2\na\n")
+    (folder / "s1/l2").symlink_to("b")
+
+
 def _across(folder: Path) -> None:
     os.link(folder / "s1/a", folder / "s2/also")
 
@@ -144,7 +149,9 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a list with NULs": (_list, "-ai0r --files-from=list s1"),
     "a list with NULs and deletions": (_list, "-ai0r --delete --files-from=list s1/"),
     "listed links with a slash": (_list_of_links, "-ai --files-from=list s1"),
-    "the same, and all below": (_list_of_links, "-air --delete --files-from=list s1"),
+    "listed links that rules for directories exclude": (_list_of_links, "-ai --exclude=l/ --files-from=list s1"),
+    "listed links to directories, and such rules": (_list_of_a_link, "-aik --exclude=l2/ --files-from=list s1"),
+    "listed links, and all below": (_list_of_links, "-air --delete --files-from=list s1"),
     "backups beside": (_nothing, "-aib --suffix=.bak --delete s1/"),
     "backups elsewhere": (_nothing, "-ai --backup --backup-dir=../old --delete s1/"),
     "large files": (_nothing, "-ai --delete --max-size=1k s1/"),

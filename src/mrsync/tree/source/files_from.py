@@ -39,7 +39,7 @@ class FilesFromScanner(Scanner):
         for entry in selection.files or ():
             path, is_opened = normalized(entry)
             is_root_told = is_root_told or not path or entry.startswith(b"./")
-            if not path or self._is_taken(path):
+            if not path or self._is_taken(path, is_opened=is_opened):
                 number = self._tree.add(path)
                 self._listed.add(number)
                 if is_opened:
@@ -48,8 +48,8 @@ class FilesFromScanner(Scanner):
         self._places = array("i", [0])  # entry -> number in _tree
         self._whole = {0} if selection.is_recursive and 0 in self._listed else set()  # directory entries
 
-    def _is_taken(self, path: bytes) -> bool:
-        """Return whether a listed path exists and no rule excludes it."""
+    def _is_taken(self, path: bytes, *, is_opened: bool) -> bool:
+        """Return whether a listed path exists and no rule excludes it. is_opened: it has a slash at the end."""
         try:
             mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
         except OSError as error:
@@ -61,7 +61,11 @@ class FilesFromScanner(Scanner):
                 self._miss(error.errno or 0, path, path)
             return False
         source_filter = self._source_filter()
-        return source_filter is None or not source_filter.is_excluded(path, is_directory=stat.S_ISDIR(mode))
+        if source_filter is None:
+            return True
+        is_followed = is_opened or self._selection.copies_links or self._selection.copies_dir_links
+        is_directory = stat.S_ISDIR(mode) or (is_followed and _is_directory(self._root_fd, path, follows=True))
+        return not source_filter.is_excluded(path, is_directory=is_directory)
 
     def _list(self, directory: int, fd: int) -> Listing:
         number = self._places[directory]
@@ -128,9 +132,9 @@ class FilesFromScanner(Scanner):
                     yield path + b"/" + name
 
 
-def _is_directory(root_fd: int, path: bytes) -> bool:
+def _is_directory(root_fd: int, path: bytes, *, follows: bool = False) -> bool:
     try:
-        return stat.S_ISDIR(os.stat(path, dir_fd=root_fd, follow_symlinks=False).st_mode)
+        return stat.S_ISDIR(os.stat(path, dir_fd=root_fd, follow_symlinks=follows).st_mode)
     except OSError:
         return False
 

@@ -101,11 +101,11 @@ class OperandScanner(Scanner):
             for reason, name in listing.failures:
                 self._miss(reason, os.path.join(self._operands[number].root, name), name, number)
             listing.failures = []
-        if names is None:
-            self._check(directory, fd, listing, number)
         source_filter = self._source_filter(number)
         if source_filter is not None:
             source_filter.take(directory, self._manifest.path(directory), listing)
+        if names is None:
+            self._check(directory, fd, listing, number)
         return listing
 
 

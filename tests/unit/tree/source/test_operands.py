@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.errors import SelectionError
 from mrsync.tree.filter.rules import parse_rule
 from mrsync.tree.model.manifest import DIRECTORY
 from mrsync.tree.source.scan import scan
@@ -86,3 +87,18 @@ def test_rule_files_are_of_the_source_that_has_them(sources: Path) -> None:
     found = scan(operands[0].root, selection=Selection(operands=operands, rules=(merging,)))
     assert b"both/x" in sizes(found), "the rules of the second source are not those of the first"
     assert b"both/y" not in sizes(found)
+
+
+def test_a_destination_that_a_merge_file_of_its_source_excludes_may_be_in_it(sources: Path) -> None:
+    (sources / "two/.rules").write_text("- /new\n")
+    status = (sources / "two").stat()
+    selection = Selection(
+        operands=(whole(sources / "one"), whole(sources / "two")),
+        off_limits={(status.st_dev, status.st_ino): {b"new": b"two/new"}},
+    )
+    with pytest.raises(SelectionError, match=r"is in SOURCE \(new\)"):
+        scan(os.fsencode(sources / "one"), selection=selection)
+    merging = parse_rule(b": .rules", 0, "here")
+    assert merging is not None
+    found = scan(os.fsencode(sources / "one"), selection=selection._replace(rules=(merging,)))
+    assert b"kind/z" in sizes(found)
