@@ -65,6 +65,21 @@ def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
     assert site.all_differences() == {}
 
 
+def test_who_is_busy_when_the_session_is_aborted_is_waited_for(site: Site) -> None:
+    """It is not to blame for the end, and is not killed before it has cleaned up."""
+    write_files(site.source, {"big": 3 * MEGABYTE})
+    run = site.start(*SLOW, "--quit-on-bad", "--no-partial")
+    catchers = run.catchers(3)
+    run.wait_for("phase casting")
+    os.kill(catchers[1], signal.SIGSTOP)
+    os.kill(catchers[0], signal.SIGKILL)
+    run.wait_for("waiting up to 10 s for b to clean up|b was given up")
+    os.kill(catchers[1], signal.SIGCONT)
+    ended = run.wait()
+    assert "does not answer" not in ended.stderr
+    assert not [path for path in site.staged() if os.path.relpath(path, site.folder / "dest").startswith("b/")]
+
+
 def test_catcher_that_was_started_by_hand_tells_why_it_stops(make_site: MakeSite) -> None:
     site = make_site(("a", "b"))
     write_files(site.source, {"big": 6 * MEGABYTE})

@@ -23,7 +23,7 @@ from mrsync.protocol.core.events import (
     TargetRerouted,
     TargetShed,
 )
-from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.traced import Trace, TracedCaster
@@ -263,7 +263,7 @@ class _Run:
         if target is None:
             return
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
-            if not self._notices.is_interrupted:
+            if target.ended_by is not TargetTrigger.ABORT:
                 self.given_up.add(event.target)
             if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
                 self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
