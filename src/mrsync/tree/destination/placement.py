@@ -41,55 +41,55 @@ class Placement:
         self._directories = directories
         self._can_clear = can_clear
         self.blocked: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
-        self._rooms: set[int] = set()  # directories out of which files can be renamed
+        self._homes: set[int] = set()  # directories out of which files can be renamed
         self._ways: set[int] = set()  # directories that can be created
         self._takes_all: dict[int, bool] = {}  # by device: whether it accepts every name
 
-    def check(self, entry: int, home: int, room: int, staged: bytes) -> None:
-        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `room`.
+    def check(self, entry: int, ancestor: int, home: int, staged: bytes) -> None:
+        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `home`.
 
-        home: the deepest directory of its path that exists.
+        ancestor: the deepest directory of its path that exists.
         """
         directories = self._directories
-        if room not in self._rooms:
-            check_name(directories.open(room), staged)
-            self._rooms.add(room)
+        if home not in self._homes:
+            check_name(directories.open(home), staged)
+            self._homes.add(home)
         parent = self._manifest.parents[entry]
-        if home == parent:
+        if ancestor == parent:
             self._check_old(entry)
         else:
             if parent not in self._ways:
-                self._check_way(parent, home)
-            self._check_new(entry, home)
+                self._check_way(parent, ancestor)
+            self._check_new(entry, ancestor)
 
-    def _check_way(self, directory: int, home: int) -> None:
-        """Raise OSError if a missing directory below `home` cannot be created."""
+    def _check_way(self, directory: int, ancestor: int) -> None:
+        """Raise OSError if a missing directory below `ancestor` cannot be created."""
         missing = []
-        while directory != home and directory not in self._ways:
+        while directory != ancestor and directory not in self._ways:
             missing.append(directory)
             directory = self._manifest.parents[directory]
         for entry in reversed(missing):
-            if self._manifest.parents[entry] == home:
+            if self._manifest.parents[entry] == ancestor:
                 self._check_old(entry)
             else:
-                self._check_new(entry, home)
+                self._check_new(entry, ancestor)
             self._ways.add(entry)
 
-    def _check_new(self, entry: int, home: int) -> None:
+    def _check_new(self, entry: int, ancestor: int) -> None:
         """Raise OSError if the file system refuses a new name, because of a character or its length."""
         name = self._manifest.names[entry]
         if _HARMLESS.fullmatch(name):
             return
-        device = os.fstat(self._directories.open(home)).st_dev
+        device = os.fstat(self._directories.open(ancestor)).st_dev
         if device not in self._takes_all:
-            self._takes_all[device] = self._why_not(home, _NASTY) == 0
-        reason = 0 if self._takes_all[device] else self._why_not(home, name)
+            self._takes_all[device] = self._why_not(ancestor, _NASTY) == 0
+        reason = 0 if self._takes_all[device] else self._why_not(ancestor, name)
         if reason:
             raise OSError(reason, os.strerror(reason))
 
-    def _why_not(self, home: int, name: bytes) -> int:
+    def _why_not(self, ancestor: int, name: bytes) -> int:
         """Return the errno with which a name is refused in a directory like this one, or 0."""
-        with self._directories.scratch(home) as fd:
+        with self._directories.scratch(ancestor) as fd:
             try:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd))
             except OSError as error:

@@ -74,22 +74,22 @@ class Commit:
     def _rename_plainly(self, parent: int, left: deque[int]) -> None:
         """Rename files from the beginning of `left`, as long as nothing but the rename has to be done for them.
 
-        Files of one directory are staged in one room, so both are looked up once and not for each of a thousand small
+        Files of one directory are staged in one home, so both are looked up once and not for each of a thousand small
         files. A rename that fails changes nothing, so that `_place` begins anew with that file.
         """
         stage = self._stage
         destination, names, entries = stage.destination, stage.manifest.names, stage.plan.entries
         if stage.files.overwritten or destination.removals.backups is not None:
             return
-        room = stage.files.room(left[0])
+        home = stage.files.home(left[0])
         with suppress(OSError):
-            if stage.files.homes.is_shared(room):
+            if stage.files.homes.is_shared(home):
                 return  # each file is checked
-            room_fd, parent_fd = destination.directories.pair(room, parent)
+            home_fd, parent_fd = destination.directories.pair(home, parent)
             destination.directories.touched.add(parent)
             while left:
                 file = left[0]
-                os.rename(stage.files.name(file), names[entries[file]], src_dir_fd=room_fd, dst_dir_fd=parent_fd)
+                os.rename(stage.files.name(file), names[entries[file]], src_dir_fd=home_fd, dst_dir_fd=parent_fd)
                 left.popleft()
                 self._note_placed(file)
 
@@ -103,7 +103,7 @@ class Commit:
         if file in stage.files.overwritten:
             stage.seal(file)
             return
-        room = stage.files.room(file)
+        home = stage.files.home(file)
         name = stage.manifest.names[entry]
         try:
             destination.directories.open(parent)
@@ -113,25 +113,25 @@ class Commit:
         if destination.removals.backups is not None and file not in stage.renewed:
             destination.removals.back_up(parent, name)
         try:
-            self._rename(file, room, parent, name)
+            self._rename(file, home, parent, name)
             return
         except IsADirectoryError:
             destination.removals.clear(parent, name)
         except PermissionError:
             # A rename changes both directories, so either may need a temporary mode.
-            if not destination.directories.loosen(parent) | destination.directories.loosen(room):
+            if not destination.directories.loosen(parent) | destination.directories.loosen(home):
                 raise
-        self._rename(file, room, parent, name)
+        self._rename(file, home, parent, name)
 
-    def _rename(self, file: int, room: int, parent: int, name: bytes) -> None:
+    def _rename(self, file: int, home: int, parent: int, name: bytes) -> None:
         """Rename a staged file into place. Raise OSError if another file has been put under its name."""
         stage = self._stage
-        room_fd, parent_fd = stage.destination.directories.pair(room, parent)
-        is_shared = stage.files.homes.is_shared(room)  # otherwise no other user can have replaced the staged file
+        home_fd, parent_fd = stage.destination.directories.pair(home, parent)
+        is_shared = stage.files.homes.is_shared(home)  # otherwise no other user can have replaced the staged file
         if is_shared:
             stage.files.check(file)
-        os.rename(stage.files.name(file), name, src_dir_fd=room_fd, dst_dir_fd=parent_fd)
-        if is_shared and room != parent:
+        os.rename(stage.files.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+        if is_shared and home != parent:
             stage.files.check_placed(file, parent_fd, name)
 
 

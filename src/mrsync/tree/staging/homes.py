@@ -34,59 +34,61 @@ class Homes:
     def __init__(self, destination: Destination, manifest: Manifest) -> None:
         self._destination = destination
         self._parents = manifest.parents
-        self._homes: dict[int, int] = {}
-        self._rooms: dict[int, int] = {}
-        self._rooms_of_homes: dict[int, int] = {}  # with --temp-dir
-        self._shared: dict[int, bool] = {}  # by room
+        self._ancestors: dict[int, int] = {}  # by directory
+        self._homes: dict[int, int] = {}  # by directory
+        self._homes_of_ancestors: dict[int, int] = {}  # by ancestor, with --temp-dir
+        self._shared: dict[int, bool] = {}  # by home
 
-    def home(self, directory: int) -> int:
+    def ancestor(self, directory: int) -> int:
         """Return the deepest directory of the path to a directory that existed at the first call."""
-        home = self._homes.get(directory)
-        if home is None:
-            home = directory
-            while home:
-                if home in self._homes:
-                    home = self._homes[home]
+        ancestor = self._ancestors.get(directory)
+        if ancestor is None:
+            ancestor = directory
+            while ancestor:
+                if ancestor in self._ancestors:
+                    ancestor = self._ancestors[ancestor]
                     break
                 try:
-                    self._destination.directories.open(home)
+                    self._destination.directories.open(ancestor)
                     break
                 except (FileNotFoundError, NotADirectoryError):
-                    home = self._parents[home]
-            self._homes[directory] = home
+                    ancestor = self._parents[ancestor]
+            self._ancestors[directory] = ancestor
+        return ancestor
+
+    def home(self, directory: int) -> int:
+        """Return where the files of a directory are staged: its ancestor, or ASIDE."""
+        home = self._homes.get(directory)
+        if home is None:
+            home = self._homes[directory] = self._choose_home(self.ancestor(directory))
         return home
 
-    def room(self, directory: int) -> int:
-        """Return where the files of a directory are staged: its home, or ASIDE."""
-        room = self._rooms.get(directory)
-        if room is None:
-            room = self._rooms[directory] = self._choose_room(self.home(directory))
-        return room
-
-    def is_shared(self, room: int) -> bool:
+    def is_shared(self, home: int) -> bool:
         """Return whether other users may write to a directory in which files are staged."""
-        if room not in self._shared:
-            self._shared[room] = may_others_write(os.fstat(self._destination.directories.open(room)))
-        return self._shared[room]
+        if home not in self._shared:
+            self._shared[home] = may_others_write(os.fstat(self._destination.directories.open(home)))
+        return self._shared[home]
 
-    def _choose_room(self, home: int) -> int:
+    def _choose_home(self, ancestor: int) -> int:
         if self._destination.directories.aside_fd < 0:
-            return home
-        if home not in self._rooms_of_homes:
-            self._rooms_of_homes[home] = ASIDE if self._leads_to(home) else home
-        return self._rooms_of_homes[home]
+            return ancestor
+        if ancestor not in self._homes_of_ancestors:
+            self._homes_of_ancestors[ancestor] = ASIDE if self._leads_to(ancestor) else ancestor
+        return self._homes_of_ancestors[ancestor]
 
-    def _leads_to(self, home: int) -> bool:
+    def _leads_to(self, ancestor: int) -> bool:
         """Return False if no file can be renamed from --temp-dir to a directory. Raise OSError if none can be made."""
         directories = self._destination.directories
         name = backup_name(os.urandom(8).hex().encode(), 0)
         os.close(os.open(name, _PROBE, 0o600, dir_fd=directories.aside_fd))
         try:
-            directories.change(home, lambda fd: os.rename(name, name, src_dir_fd=directories.aside_fd, dst_dir_fd=fd))
+            directories.change(
+                ancestor, lambda fd: os.rename(name, name, src_dir_fd=directories.aside_fd, dst_dir_fd=fd)
+            )
         except OSError as error:
             os.unlink(name, dir_fd=directories.aside_fd)
             return error.errno != errno.EXDEV  # any other reason is found with the file itself
-        directories.change(home, lambda fd: os.unlink(name, dir_fd=fd))
+        directories.change(ancestor, lambda fd: os.unlink(name, dir_fd=fd))
         return True
 
 

@@ -23,19 +23,19 @@ class Rollback:
         self._note(0)  # it has the journal
         for parent in {parents[entry] for entry in entries}:
             with suppress(OSError):  # nothing can be staged there either, which is reported
-                self._note(stage.files.homes.home(parent))
+                self._note(stage.files.homes.ancestor(parent))
 
-    def _note(self, home: int) -> None:
-        if home not in self._times:
-            status = os.fstat(self._destination.directories.open(home))
-            self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
+    def _note(self, directory: int) -> None:
+        if directory not in self._times:
+            status = os.fstat(self._destination.directories.open(directory))
+            self._times[directory] = (status.st_atime_ns, status.st_mtime_ns)
 
     def restore(self) -> None:
         """Restore everything. Call this after all staged files have been removed."""
         directories = self._destination.directories
-        for home, times in self._times.items():
+        for directory, times in self._times.items():
             with suppress(OSError):  # it was removed, or is no longer ours
-                os.utime(directories.open(home), ns=times)
+                os.utime(directories.open(directory), ns=times)
         if self._destination.is_new:
             with suppress(OSError):
                 os.rmdir(self._destination.path)

@@ -357,15 +357,15 @@ class Stage:
         parent = self.manifest.parents[entry]
         if parent != self._place.parent:
             self._place = self.files.place_of(parent)
-        _, home, room = self._place
+        _, ancestor, home = self._place
         name = self.files.temporary_name(file)
-        fd = self.files.create_plainly(name, room)
+        fd = self.files.create_plainly(name, home)
         if fd < 0:
             return False
         self.states[file] = STARTED
         try:
             write_all(fd, run, 0, length)
-            self.destination.placement.check(entry, home, room, name)
+            self.destination.placement.check(entry, ancestor, home, name)
             status = self.destination.metadata.give_new(entry, fd)
         finally:
             os.close(fd)
@@ -422,8 +422,8 @@ class Stage:
             self.files.note_partial(file, fd)
             self.states[file] = WHOLE
             return
-        home = self.files.homes.home(manifest.parents[entry])
-        self.destination.placement.check(entry, home, self.files.room(file), self.files.name(file))
+        ancestor = self.files.homes.ancestor(manifest.parents[entry])
+        self.destination.placement.check(entry, ancestor, self.files.home(file), self.files.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         status = self.destination.metadata.give_new(entry, fd)

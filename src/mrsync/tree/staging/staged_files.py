@@ -28,11 +28,11 @@ _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
 
 
 class Place(NamedTuple):
-    """Where the new files of a directory are staged. parent: its entry. home, room: see `Homes`."""
+    """Where the new files of a directory are staged. parent: its entry. ancestor, home: see `Homes`."""
 
     parent: int
+    ancestor: int
     home: int
-    room: int
 
 
 NOWHERE = Place(-1, -1, -1)
@@ -72,18 +72,18 @@ class StagedFiles:
 
     def place_of(self, parent: int) -> Place:
         """Return where the new files of a directory are staged, which changes that place."""
-        place = Place(parent, self.homes.home(parent), self.homes.room(parent))
-        self._destination.directories.touched.add(place.room)
+        place = Place(parent, self.homes.ancestor(parent), self.homes.home(parent))
+        self._destination.directories.touched.add(place.home)
         return place
 
     def link_name(self, entry: int) -> bytes:
         """Return the temporary name of a link or special file."""
         return link_name(self._tag, entry)
 
-    def room(self, file: int) -> int:
+    def home(self, file: int) -> int:
         """Return the directory entry in which a file is staged."""
         parent = self._manifest.parents[self._plan.entries[file]]
-        return parent if file in self.overwritten else self.homes.room(parent)
+        return parent if file in self.overwritten else self.homes.home(parent)
 
     # making and opening them
 
@@ -95,20 +95,20 @@ class StagedFiles:
         entry = self._plan.entries[file]
         if self.overwrites and (fd := self._take_old(file, entry)) >= 0:
             return fd
-        destination, name, room = self._destination, self.name(file), self.room(file)
+        destination, name, home = self._destination, self.name(file), self.home(file)
         if self._manifest.policy.remove_first:
             self._remove_old(entry)
         try:
-            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(room))
-            destination.directories.touched.add(room)
+            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
+            destination.directories.touched.add(home)
         except PermissionError:
-            fd = destination.directories.change(room, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+            fd = destination.directories.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         return fd
 
-    def create_plainly(self, name: bytes, room: int) -> int:
+    def create_plainly(self, name: bytes, home: int) -> int:
         """Create an empty file. Return its descriptor, or -1 if the directory needs a temporary mode first."""
         try:
-            return os.open(name, _CREATE, 0o600, dir_fd=self._destination.directories.open(room))
+            return os.open(name, _CREATE, 0o600, dir_fd=self._destination.directories.open(home))
         except PermissionError:
             return -1
 
@@ -132,7 +132,7 @@ class StagedFiles:
         """Rename an open file of an earlier session to be this plan's. directory, name: where it is now."""
         self._rename_over(file, directory, name, fd)
         self._identities.note_partial(file, fd)
-        self._destination.directories.touched.update((directory, self.room(file)))
+        self._destination.directories.touched.update((directory, self.home(file)))
 
     def remove(self, file: int) -> None:
         """Remove a file, or leave it to the next run, which removes it as stale. An old version stays, torn."""
@@ -140,7 +140,7 @@ class StagedFiles:
             self._fds.close(file)
         if file not in self.overwritten:
             with suppress(OSError):
-                self._destination.directories.change(self.room(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
+                self._destination.directories.change(self.home(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
 
     # whether they are still the same
 
@@ -154,7 +154,7 @@ class StagedFiles:
 
     def duplicate_whole(self, file: int) -> int:
         """Return a new descriptor of a complete file."""
-        fd = open_regular(self.name(file), self._room_fd(file))
+        fd = open_regular(self.name(file), self._home_fd(file))
         if self._is_untouched(file, os.fstat(fd)):
             return fd
         os.close(fd)
@@ -162,7 +162,7 @@ class StagedFiles:
 
     def check(self, file: int) -> None:
         """Raise OSError unless the name of a complete file still leads to that file."""
-        status = os.stat(self.name(file), dir_fd=self._room_fd(file), follow_symlinks=False)
+        status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
         if not self._is_untouched(file, status):
             raise replaced_error()
 
@@ -192,7 +192,7 @@ class StagedFiles:
             self._destination.directories.change(self._manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _reopen(self, file: int) -> int:
-        fd = open_regular(self.name(file), self._room_fd(file), os.O_RDWR)
+        fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
         try:
             self._identities.check_partial(file, fd, is_shared=self._is_shared(file))
         except OSError:
@@ -203,23 +203,23 @@ class StagedFiles:
     def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
         """Rename a file of an earlier session, and raise OSError unless it was the open file that got the name."""
         directories = self._destination.directories
-        room = self.room(file)
-        fds = directories.pair(directory, room)
+        home = self.home(file)
+        fds = directories.pair(directory, home)
         try:
             os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
         except PermissionError:
-            if not directories.loosen(directory) | directories.loosen(room):
+            if not directories.loosen(directory) | directories.loosen(home):
                 raise
-            fds = directories.pair(directory, room)
+            fds = directories.pair(directory, home)
             os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
         if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
             raise replaced_error()
 
-    def _room_fd(self, file: int) -> int:
-        return self._destination.directories.open(self.room(file))
+    def _home_fd(self, file: int) -> int:
+        return self._destination.directories.open(self.home(file))
 
     def _is_shared(self, file: int) -> bool:
-        return self.homes.is_shared(self.room(file))
+        return self.homes.is_shared(self.home(file))
 
     def _is_untouched(self, file: int, status: os.stat_result) -> bool:
         """Return whether this is the status of the complete staged file, unchanged."""
