@@ -12,7 +12,7 @@ from tests.loopback.bigendian import find_big_endian_python
 from tests.programs import program
 from tests.trees import build_awkward_tree, differences, remove_tree
 
-SESSION_WAIT_S = 120
+SESSION_WAIT_S = 300  # emulated, a start takes 10 s of processor, and other tests run beside it
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def rsh(tmp_path: Path) -> Path:
     return shell
 
 
+@pytest.mark.timeout(900)
 def test_both_byte_orders_end_equal(rsh: Path, tmp_path: Path) -> None:
     """From nothing, after changes with delta and hard links, and with nothing to do."""
     source, port = tmp_path / "source", random.randrange(20000, 32000, 2)
