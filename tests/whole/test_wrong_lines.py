@@ -64,7 +64,7 @@ LINES = """
 1  mrsync -m 'a[a-z][a-z][a-z][a-z]' -s src      | more than 65536
 1  mrsync -m a[1-5000] -s src                    | more than the 4096
 1  mrsync -m huge.ini -s src                     | more than 65536
-1  mrsync -m @ -s src                            | '@'
+1  mrsync -m @ -s src                            | @: no groups are defined on this host
 1  mrsync -m @nogroup -s src                     | @nogroup
 1  mrsync -m @inventory.yml:nogroup -s src       | nogroup
 1  mrsync -m ./nofile -s src                     | ./nofile: No such file
@@ -344,7 +344,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "open.key": 32 * "k", "inventory.yml": "all:\n  hosts:\n    n1:\n", "huge.ini": "[all]\nn[1:99999999]\n",
         "bad.toml": "a = [\n", "unknown.toml": "frobnicate = 1\n", "kind.toml": "port = 'x'\n",
         "open.toml": "rate = '1M'\n",
-        "deep.toml": f"a = {'[' * 5000}", "digits.toml": f"port = {'7' * 5000}", "brackets": "[" * 100_000,
+        "deep.toml": f"a = {'[' * 5000}", "digits.toml": f"port = {'7' * 5000}", "brackets": "[" * 50_000,
         "many.rules": "- some/long/name\n" * 70_000,
         "nested.toml": "[network]\nrate = '1M'\n", "nodest.toml": "backup-dir = ''\n",
         "port.ini": "a ansible_port=2222\n", "become.ini": "a ansible_become=yes ansible_become_user=web\n",
