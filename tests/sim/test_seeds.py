@@ -11,7 +11,7 @@ from mrsync.protocol.core.states import RosterState
 from tests.sim.scenario import Fate, draw
 from tests.sim.simulation import Result, Simulation
 
-SEEDS = 500 if os.environ.get("MRSYNC_ALL_SEEDS") else 50  # CI has no time for more
+SEEDS = 500 if os.environ.get("MRSYNC_ALL_SEEDS") else 30  # CI has no time for more
 SEEDS_PER_TEST = 25
 DRAWN = 500  # without a run
 
