@@ -12,7 +12,7 @@ from tests.sim.relay_cases import RelayCase
 from tests.sim.scenario import draw_islands
 from tests.sim.simulation import Simulation
 
-SEEDS = 6
+SEEDS = 4
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)

@@ -14,7 +14,7 @@ from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario, draw_relays
 from tests.sim.simulation import Simulation
 
-SEEDS = 20
+SEEDS = 10
 SLEEPERS = 930104  # hosts that get the processor late, and whose buffers are small
 LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
 
