@@ -82,7 +82,7 @@ def cast_while_it_changes(
     for each, size in zip(NAMES, (1000, LATE, MEGABYTE, 1000), strict=True):
         (site.source / each).write_bytes(os.urandom(size))
     read = {each: (site.source / each).read_bytes() for each in NAMES}
-    run = site.start("--rate", "4M", "-v", 1, *options)
+    run = site.start("--rate", "2M", "-v", 1, *options)
     wait_until_staged(site, LATE // 4)
     change(site.source / name)
     return run.wait(), read
