@@ -13,7 +13,7 @@ from enum import Enum
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.destination.backupdir import BackupDirectory
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.removal import Remover
+from mrsync.tree.destination.remover import Remover
 from mrsync.tree.destination.root import path_below
 from mrsync.tree.filter.ere import Patterns
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry

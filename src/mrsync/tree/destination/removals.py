@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.removal import Remover
+from mrsync.tree.destination.remover import Remover
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.state_directory import position_in
 from mrsync.tree.model.manifest import Manifest

@@ -12,7 +12,7 @@ import pytest
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.removal import Remover
+from mrsync.tree.destination.remover import Remover
 from mrsync.tree.fs.mounts import _statx_mount_id
 from mrsync.tree.model.policy import Policy
 from tests.trees import build_awkward_tree
