@@ -64,7 +64,7 @@ LINES = """
 1  mrsync -m 'a[a-z][a-z][a-z][a-z]' -s src      | more than 65536
 1  mrsync -m a[1-5000] -s src                    | more than the 4096
 1  mrsync -m huge.ini -s src                     | more than 65536
-1  mrsync -m @ -s src                            | @
+1  mrsync -m @ -s src                            | '@'
 1  mrsync -m @nogroup -s src                     | @nogroup
 1  mrsync -m @inventory.yml:nogroup -s src       | nogroup
 1  mrsync -m ./nofile -s src                     | ./nofile: No such file
