@@ -57,7 +57,7 @@ def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
     os.kill(victim, signal.SIGSTOP)
     ended = run.wait()
     assert ended.status == 23
-    assert "a was given up and does not answer: not waiting for it to clean up" in ended.stderr
+    assert "not waiting for a to clean up: given up, and no answer" in ended.stderr
     assert "waiting up to" not in ended.stderr
     assert site.differences("b") == site.differences("c") == []
     assert site.sync().status == 0  # which removes what the victim could not

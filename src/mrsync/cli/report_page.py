@@ -30,7 +30,7 @@ def report_page(arguments: Sequence[str]) -> int:
     try:
         page = html_report(fields)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = "there is something in it that no report says"
+        reason = "it has fields or values that no report has"
         raise FileError(f"{escape_controls(options.file)} is not a report of mrsync: {reason}") from error
     replace_file(page, output)
     return 0

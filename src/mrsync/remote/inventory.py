@@ -232,7 +232,7 @@ def _read_yaml(path: str, text: str) -> Inventory:
         reason = " ".join(str(error).split())
         raise UsageError(f"cannot understand the inventory {path}: {reason}") from error
     except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:  # PyYAML lets them through
-        reason = f"a value is not what it looks like or is tagged as ({error})"
+        reason = f"a value does not fit its form or its tag ({error})"
         raise UsageError(f"cannot understand the inventory {path}: {reason}") from error
 
 

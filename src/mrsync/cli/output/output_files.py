@@ -24,13 +24,9 @@ def check_output(option: str, path: str) -> None:
     """Raise UsageError if `replace_file` could not write there now. option: its name, for the message."""
     folder = os.path.dirname(path) or "."
     if not os.access(folder, os.W_OK | os.X_OK):
-        reason = (
-            ""
-            if os.path.isdir(folder)
-            else ", which is no directory"
-            if os.path.lexists(folder)
-            else ", which does not exist"
-        )
+        reason = ""
+        if not os.path.isdir(folder):
+            reason = ", which is no directory" if os.path.lexists(folder) else ", which does not exist"
         raise UsageError(f"{option} {path}: cannot write in {folder}{reason}")
     if _is_replaceable(path):
         return

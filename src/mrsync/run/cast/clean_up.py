@@ -33,7 +33,7 @@ class CleanUp:
         left = self.given_up.intersection(running) - talking
         waited_for = set(running) - left
         if left:
-            self._tell(f"{self._fold(left)} was given up and does not answer: not waiting for it to clean up")
+            self._tell(f"not waiting for {self._fold(left)} to clean up: given up, and no answer")
         if waited_for:
             self._tell(f"waiting up to {WAIT_S:g} s for {self._fold(waited_for)} to clean up")
         return waited_for

@@ -19,7 +19,7 @@ TRIAL_S = 0.7  # after this time, a child that has not heard its parent never wi
 ISLAND_TRIAL_S = 0.25  # the same, of one that both ends know, and in a network that may have no multicast
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
-DRY_S = 5.0  # without anything that was sent, after which it does not matter what its parent says that it holds
+DRY_S = 5.0  # without a page although some were sent, after which a child gets another parent, whatever this one says
 DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
 
 
