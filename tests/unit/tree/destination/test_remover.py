@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.compare.prefetch import Prefetch
-from mrsync.tree.destination import removal
+from mrsync.tree.destination import remover
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.remover import Remover
 from mrsync.tree.fs.mounts import _statx_mount_id
@@ -91,7 +91,7 @@ def test_a_bind_mount_of_the_same_file_system_is_not_emptied(
     tmp_path: Path, has_proc: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_proc:
-        monkeypatch.setattr(removal, "mount_id", _statx_mount_id)
+        monkeypatch.setattr(remover, "mount_id", _statx_mount_id)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "file").touch()
     (tmp_path / "tree" / "mount").mkdir(parents=True)
