@@ -30,9 +30,19 @@ def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O
 
     access: os.O_RDONLY, os.O_WRONLY or os.O_RDWR. Raise OSError: ELOOP for a link, ESTALE for other kinds of files.
     """
-    fd = os.open(name, access | CAUTIOUS, dir_fd=directory_fd)
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
+    return open_known(name, directory_fd, access)[0]
+
+
+def open_known(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> tuple[int, os.stat_result]:
+    """Do what open_regular does, and return the status of the open file as well."""
+    return known_regular(os.open(name, access | CAUTIOUS, dir_fd=directory_fd))
+
+
+def known_regular(fd: int) -> tuple[int, os.stat_result]:
+    """Return an open file with its status. Close it and raise OSError if it is not a regular file."""
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode):
+        return fd, status
     os.close(fd)
     raise OSError(errno.ESTALE, "it is not a regular file")
 

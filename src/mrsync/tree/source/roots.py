@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Collection, Sequence
 
 from mrsync.errors import SelectionError
-from mrsync.files import NAMED, open_regular
+from mrsync.files import NAMED, known_regular, open_known
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
@@ -70,9 +68,13 @@ class OpenRoots:
 
     def open(self, entry: int) -> int:
         """Return a descriptor of a regular file, to be closed by the caller. Raise OSError as `open_regular` does."""
+        return self.open_known(entry)[0]
+
+    def open_known(self, entry: int) -> tuple[int, os.stat_result]:
+        """Do the same, and return the status of the open file as well."""
         name, directory_fd = self._manifest.names[entry], self.of(entry)
         if entry not in self._roots.followed:
-            return open_regular(name, directory_fd)
+            return open_known(name, directory_fd)
         return _open_followed(name, directory_fd)
 
     def close(self) -> None:
@@ -82,9 +84,5 @@ class OpenRoots:
             os.close(fd)
 
 
-def _open_followed(name: bytes, directory_fd: int) -> int:
-    fd = os.open(name, os.O_RDONLY | NAMED, dir_fd=directory_fd)
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    raise OSError(errno.ESTALE, "it is not a regular file")
+def _open_followed(name: bytes, directory_fd: int) -> tuple[int, os.stat_result]:
+    return known_regular(os.open(name, os.O_RDONLY | NAMED, dir_fd=directory_fd))

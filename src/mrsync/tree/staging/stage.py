@@ -304,13 +304,9 @@ class Stage:
         if len(pieces) == 1:
             file, position, _ = pieces[0]
             self._write_piece(file, position, run, length)
-        elif len(run) > 1:
-            for data in run:
-                self._write_run(offset, [data], len(data))
-                offset += len(data)
         else:
-            view = memoryview(run[0])
             at = 0
+            view = memoryview(run[0] if len(run) == 1 else b"".join(run))  # a file in two pages is then written at once
             for file, position, size in pieces:
                 self._write_piece(file, position, [view[at : at + size]], size)
                 at += size

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,43 @@ def test_a_file_changed_while_it_is_read_is_noticed_at_its_end(tree: Path, what:
     LATE_CHANGES[what](tree / "b")
     source.read(SIZE + 100, SIZE - 100)
     assert list(source.changed) == [1]
+    source.close()
+
+
+@pytest.mark.parametrize("what", LATE_CHANGES)
+def test_a_file_changed_while_it_is_read_at_once_is_noticed(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    source = source_of(tree)
+    real = os.pread
+
+    def changed(fd: int, length: int, position: int) -> bytes:
+        data = real(fd, length, position)
+        if data[:1] == b"b":
+            LATE_CHANGES[what](tree / "b")
+        return data
+
+    monkeypatch.setattr(os, "pread", changed)
+    assert source.read(0, 2 * SIZE + 3) == b"a" * SIZE + bytes(SIZE) + b"ccc"
+    assert list(source.changed) == [1]
+    source.close()
+
+
+def test_a_small_file_costs_five_system_calls(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tree)
+    calls: list[str] = []
+
+    def count(name: str, real: Callable[..., Any]) -> None:
+        def counted(*args: Any, **options: Any) -> Any:
+            calls.append(name)
+            return real(*args, **options)
+
+        monkeypatch.setattr(os, name, counted)
+
+    for name in ("open", "fstat", "stat", "pread", "close"):
+        count(name, getattr(os, name))
+    source.read(0, SIZE)
+    assert calls == ["open", "fstat", "pread", "fstat", "close"]
     source.close()
 
 

@@ -97,6 +97,24 @@ def test_every_kind_of_buffer_is_taken(trees: Path, kind: type) -> None:
     assert (trees / "dest" / "b").read_bytes() == b"b" * 1000
 
 
+def test_a_file_whose_two_pages_come_together_is_written_at_once(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (trees / "source" / name).write_bytes(name.encode() * 1000)
+    on = bench(trees / "source", trees / "dest")
+    data, sizes = on.contents(), list[int]()
+    real = os.pwritev
+
+    def counted(fd: int, buffers: list[bytes], offset: int) -> int:
+        sizes.append(sum(map(len, buffers)))
+        return real(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "pwritev", counted)
+    on.stage.write_many([(1500, data[1500:]), (0, data[:1500])])
+    assert sizes == [1000, 1000, 1000]
+    on.commit()
+    assert b"".join((trees / "dest" / name).read_bytes() for name in ("a", "b", "c")) == data
+
+
 def test_more_pages_than_one_write_takes(trees: Path) -> None:
     (trees / "source" / "file").write_bytes(random.Random(1).randbytes(3 * (2 * IOV_MAX + 5)))
     on = bench(trees / "source", trees / "dest")
