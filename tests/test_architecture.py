@@ -18,14 +18,18 @@ LAYERS = {
     "errors": set[str](),
     "escaping": set[str](),
     "files": set[str](),
+    "spelling": set[str](),
     "tuples": set[str](),
     "wire": {"tuples", "escaping", "errors"},
     "tree": {"tuples", "files", "escaping", "errors"},
-    "remote": {"tuples", "files", "escaping", "errors"},
+    "remote": {"tuples", "files", "spelling", "escaping", "errors"},
     "protocol": {"wire", "tuples", "escaping", "errors"},
     "transport": {"protocol", "wire", "tuples", "escaping", "errors"},
     "run": {"transport", "protocol", "wire", "tree", "remote", "tuples", "files", "escaping", "errors"},
-    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "tuples", "files", "escaping", "errors"},
+    "cli": {
+        *("run", "transport", "protocol", "wire", "tree", "remote"),
+        *("tuples", "files", "spelling", "escaping", "errors"),
+    },
     "api": {"cli", "run", "errors"},
 }
 # Sub-packages of a layer, from the bottom up: a module imports from its own and from those before it.

@@ -91,10 +91,10 @@ def _refuse_mistyped_tool(arguments: Sequence[str]) -> None:
     first = arguments[0] if arguments else "-"
     if first.startswith("-") or any(":" in word for word in arguments) or os.path.lexists(first):
         return
-    from mrsync.cli.registry.parser import closest
+    from mrsync.spelling import did_you_mean
 
-    if meant := closest(first, _TOOLS):
-        raise UsageError(f"there is no command {first}; did you mean {meant}? (see mrsync --help)")
+    if question := did_you_mean(first, _TOOLS):
+        raise UsageError(f"there is no command {first}{question} (see mrsync --help)")
 
 
 def _demo(arguments: Sequence[str]) -> int:

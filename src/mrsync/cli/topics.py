@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from mrsync.cli.registry.completion import SHELLS
 from mrsync.cli.registry.option import FILELIST, MRSYNC, SECTIONS, Option
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
-from mrsync.cli.registry.parser import closest, make_parser
+from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.registry.reference import plain
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
+from mrsync.spelling import did_you_mean
 
 _COMMANDS = {program.split()[-1]: program for program in PROGRAMS} | {"filelist": FILELIST}
 _SMALL_COMMANDS = {  # without options of their own: (arguments, what it does)
@@ -62,8 +63,7 @@ def _explain(topic: str) -> Iterator[str]:
             yield from _lines(option)
     else:
         known = [*_COMMANDS, *_SMALL_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
-        hint = closest(name, known)
-        raise UsageError(f"there is no help on {topic}{f'; did you mean {hint}?' if hint else ''} (see mrsync help)")
+        raise UsageError(f"there is no help on {topic}{did_you_mean(name, known)} (see mrsync help)")
 
 
 def _is_called(option: Option, topic: str) -> bool:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from mrsync.errors import UsageError
 from mrsync.files import open_named, read_bounded
 from mrsync.remote.inventory import ALL, NAMES_MAX, Inventory, Member, read_inventory, split_reference
+from mrsync.spelling import did_you_mean
 from mrsync.tuples import NamedTuple
 
 # A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
@@ -261,22 +262,17 @@ def _expand(text: str) -> list[str]:
 
 def _why_no_source(source: str) -> str:
     """Return what is wrong with a group source that does not exist."""
-    import difflib
-
     from ClusterShell.NodeSet import std_group_resolver
 
     known = std_group_resolver().sources()
     if not known:
         return "no groups are defined on this host; docs/cli.md says how to define groups"
-    meant = difflib.get_close_matches(source, known, 1)
-    hint = f"did you mean @{meant[0]}:?" if meant else "docs/cli.md says how to define groups"
-    return f"there is no group source {source} here; {hint}"
+    hint = did_you_mean(source, known, before="@", after=":") or "; docs/cli.md says how to define groups"
+    return f"there is no group source {source} here{hint}"
 
 
 def _hint(group: str) -> str:
     """Return "; did you mean @GROUP?" for the most similar other group of the same source, or ""."""
-    import difflib
-
     from ClusterShell.NodeSet import grouplist
     from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
 
@@ -285,8 +281,7 @@ def _hint(group: str) -> str:
         known = [other for other in grouplist(source or None) if other != name]
     except (GroupResolverError, GroupSourceError):  # this group source cannot list its groups
         return ""
-    meant = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean @{source}{colon}{meant[0]}?" if meant else ""
+    return did_you_mean(name, known, before=f"@{source}{colon}")
 
 
 def is_address(host: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
@@ -17,6 +16,7 @@ from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDE
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
+from mrsync.spelling import did_you_mean
 from mrsync.tuples import NamedTuple
 
 _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
@@ -137,8 +137,8 @@ class Parser(argparse.ArgumentParser):
             message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only, not for -m"
             if foreign.is_refused:
                 message = f"{unknown[1]} is not supported: {foreign.why}"
-        elif unknown and (hint := closest(unknown[1], self._option_string_actions)):
-            message = f"there is no option {unknown[1]}; did you mean {hint}?"
+        elif unknown and (question := did_you_mean(unknown[1], self._option_string_actions)):
+            message = f"there is no option {unknown[1]}{question}"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _foreign(self, name: str) -> Foreign | None:
@@ -263,11 +263,6 @@ def add_option(group: Any, option: Option, program: str) -> None:
     else:
         words |= {"default": option.default} | _ACTIONS[option.how]
     group.add_argument(*option.names(program), **words)
-
-
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most similar to an unknown one, or None."""
-    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
 
 
 def _epilog(program: str, has_all: bool) -> str:

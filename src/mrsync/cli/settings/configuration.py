@@ -6,13 +6,13 @@ import argparse
 import os
 import re
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from mrsync.cli.registry.declared.output import SYSTEM_FILE
 from mrsync.cli.registry.parser import Parser
 from mrsync.errors import UsageError
+from mrsync.spelling import did_you_mean
 
 BYTES_MAX = 1 << 20
 DOTS_MAX = 256  # in a line outside of quotation marks; no setting has any
@@ -125,7 +125,8 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
             continue
         action = actions.get(key) if key not in NOT_FOR_FILES else None
         if action is None:
-            raise UsageError(f"{path}: there is no setting {key!r}{_hint(key, actions.keys() - NOT_FOR_FILES)}")
+            question = did_you_mean(key, actions.keys() - NOT_FOR_FILES, before="'", after="'")
+            raise UsageError(f"{path}: there is no setting {key!r}{question}")
         try:
             words = list(_words(key, value, action))
             parser.parse_args(words, settings)
@@ -148,18 +149,13 @@ def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for key, value in settings.items():
         if key not in actions:
-            raise UsageError(f"there is no option {key!r}{_hint(key, actions)}")
+            question = did_you_mean(key, actions, before="'", after="'")
+            raise UsageError(f"there is no option {key!r}{question}")
         try:
             words += _words(key, value, actions[key])
         except UsageError as error:
             raise UsageError(f"{key}: {error}") from error
     return words
-
-
-def _hint(key: str, known: Iterable[str]) -> str:
-    """Return a question about the known key that is most similar to an unknown one, empty if none is."""
-    close = get_close_matches(key, sorted(known), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def is_switch(parser: Parser, name: str) -> bool:

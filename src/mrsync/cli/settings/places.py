@@ -6,11 +6,11 @@ import argparse
 import os
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.targets import is_address
+from mrsync.spelling import closest
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.source.selection import OffLimits, Selection
 
@@ -94,7 +94,7 @@ def absolute(path: str) -> str:
 def misspelled_hosts(text: str) -> tuple[str, ...]:
     """Return what looks like a misspelled {host} in DEST. It is part of a name that is taken as it is."""
     words = (word for word in _BRACED.findall(text) if word != "host")
-    return tuple(f"{{{word}}}" for word in words if get_close_matches(word.lower(), ["host", "hostname", "target"], 1))
+    return tuple(f"{{{word}}}" for word in words if closest(word.lower(), ("host", "hostname", "target")))
 
 
 def check_remote_dest(text: str) -> None:

@@ -1,0 +1,23 @@
+"""Find what a misspelled word was meant to be, for the end of an error message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LIKENESS_MIN = 0.7  # of two words, from 0 to 1; a suggestion that is far off helps nobody
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most similar to an unknown one, or None if none is similar."""
+    from difflib import get_close_matches  # only wrong command lines need it
+
+    return next(iter(get_close_matches(word, sorted(known), 1, LIKENESS_MIN)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "", after: str = "") -> str:
+    """Return "; did you mean X?" with the known word that is closest to an unknown one, or "" if none is similar.
+
+    before, after: what the user would write around the word.
+    """
+    meant = closest(word, known)
+    return f"; did you mean {before}{meant}{after}?" if meant else ""
