@@ -352,7 +352,7 @@ class TreeJobs:
         try:
             durability.flush(note)
         except OSError as error:
-            return [Failure(error.errno or 0, self._manifest.path(0), "flush the disk of")]
+            return [Failure.of(error, self._manifest.path(0), "flush the disk of")]
         return []
 
     def finish(self) -> Finished:

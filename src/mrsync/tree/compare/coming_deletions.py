@@ -46,13 +46,13 @@ def foresee_deletions(manifest: Manifest, destination: Destination, comparison: 
             else:
                 _foresee(destination, directory, name, is_obstacle=is_obstacle)
         except OSError as error:
-            failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
+            failures.append(Failure.of(error, os.path.join(manifest.path(directory), name), "delete"))
     for path in comparison.listed_deletions:
         assert listed_deletions is not None  # it found these paths
         try:
             listed_deletions.delete(path)
         except OSError as error:
-            failures.append(Failure(error.errno or 0, path, "delete"))
+            failures.append(Failure.of(error, path, "delete"))
     return failures
 
 

@@ -161,7 +161,7 @@ class Comparer:
             return None
         except OSError as error:
             path = self._manifest.path(directory)
-            self._result.failures.append(Failure(error.errno or 0, path, "read"))
+            self._result.failures.append(Failure.of(error, path, "read"))
             return None
         for reason, name in listing.failures:
             if reason != errno.ENOENT:
@@ -254,7 +254,7 @@ class Comparer:
             try:
                 names = self._extraneous.choose(directory, positions, listing)
             except OSError as error:  # somebody has swapped it meanwhile
-                self._result.failures.append(Failure(error.errno or 0, self._manifest.path(directory), "read"))
+                self._result.failures.append(Failure.of(error, self._manifest.path(directory), "read"))
             else:
                 self._result.extraneous += [(directory, name) for name in names]
 
@@ -289,7 +289,7 @@ class Comparer:
         try:
             self._compare_with(entry, listing, position)
         except OSError as error:
-            self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), "compare"))
+            self._result.failures.append(Failure.of(error, self._manifest.path(entry), "compare"))
             if entry in self._groups:
                 self._groups.note(entry, Found())
             elif self._manifest.kind(entry) == REGULAR:

@@ -119,7 +119,7 @@ class LinkDecisions:
                 linked += self._decide(group)
             except OSError as error:
                 path = self._manifest.path(group.first)
-                result.failures.append(Failure(error.errno or 0, path, "compare"))
+                result.failures.append(Failure.of(error, path, "compare"))
                 if self._manifest.kind(group.first) == REGULAR:
                     self._decisions.need(group.first, group.first + 1)
                     linked += group.joined

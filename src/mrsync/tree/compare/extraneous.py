@@ -81,6 +81,6 @@ def find_missing(destination: Destination, comparison: Comparison) -> None:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            comparison.failures.append(Failure(error.errno or 0, path, "delete"))
+            comparison.failures.append(Failure.of(error, path, "delete"))
             continue
         comparison.extraneous.append((directory, name))

@@ -46,7 +46,7 @@ class KeptLinks:
                 continue  # like rsync, replace a link that leads to no directory
             except OSError as error:
                 self._directories.beneath.discard(entry)
-                failures.append(Failure(error.errno or 0, self._manifest.path(entry), "follow the link"))
+                failures.append(Failure.of(error, self._manifest.path(entry), "follow the link"))
                 yield entry
 
     def _keep(self, entry: int) -> None:

@@ -17,6 +17,11 @@ class Failure(NamedTuple):
     action: str
     others: int = 0
 
+    @classmethod
+    def of(cls, error: OSError, path: bytes, action: str) -> Failure:
+        """Return the failure of an action that ended with this error of the system."""
+        return cls(error.errno or 0, path, action)
+
     @property
     def sentence(self) -> str:
         """Return the message: the action, the path with unprintable bytes escaped, and the system's reason."""

@@ -56,7 +56,7 @@ class FilesFromScanner(Scanner):
             above = os.path.dirname(path)
             is_vanished = above and not _is_directory(self._root_fd, above)  # then rsync deletes nothing
             if is_vanished and not self._selection.ignores_missing:
-                self._errors.append(Failure(error.errno or 0, path, FIND))
+                self._errors.append(Failure.of(error, path, FIND))
             elif not is_vanished:
                 self._miss(error.errno or 0, path, path)
             return False

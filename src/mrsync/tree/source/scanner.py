@@ -167,7 +167,7 @@ class Scanner:
                 raise OSError(errno.ELOOP, "too deep")
             listing = self._read(directory)
         except OSError as error:
-            self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
+            self._errors.append(Failure.of(error, manifest.path(directory), "read"))
             manifest.add_nothing()
             return
         for reason, name in listing.failures:
@@ -268,7 +268,7 @@ class Scanner:
                     found = self._xattr_policy.read_of(self._open_roots.of(entry), name, readers, follows=is_followed)
                 number = manifest.attributes.number(found)
             except OSError as error:
-                self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
+                self._errors.append(Failure.of(error, manifest.path(entry), "read the attributes of"))
         manifest.attribute_numbers.append(number)
 
     def _list(self, directory: int, fd: int) -> Listing:

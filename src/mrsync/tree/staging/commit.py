@@ -66,7 +66,7 @@ class Commit:
                 self._place(file, entry, parent)
             except OSError as error:
                 stage.discard(file)
-                failures.append(Failure(error.errno or 0, stage.manifest.path(entry), "replace"))
+                failures.append(Failure.of(error, stage.manifest.path(entry), "replace"))
             else:
                 self._note_placed(file)
         return failures

@@ -172,7 +172,7 @@ class _Finisher:
         try:
             operation(entry)
         except OSError as error:
-            self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), action))
+            self._result.failures.append(Failure.of(error, self._manifest.path(entry), action))
             self._result.undone.add(entry)
             return False
         return True
@@ -379,7 +379,7 @@ class _Finisher:
                     self._destination.directories.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY or not self._removals.has_backups_beside:
-                    self._result.failures.append(Failure(error.errno or 0, path, "delete"))
+                    self._result.failures.append(Failure.of(error, path, "delete"))
         self._destination.directories.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
         self._result.failures += listed_deletions.restore()
 
@@ -391,7 +391,7 @@ class _Finisher:
             return
         except OSError as error:
             path = os.path.join(self._manifest.path(directory), name)
-            self._result.failures.append(Failure(error.errno or 0, path, "delete"))
+            self._result.failures.append(Failure.of(error, path, "delete"))
 
     def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._removals.deletions

@@ -96,7 +96,7 @@ class StaleFiles:
                     continue  # it was adopted, for example
                 except OSError as error:
                     path = name if directory == ASIDE else os.path.join(self._manifest.path(directory), name)
-                    failures.append(Failure(error.errno or 0, path, "delete"))
+                    failures.append(Failure.of(error, path, "delete"))
         return failures
 
     def _notes(self, tag: bytes) -> JournalReader | None:
