@@ -280,7 +280,7 @@ REMOVALS = (
     ),
     Removal(
         "a comparison that somebody makes fail stops one entry",
-        "tree/compare/comparer.py",
+        "tree/compare/entry_comparer.py",
         "            self._compare_with(entry, listing, position)\n        except OSError as error:\n",
         "            self._compare_with(entry, listing, position)\n        except NotImplementedError as error:\n",
         "unit/tree/compare/test_update_safety.py",

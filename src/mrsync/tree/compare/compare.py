@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mrsync.tree.compare.comparer import Comparer
+from mrsync.tree.compare.entry_comparer import EntryComparer
 from mrsync.tree.compare.extraneous import find_missing
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
@@ -30,7 +31,9 @@ def compare(
     localize_owners(manifest)
     destination.bind(manifest)
     try:
-        comparison = _comparer_of(manifest)(manifest, destination, prefetch or Prefetch(), on_activity).run()
+        comparison = _comparer(manifest, destination, on_activity, prefetch=prefetch).run()
+        if destination.removals.listed_deletions is not None:
+            comparison.listed_deletions = destination.removals.listed_deletions.existing()
     finally:
         destination.timestamps.close()
         failures = destination.directories.restore()
@@ -50,7 +53,7 @@ def compare_with_nothing(manifest: Manifest, alternates: Alternates | None = Non
     Turns the manifest's owners into this host's.
     """
     localize_owners(manifest)
-    return _comparer_of(manifest)(manifest, None, Prefetch(), lambda entries: None, alternates).run()
+    return _comparer(manifest, None, lambda entries: None, alternates=alternates).run()
 
 
 def compare_again(manifest: Manifest, destination: Destination, entries: Iterable[int]) -> Comparison:
@@ -58,16 +61,26 @@ def compare_again(manifest: Manifest, destination: Destination, entries: Iterabl
 
     entries must include all members of their hard-link groups; the destination must be bound to the manifest.
     """
-    comparer = _comparer_of(manifest)(manifest, destination, Prefetch(), lambda entries: None)
     try:
-        return comparer.run_again(sorted(entries))
+        return _comparer(manifest, destination, lambda entries: None).run_again(sorted(entries))
     finally:
         destination.timestamps.close()
 
 
-def _comparer_of(manifest: Manifest) -> type[Comparer]:
+def _comparer(
+    manifest: Manifest,
+    destination: Destination | None,
+    on_activity: Callable[[int], None],
+    *,
+    prefetch: Prefetch | None = None,
+    alternates: Alternates | None = None,
+) -> Comparer:
+    """Return what compares this manifest: as the policy says, or by the marks of a list."""
+    prefetch = prefetch or Prefetch()
     if manifest.listed is None:
-        return Comparer
-    from mrsync.tree.compare.synclist_compare import SynclistComparer  # few runs have a list
+        entries = EntryComparer(manifest, destination, on_activity, alternates)
+        return Comparer(manifest, destination, entries, prefetch, on_activity)
+    from mrsync.tree.compare.synclist_compare import ListedEntryComparer, SynclistComparer  # few runs have a list
 
-    return SynclistComparer
+    listed = ListedEntryComparer(manifest, destination, on_activity, alternates)
+    return SynclistComparer(manifest, destination, listed, prefetch, on_activity)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 
 from mrsync.tree.compare.comparer import Comparer
+from mrsync.tree.compare.entry_comparer import EntryComparer
 from mrsync.tree.compare.hard_links import Found
-from mrsync.tree.compare.prefetch import Prefetch
-from mrsync.tree.compare.result import Comparison
-from mrsync.tree.destination.alternates import Alternates
-from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.model.limits import KIND_SHIFT
@@ -22,26 +18,7 @@ from mrsync.tree.model.marks import Mark
 
 
 class SynclistComparer(Comparer):
-    """Decide by the marks of entries; compare those marked so, and all without contents, as without a list."""
-
-    def __init__(
-        self,
-        manifest: Manifest,
-        destination: Destination | None,
-        prefetch: Prefetch,
-        on_activity: Callable[[int], None],
-        alternates: Alternates | None = None,
-    ) -> None:
-        super().__init__(manifest, destination, prefetch, on_activity, alternates)
-        assert manifest.listed is not None  # the condition for this class
-        self._marks = manifest.listed.marks
-        self._listed_deletions = destination.removals.listed_deletions if destination is not None else None
-
-    def run(self) -> Comparison:
-        result = super().run()
-        if self._listed_deletions is not None:
-            result.listed_deletions = self._listed_deletions.existing()
-        return result
+    """Walk the directories of a list, and read no more of them than the marks of their entries demand."""
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
         names = [self._manifest.names[entry] for entry in range(first, end) if self._is_looked_at(entry)]
@@ -59,26 +36,30 @@ class SynclistComparer(Comparer):
                         self._result.stale.append((directory, name))
 
     def _is_looked_at(self, entry: int) -> bool:
-        is_file = self._manifest.kind(entry) == REGULAR
-        if self._marks[entry] == Mark.IMPLIED:
+        mark, is_file = mark_of(self._manifest, entry), self._manifest.kind(entry) == REGULAR
+        if mark == Mark.IMPLIED:
             return is_file  # opening a directory shows that it exists
-        return self._items is not None or not (is_file and self._marks[entry] in (Mark.SENT, Mark.LINKED))
-
-    def _compare_root(self, directories: Directories) -> None:
-        if self._marks[0] != Mark.IMPLIED:
-            super()._compare_root(directories)
+        return self._result.items is not None or not (is_file and mark in (Mark.SENT, Mark.LINKED))
 
     def _compare_absent(self, directory: int, first: int, end: int) -> None:
         for entry in range(first, end):
-            self._compare_entry(entry, None, -1)
+            self._entries.compare(entry, None, -1)
 
     def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
         positions = {name: position for position, name in enumerate(listing.names)}
         for entry in range(first, end):
-            self._compare_entry(entry, listing, positions.get(self._manifest.names[entry], -1))
+            self._entries.compare(entry, listing, positions.get(self._manifest.names[entry], -1))
+
+
+class ListedEntryComparer(EntryComparer):
+    """Decide by the marks of entries; compare those marked so, and all without contents, as without a list."""
+
+    def _compare_root(self, directories: Directories) -> None:
+        if mark_of(self._manifest, 0) != Mark.IMPLIED:
+            super()._compare_root(directories)
 
     def _compare_with(self, entry: int, listing: Listing | None, position: int) -> None:
-        mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
+        mark, is_file = mark_of(self._manifest, entry), self._manifest.kind(entry) == REGULAR
         if is_file and mark in (Mark.SENT, Mark.LINKED):
             self._compare_listed(entry, listing, position)
         elif mark != Mark.IMPLIED or (is_file and entry in self._groups):
@@ -87,16 +68,22 @@ class SynclistComparer(Comparer):
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
         """Schedule a file that is always sent or linked; examine what is here only to itemize it."""
         look, inode = Found(), None
-        if self._items is not None:
+        if self.result.items is not None:
             kind = listing.modes[position] >> KIND_SHIFT if listing is not None and position >= 0 else -1
             look = self._links.looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
             inode = look.inode
             if kind == DIRECTORY:
-                self._result.obstacles.append(entry)
+                self.result.obstacles.append(entry)
         if entry in self._groups:
             # Other names must not be linked to one that is itself made a link.
-            is_sent = self._marks[entry] == Mark.SENT
+            is_sent = mark_of(self._manifest, entry) == Mark.SENT
             self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
         else:
             self._decisions.need(entry, entry + 1)
             self._decisions.itemize_sent(entry, look)
+
+
+def mark_of(manifest: Manifest, entry: int) -> int:
+    """Return the mark of an entry in a manifest that was made of a list."""
+    assert manifest.listed is not None  # the condition for these classes
+    return manifest.listed.marks[entry]

@@ -53,9 +53,9 @@ class ListedDeletions:
 
     def delete_below(self, path: bytes) -> None:
         """Delete all listed paths below a path, deepest first. Raise OSError for the first that cannot be deleted."""
-        listed_deletions = set(self._listed)
+        listed = set(self._listed)
         for number in reversed(list(self._below(self._tree.add(path)))):
-            if number in listed_deletions:
+            if number in listed:
                 self._delete(number)
 
     def restore(self) -> list[Failure]:

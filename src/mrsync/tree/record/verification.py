@@ -120,8 +120,8 @@ def _compared(
                 yield Difference("changed", path, ", ".join(words) or ("contents" if flags & SENT else "target"))
     for directory, name in comparison.extraneous:
         yield Difference("extra", os.path.join(manifest.path(directory), name))
-    for listed_deletions in comparison.listed_deletions:
-        yield Difference("extra", listed_deletions)
+    for path in comparison.listed_deletions:
+        yield Difference("extra", path)
     for failure in comparison.failures:
         yield Difference("unreadable", failure.path, os.strerror(failure.errno))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.compare.compare import compare_with_nothing
-from mrsync.tree.compare.pruning import find_pruned
+from mrsync.tree.filter.pruning import find_pruned
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
