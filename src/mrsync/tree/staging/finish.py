@@ -20,23 +20,17 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
 
-from mrsync.tree.compare.result import Comparison, Reuse
-from mrsync.tree.compare.update_safety import UpdateSafety
-from mrsync.tree.destination.refusals import LINK as HARD_LINK
-from mrsync.tree.fs.copying import NO_LINKS, copy_entry
+from mrsync.tree.compare.result import Comparison
 from mrsync.tree.fs.directories import ASIDE
-from mrsync.tree.fs.handles import Handle, Opened, pinned
+from mrsync.tree.fs.handles import Opened
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.model.items import LETTERS
-from mrsync.tree.model.limits import KIND_SHIFT
-from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
+from mrsync.tree.model.manifest import DIRECTORY, REGULAR
+from mrsync.tree.staging.deleting import Deleter
+from mrsync.tree.staging.making import EntryMaker, pinned_entry
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
-from mrsync.tree.staging.taking import take_entry
 
 
 class Result:
@@ -95,7 +89,7 @@ class _Finisher:
         self._result = Result()
         self._pending = 0
         self._mended = frozenset(comparison.mended)
-        self._rereads_rules = stage.manifest.policy.rereads_rules and self._removals.protection is not None
+        self._maker = EntryMaker(stage, on_activity)
 
     def run(self) -> Result:
         self._stage.end_journal()
@@ -109,43 +103,31 @@ class _Finisher:
 
     def _make_entries(self) -> None:
         for entry in self._comparison.made:
-            if self._attempt(entry, "make", self._make):
+            if self._attempt(entry, "make", partial(self._maker.make, entry)):
                 self._result.created += 1
 
     def _update_entries(self) -> None:
         for entry in self._comparison.mended:
-            if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
+            if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", partial(self._mend, entry)):
                 self._result.mended += entry not in self._result.undone
 
     def _link_entries(self) -> None:
         """Link or copy entries from other directories, and link further names of files to their leaders."""
         comparison = self._comparison
         for reuse in comparison.reuses:
-            if self._attempt(reuse.entry, "link" if reuse.is_link else "copy", partial(self._take, reuse)):
+            if self._attempt(reuse.entry, "link" if reuse.is_link else "copy", partial(self._maker.take, reuse)):
                 self._result.created += 1
         for entry in comparison.superseded:
-            self._attempt(entry, "remove", self._remove_superseded)
+            self._attempt(entry, "remove", partial(self._remove_superseded, entry))
         for entry in comparison.linked:
             if not self._leader_is_right(entry):
                 self._result.undone.add(entry)
-            elif self._attempt(entry, "link", self._link):
+            elif self._attempt(entry, "link", partial(self._maker.link, entry)):
                 self._result.created += 1
 
     def _delete_entries(self) -> None:
-        comparison = self._comparison
-        rules = self._removals.read_rules() if self._rereads_rules else None
-        for directory, name in comparison.extraneous:
-            self._delete(directory, name)
-        self._empty_lasting()
-        if comparison.stale:
-            from mrsync.tree.staging.resume import StaleFiles  # most runs find none
-
-            self._result.failures += StaleFiles(self._destination, self._manifest, comparison.stale).remove()
-        if comparison.listed_deletions:
-            self._delete_listed(comparison.listed_deletions)
-        if rules is not None:
-            known = frozenset(comparison.failures)
-            self._result.failures += [failure for failure in rules.failures if failure not in known]
+        deleter = Deleter(self._destination, self._manifest, self._comparison, self._count)
+        self._result.failures += deleter.run()
         self._result.deleted = self._removals.deletions.count
 
     def _finalize_directories(self) -> None:
@@ -157,7 +139,7 @@ class _Finisher:
         if self._manifest.policy.leaves_root and 0 not in destination.made:
             directories.discard(0)
         for entry in sorted(directories, reverse=True):
-            if self._attempt(entry, "change", self._finalize_directory) and entry in self._mended:
+            if self._attempt(entry, "change", partial(self._finalize_directory, entry)) and entry in self._mended:
                 result.mended += entry not in result.undone
         for entry, reason in self._directories.restore():
             result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
@@ -167,10 +149,10 @@ class _Finisher:
                 result.failures.append(failure)
         result.failures += destination.refusals.take()
 
-    def _attempt(self, entry: int, action: str, operation: Callable[[int], None]) -> bool:
+    def _attempt(self, entry: int, action: str, operation: Callable[[], None]) -> bool:
         self._count(1)
         try:
-            operation(entry)
+            operation()
         except OSError as error:
             self._result.failures.append(Failure.of(error, self._manifest.path(entry), action))
             self._result.undone.add(entry)
@@ -183,125 +165,8 @@ class _Finisher:
             self._on_activity(self._pending)
             self._pending = 0
 
-    def _make(self, entry: int) -> None:
-        kind = self._manifest.kind(entry)
-        if kind == DIRECTORY:
-            self._destination.ensure(entry)
-        elif kind == LINK:
-            self._make_link(entry)
-        else:
-            self._replace(entry, lambda fd, name: self._make_special(entry, fd, name))
-
-    def _make_special(self, entry: int, fd: int, name: bytes) -> None:
-        manifest = self._manifest
-        os.mknod(name, manifest.kind(entry) << KIND_SHIFT | 0o600, manifest.devices.get(entry, 0), dir_fd=fd)
-        self._give_attributes(entry, fd, name)
-
-    def _make_link(self, entry: int) -> None:
-        manifest = self._manifest
-        target = manifest.link_targets[entry]
-
-        def make(fd: int, name: bytes) -> None:
-            os.symlink(target, name, dir_fd=fd)
-            self._give_attributes(entry, fd, name)
-
-        self._replace(entry, make)
-
-    def _take(self, reuse: Reuse, entry: int) -> None:
-        """Link or copy an entry from another directory of this target."""
-        try:
-            self._replace(entry, lambda fd, name: take_entry(self._destination, reuse, fd, name, self._on_activity))
-        except OSError as error:
-            if not reuse.is_link or error.errno not in NO_LINKS:
-                raise
-            self._take(reuse._replace(is_link=False), entry)
-
     def _remove_superseded(self, entry: int) -> None:
         self._removals.clear(self._manifest.parents[entry], self._manifest.names[entry])
-
-    def _link(self, entry: int) -> None:
-        """Link a member of a hard-link group to its leader."""
-        manifest = self._manifest
-        leader = manifest.leaders[entry]
-        leader_parent, parent = manifest.parents[leader], manifest.parents[entry]
-        self._destination.ensure(parent)
-        if self._is_same_file(leader, entry):
-            return  # rename() does nothing between two links of one file and would leave the temporary name
-
-        def make(fd: int, name: bytes) -> None:
-            leader_fd, fd = self._directories.pair(leader_parent, parent)
-            found = os.stat(manifest.names[leader], dir_fd=leader_fd, follow_symlinks=False)
-            if found.st_mode >> KIND_SHIFT != manifest.kind(leader):
-                raise OSError(errno.ESTALE, "something else took its place")
-            os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
-            if not os.path.samestat(found, os.stat(name, dir_fd=fd, follow_symlinks=False)):
-                raise OSError(errno.ESTALE, "something else took its place")
-
-        try:
-            self._replace(entry, make)
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            self._destination.refusals.note(HARD_LINK, error.errno, entry)
-            self._copy(entry, leader)
-
-    def _copy(self, entry: int, leader: int) -> None:
-        """Copy the leader where the file system has no hard links, or update attributes if the copy is there."""
-        manifest = self._manifest
-        parent, leader_parent = manifest.parents[entry], manifest.parents[leader]
-        if self._is_equal_file(leader, entry):
-            with self._pinned(entry, self._directories.open(parent), manifest.names[entry]) as (handle, found):
-                if UpdateSafety(manifest, self._destination).allows(entry, found, LETTERS, 1):
-                    self._destination.metadata.give(entry, handle, found)
-                    return
-
-        def make(fd: int, name: bytes) -> None:
-            leader_fd, fd = self._directories.pair(leader_parent, parent)
-            copy_entry(leader_fd, manifest.names[leader], fd, name, self._on_activity)
-
-        self._replace(entry, make)
-
-    def _is_equal_file(self, first: int, second: int) -> bool:
-        """Return whether both are regular files of the same size and time."""
-        one, other = self._look_at(first), self._look_at(second)
-        if one is None or other is None or not stat.S_ISREG(one.st_mode & other.st_mode):
-            return False
-        return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
-
-    def _look_at(self, entry: int) -> os.stat_result | None:
-        manifest = self._manifest
-        try:
-            fd = self._directories.open(manifest.parents[entry])
-            return os.stat(manifest.names[entry], dir_fd=fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def _is_same_file(self, first: int, second: int) -> bool:
-        one, other = self._look_at(first), self._look_at(second)
-        return one is not None and other is not None and os.path.samestat(one, other)
-
-    def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
-        """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError."""
-        name, parent = self._manifest.names[entry], self._manifest.parents[entry]
-        temporary = self._stage.files.link_name(entry)
-        destination, change = self._destination, self._directories.change
-
-        def place(fd: int) -> None:
-            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
-
-        destination.ensure(parent)
-        try:
-            change(parent, lambda fd: make(fd, temporary))
-            self._removals.back_up(parent, name)
-            try:
-                change(parent, place)
-            except IsADirectoryError:
-                self._removals.clear(parent, name)
-                change(parent, place)
-        except OSError:
-            with suppress(FileNotFoundError):
-                change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
-            raise
 
     def _leader_is_right(self, entry: int) -> bool:
         """Return False if the leader's new contents did not arrive; its links then stay as they were."""
@@ -319,7 +184,7 @@ class _Finisher:
         manifest = self._manifest
         parent_fd = self._directories.open(manifest.parents[entry])
         sightings = self._comparison.sightings
-        with self._pinned(entry, parent_fd, manifest.names[entry]) as (handle, found):
+        with pinned_entry(manifest, entry, parent_fd, manifest.names[entry]) as (handle, found):
             # Only a regular file has contents that could have been forged, so only there the ctime must match as well.
             # The ctime of a link or device may have changed because another name of it was replaced in this run.
             is_file = manifest.kind(entry) == REGULAR
@@ -327,22 +192,6 @@ class _Finisher:
                 raise OSError(errno.ESTALE, "somebody changed it")
             if not self._destination.metadata.give(entry, handle, found).is_right:
                 self._result.undone.add(entry)
-
-    @contextmanager
-    def _pinned(self, entry: int, parent_fd: int, name: bytes) -> Iterator[tuple[Handle, os.stat_result]]:
-        """Yield a handle of the entry with this name, and its status. Raise OSError if it is of another kind."""
-        with pinned(parent_fd, name) as handle:
-            found = handle.status()
-            if found.st_mode >> KIND_SHIFT != self._manifest.kind(entry):
-                raise OSError(errno.ESTALE, "something else took its place")
-            yield handle, found
-
-    def _give_attributes(self, entry: int, parent_fd: int, name: bytes) -> None:
-        """Set the attributes of a soft link or special file that was just made under this name."""
-        with self._pinned(entry, parent_fd, name) as (handle, found):
-            if found.st_rdev != self._manifest.devices.get(entry, 0):
-                raise OSError(errno.ESTALE, "something else took its place")
-            self._destination.metadata.give(entry, handle, found)
 
     def _finalize_directory(self, entry: int) -> None:
         """Set owner, mode and time of a directory, after the last change below it."""
@@ -361,53 +210,3 @@ class _Finisher:
             self._directories.settled(entry)
         if not is_given and entry in self._mended:
             self._result.undone.add(entry)
-
-    def _empty_lasting(self) -> None:
-        """Empty directories that block a file because a protected entry is in them; like rsync, delete the rest."""
-        manifest = self._manifest
-        for entry in sorted(self._destination.placement.blocked if manifest.policy.deletes else ()):
-            with suppress(OSError):  # that the file could not be put in place was already reported
-                self._removals.clear(manifest.parents[entry], manifest.names[entry])
-
-    def _delete_listed(self, paths: list[bytes]) -> None:
-        listed_deletions = self._removals.listed_deletions
-        assert listed_deletions is not None  # it made the list of paths
-        for path in paths:
-            self._count(1)
-            try:
-                if listed_deletions.delete(path):
-                    self._destination.directories.touched.add(self._manifest.find(os.path.dirname(path)))
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY or not self._removals.has_backups_beside:
-                    self._result.failures.append(Failure.of(error, path, "delete"))
-        self._destination.directories.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
-        self._result.failures += listed_deletions.restore()
-
-    def _delete(self, directory: int, name: bytes) -> None:
-        self._count(1)
-        try:
-            self._destination.directories.change(directory, lambda fd: self._delete_in(directory, fd, name))
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            path = os.path.join(self._manifest.path(directory), name)
-            self._result.failures.append(Failure.of(error, path, "delete"))
-
-    def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
-        deletions = self._removals.deletions
-        is_directory = stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
-        if self._rereads_rules and self._removals.is_protected(directory, name, is_directory=is_directory):
-            return
-        if is_directory:
-            self._delete_directory(directory, fd, name)
-        elif deletions.allows():
-            self._removals.delete(directory, fd, name)
-            deletions.note(directory, name, is_directory=False)
-
-    def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
-        deletions = self._removals.deletions
-        if self._manifest.policy.deletes:
-            self._removals.remove_tree(directory, fd, name, self._count)
-        elif deletions.allows():  # --delete-missing-args alone, which deletes nothing that came into it meanwhile
-            os.rmdir(name, dir_fd=fd)
-            deletions.note(directory, name, is_directory=True)
