@@ -13,9 +13,9 @@ from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
-from mrsync.run.measure.diagnosis import Finding
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.measure.evidence import Evidence
+from mrsync.run.measure.finding import Finding
 from mrsync.run.stop import Stop
 from mrsync.tuples import NamedTuple
 

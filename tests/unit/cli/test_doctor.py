@@ -11,9 +11,9 @@ from mrsync.cli import doctor
 from mrsync.cli.doctor import HEADS, ROWS_MAX, complaint, outcome_fields, table_rows, verdict_line, verdicts
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.errors import UsageError
-from mrsync.run.measure.diagnosis import Finding
 from mrsync.run.measure.doctor import DoctorOutcome, Examined
 from mrsync.run.measure.evidence import Evidence, Setting
+from mrsync.run.measure.finding import Finding
 from mrsync.run.settings import Network
 from tests.unit.run.measure.test_diagnosis import DEAF, SETTING, WELL
 

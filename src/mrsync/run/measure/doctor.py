@@ -18,10 +18,11 @@ from mrsync.errors import ExitStatus, ProtocolDataError, SocketError
 from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import probe
-from mrsync.run.measure.diagnosis import Finding, diagnose
+from mrsync.run.measure.diagnosis import diagnose
 from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.experiments import Experiments, overhead
 from mrsync.run.measure.facts import FAST, SLOW, decode_facts
+from mrsync.run.measure.finding import Finding
 from mrsync.run.measure.target_exam import TargetExam
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
