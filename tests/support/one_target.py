@@ -13,6 +13,7 @@ from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.catch.activity import Activity
 from mrsync.run.catch.jobs import Finished, TreeJobs
 from mrsync.run.catch.record_keeper import RecordKeeper
+from mrsync.run.catch.target_tree import TargetTree
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Failure
@@ -64,7 +65,9 @@ class OneTarget:
         keeper = RecordKeeper(os.fsencode(dest), CatcherSecrets(bytes(32))) if keeps_record else None
         if keeper is not None:
             keeper.join(session, Geometry(504, 2), SealKind.HMAC_SHA256)
-        self._jobs = TreeJobs(os.fsencode(dest), Activity(lambda entries: None), is_dry_run=False, keeper=keeper)
+        activity = Activity(lambda entries: None)
+        tree = TargetTree(os.fsencode(dest), activity, is_dry_run=False)
+        self._jobs = TreeJobs(tree, activity, keeper=keeper)
         self._jobs.geometry = Geometry(504, 2)
         self._jobs.session = session
 

@@ -16,36 +16,29 @@ journal keeps what is staged for a later run. With `--commit job`, a commit that
 from __future__ import annotations
 
 import errno
-import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mrsync.errors import ProtocolDataError
 from mrsync.protocol.core.events import CommitGranted
-from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.activity import Activity
-from mrsync.run.catch.confinement import confine, open_deepest
+from mrsync.run.catch.confinement import confine
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
+from mrsync.run.catch.target_tree import TargetTree
 from mrsync.run.sandbox import Sandbox
-from mrsync.tree.compare.coming_deletions import check_deletions, foresee_deletions
-from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
-from mrsync.tree.compare.prefetch import Prefetch
+from mrsync.tree.compare.coming_deletions import foresee_deletions
+from mrsync.tree.compare.compare import compare_again
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.destination import Destination, rename_file
-from mrsync.tree.destination.root import check_absent_root, check_room
-from mrsync.tree.fs.owners import localize_owners, unknown_owners
+from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.commit import StagingRounds
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.homes import StagingArea, foresee_area
 from mrsync.tree.staging.stage import WHOLE, Stage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
@@ -83,41 +76,29 @@ class Finished(NamedTuple):
 
 
 class TreeJobs:
-    """The tree of one target during one session.
-
-    path: of the destination. host, suffix: for the names of backups. Set geometry and session when the session opens.
-    """
+    """What a target does with its tree during one session. Set geometry and session when the session opens."""
 
     def __init__(
         self,
-        path: bytes,
+        tree: TargetTree,
         activity: Activity,
         *,
-        is_dry_run: bool,
-        host: str = "",
-        suffix: str | None = None,
         sandbox: Sandbox | None = None,
         keeper: RecordKeeper | None = None,
     ) -> None:
         self.geometry = Geometry(1, 64)
         self.session = 0
-        self._path = path
+        self._tree = tree
         self._activity = activity
-        self._is_dry_run = is_dry_run
-        self._host = host
-        self._suffix = suffix
         self._sandbox = sandbox
         self._record_keeper = keeper
-        self._prefetch = Prefetch()
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
         self._manifest = Manifest()
         self._comparison = Comparison()
-        self._destination: Destination | None = None
         self._rollback: Rollback | None = None  # for `--commit job`: what to undo if no commit is granted
         self.rounds: StagingRounds | None = None
         self._durability: Durability | None = None
-        self._area: StagingArea | None = None
 
     # receiving
 
@@ -145,104 +126,36 @@ class TreeJobs:
     # compare and plan
 
     def read_ahead(self) -> None:
-        """Read the destination while the master scans, so that the comparison finds it in memory."""
-        self._prefetch.read(self._path, self._activity)
+        """Read the destination while the master scans."""
+        self._tree.read_ahead()
 
     def compare(self) -> Compared:
-        """Decode the manifest and compare the destination with it."""
+        """Decode the manifest and compare the destination with it. Raise the errors of `TargetTree.compare`."""
         encoded = self._take_object(ObjectKind.MANIFEST)
         manifest = self._manifest = Manifest.decode(encoded)
-        if manifest.policy.is_one_file and not os.path.isdir(self._path):
-            self._path = rename_file(manifest, self._path)
-        if self._is_dry_run and not os.path.isdir(self._path):
-            check_absent_root(self._path, makes_parents=manifest.policy.makes_parents)
-            if manifest.policy.temp_dir:
-                self._foresee_area(manifest.policy.temp_dir)
-            comparison = self._comparison = self._compare_with_nothing(manifest)
-            return self._fitting(Compared(len(manifest), comparison, []))
-        destination = self._destination = Destination(
-            self._path,
-            is_dry_run=self._is_dry_run,
-            host=self._host,
-            suffix=self._suffix,
-            makes_parents=manifest.policy.makes_parents,
-        )
-        _warn(unknown_owners(manifest.policy))
-        comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
-        if destination.alternates is not None:
-            _warn(destination.alternates.missing)
-        if manifest.policy.temp_dir:
-            self._open_area(destination, manifest.policy.temp_dir)
-        if manifest.policy.guards_deletions and comparison.extraneous:
-            check_deletions(destination, comparison, self._activity)
-        if manifest.policy.durable and not self._is_dry_run:
-            from mrsync.tree.staging.durability import Durability  # most runs do without
+        comparison = self._comparison = self._tree.compare(manifest)
+        destination = self._tree.destination
+        if destination is not None and not self._tree.is_dry_run:
+            if manifest.policy.durable:
+                from mrsync.tree.staging.durability import Durability  # most runs do without
 
-            self._durability = Durability(destination)
-        if destination.removals.backups is not None:
-            destination.removals.backups.on_activity = self._activity
-        if self._record_keeper is not None and not self._is_dry_run and not manifest.policy.is_listed:
-            self._record_keeper.open(encoded)
+                self._durability = Durability(destination)
+            if self._record_keeper is not None and not manifest.policy.is_listed:
+                self._record_keeper.open(encoded)
         self.confine()
-        return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
-
-    def _open_area(self, destination: Destination, name: str) -> None:
-        """Stage files in the directory of --temp-dir. Raise FileError if it cannot be used."""
-        self._area = StagingArea(destination, name, self._host)
-        destination.directories.aside_fd = self._area.fd
-        self._comparison.stale += self._area.leftovers()
-
-    def _foresee_area(self, name: str) -> None:
-        near_fd = open_deepest(os.path.abspath(self._path))
-        try:
-            foresee_area(self._path, near_fd, name, self._host)
-        finally:
-            os.close(near_fd)
-
-    def _compare_with_nothing(self, manifest: Manifest) -> Comparison:
-        if not manifest.policy.alternates.paths:
-            return compare_with_nothing(manifest)
-        from mrsync.tree.destination.alternates import Alternates  # few runs have any
-
-        alternates = Alternates(manifest, self._path, None, self._host)
-        try:
-            _warn(alternates.missing)
-            return compare_with_nothing(manifest, alternates)
-        finally:
-            alternates.close()
-
-    def _fitting(self, compared: Compared) -> Compared:
-        """Return the argument. In a dry run, raise FileError if the destination has too little space."""
-        if self._is_dry_run:
-            comparison = compared.comparison
-            check_room(self._path, self._manifest, comparison.needs, len(comparison.made))
-        return compared
+        return Compared(len(manifest), comparison, self._tree.find_basis(manifest, comparison))
 
     def confine(self) -> None:
         """Restrict the calling thread to changes below the destination. Call in each thread that works on the tree."""
-        if self._sandbox is not None and self._destination is not None:
-            confine(self._sandbox, self._destination, self._manifest.policy, self._area, self._record_keeper)
-
-    def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
-        """Return ranges of needed entries that have reusable blocks here.
-
-        These are files that only need another inode, and with --delta large files that have an older version.
-        """
-        if self._is_dry_run:
-            return []
-        basis = [(entry, entry + 1) for entry in comparison.restaged]
-        if self._manifest.policy.delta:
-            from mrsync.tree.delta.basis import find_basis
-
-            basis += find_basis(self._manifest, destination.directories, comparison.needs)
-        return merged(basis)
+        if self._sandbox is not None and self._tree.destination is not None:
+            confine(self._sandbox, self._tree.destination, self._manifest.policy, self._tree.area, self._record_keeper)
 
     def prepare(self) -> Wanted:
         """Open the stage for the plan, and adopt staged files of earlier runs.
 
         Raise ProtocolDataError if nothing was compared yet, FileError if another target of the session writes here.
         """
-        if self._destination is None:
+        if self._tree.destination is None:
             raise ProtocolDataError("a plan came before the comparison")
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
@@ -274,7 +187,7 @@ class TreeJobs:
 
         All of its contents are wanted. Raise ProtocolDataError if there was no first round.
         """
-        if self.rounds is None or self._destination is None:
+        if self.rounds is None or self._tree.destination is None:
             raise ProtocolDataError("a second plan came before the first")
         from mrsync.tree.model.manifest_patch import decode_again, unplanned  # rarely needed
 
@@ -284,9 +197,9 @@ class TreeJobs:
         if self._record_keeper is not None:
             self._record_keeper.amend(encoded)
             self._record_keeper.begin(ObjectKind.CONTENTS_AGAIN, plan)
-        comparison = compare_again(manifest, self._destination, patch.entries)
+        comparison = compare_again(manifest, self._tree.destination, patch.entries)
         self._comparison.amend(patch.entries, comparison)
-        stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
+        stage = Stage(self._tree.destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
         if self._rollback is not None:
             self._rollback.add(stage)
         self.rounds.add(stage)
@@ -295,8 +208,8 @@ class TreeJobs:
         return Wanted(plan.pages_of(comparison.needs, self.geometry.page_bytes), False, failures)
 
     def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
-        assert self._destination is not None  # the comparison comes first
-        stage = Stage(self._destination, self._manifest, plan, needs, f"{self.session:016x}")
+        assert self._tree.destination is not None  # the comparison comes first
+        stage = Stage(self._tree.destination, self._manifest, plan, needs, f"{self.session:016x}")
         self.rounds = StagingRounds(stage)
         if self._manifest.policy.commit == "job":
             from mrsync.tree.staging.rollback import Rollback
@@ -357,38 +270,47 @@ class TreeJobs:
 
     def finish(self) -> Finished:
         """Finish the tree after all contents are in place. In a dry run, only report what would be deleted."""
-        if self._is_dry_run:
-            done = Result()
-            if self._destination is not None:
-                done.failures = foresee_deletions(self._manifest, self._destination, self._comparison)
-                done.deleted = self._destination.removals.deletions.count
-        else:
-            stage = self.rounds.first if self.rounds else self._open_stage(Plan(self._manifest, [], {}), [])
-            self._rollback = None
-            again = self.rounds.again if self.rounds else None
-            done = finish(stage, self._comparison, self._activity, again)
-            if self.rounds:
-                done.undone |= self.rounds.unplaced()
-                paths = map(self._manifest.path, self.rounds.missed())
-                done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
-            if done.is_change or (self.rounds and self.rounds.files_updated):
-                done.failures += self._flush(self._activity)
-            self._keep_record()
-        if self._destination is not None:
-            done.failures += self._destination.refusals.take()
-            done.skipped = self._destination.removals.deletions.skipped
-        if self._comparison.items is None:
+        destination, comparison = self._tree.destination, self._comparison
+        done = self._foresee() if self._tree.is_dry_run else self._finish()
+        deletions = Deletions(Policy())
+        if destination is not None:
+            deletions = destination.removals.deletions
+            done.failures += destination.refusals.take()
+            done.skipped = deletions.skipped
+        if comparison.items is None:
             return Finished(done)
-        deletions = self._destination.removals.deletions if self._destination is not None else Deletions(Policy())
-        return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
+        return Finished(done, itemize(comparison.items, done.undone, deletions, self._activity))
+
+    def _foresee(self) -> Result:
+        """Return what a dry run would delete, and what it could not."""
+        foreseen = Result()
+        if self._tree.destination is not None:
+            foreseen.failures = foresee_deletions(self._manifest, self._tree.destination, self._comparison)
+            foreseen.deleted = self._tree.destination.removals.deletions.count
+        return foreseen
+
+    def _finish(self) -> Result:
+        """Return what was done after the last commit."""
+        rounds = self.rounds
+        stage = rounds.first if rounds else self._open_stage(Plan(self._manifest, [], {}), [])
+        self._rollback = None
+        done = finish(stage, self._comparison, self._activity, rounds.again if rounds else None)
+        if self.rounds:
+            done.undone |= self.rounds.unplaced()
+            paths = map(self._manifest.path, self.rounds.missed())
+            done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
+        if done.is_change or (self.rounds and self.rounds.files_updated):
+            done.failures += self._flush(self._activity)
+        self._keep_record()
+        return done
 
     def _keep_record(self) -> None:
         """Keep the record for `mrsync verify`. If that fails, the tree is still right, and verify reports the gap."""
-        if self._record_keeper is None or self._destination is None:
+        if self._record_keeper is None or self._tree.destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
         with suppress(OSError):
-            self._record_keeper.keep(stages, self._destination, self._manifest)
+            self._record_keeper.keep(stages, self._tree.destination, self._manifest)
 
     def withdraw(self) -> Finished:
         """Remove all staged files, because nothing may be changed here."""
@@ -405,15 +327,6 @@ class TreeJobs:
             self.rounds.cleanup()
         if self._rollback is not None:
             self._rollback.restore()
-        if self._destination is not None:
-            self._destination.close()
-        if self._area is not None:
-            self._area.close()
+        self._tree.close()
         if self._record_keeper is not None:
             self._record_keeper.close()
-
-
-def _warn(sentences: Sequence[str]) -> None:
-    """Print warnings. The master shows them with the name of this target."""
-    for sentence in sentences:
-        print(f"{WARNING.decode()}{sentence}", file=sys.stderr, flush=True)

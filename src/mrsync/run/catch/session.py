@@ -31,6 +31,7 @@ from mrsync.protocol.core.events import (
 from mrsync.run.catch.activity import Activity, Stopped
 from mrsync.run.catch.jobs import Compared, Finished, TreeJobs, Wanted
 from mrsync.run.catch.record_keeper import RecordKeeper
+from mrsync.run.catch.target_tree import TargetTree
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
@@ -70,15 +71,14 @@ class TreeSession:
         self._catcher = catcher
         self._loop = loop
         self._activity = Activity(lambda entries: loop.post(partial(self._tell_activity, entries)))
-        self._jobs = TreeJobs(
+        tree = TargetTree(
             settings.dest,
             self._activity,
             is_dry_run=settings.is_dry_run,
             host=host_of(settings.host),
             suffix=settings.backup_suffix,
-            sandbox=sandbox,
-            keeper=keeper,
         )
+        self._jobs = TreeJobs(tree, self._activity, sandbox=sandbox, keeper=keeper)
         self._record_keeper = keeper
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
