@@ -30,7 +30,7 @@ from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.paths import Address, Path, PathKind
 from mrsync.transport.network.traffic_class import set_traffic_class
-from mrsync.transport.page_receiver import PageReceiver, WritePages
+from mrsync.transport.page_receiver import OpenSession, PageReceiver, WritePages
 from mrsync.transport.peering import Peering
 from mrsync.transport.sessions import CatcherSecrets, HeardSessions
 from mrsync.tuples import NamedTuple
@@ -205,15 +205,12 @@ class CatcherDriver:
         heard.codec.use_report_seal(event.seal)
         share = heard.status.share if heard.status is not None else NetworkShare.ALL
         set_traffic_class(self._reply, share)  # for pages that are forwarded to a child
+        sealer, is_signed = PageSealer(heard.keys, event.seal), self._sessions.has_verifier
         self._receiver = PageReceiver(
             self._catcher,
             self._loop,
-            PageSealer(heard.keys, event.seal),
-            event.geometry,
-            session_tag(heard.id),
+            OpenSession(session_tag(heard.id), event.geometry, sealer, is_signed, share),
             sockets=self._sockets_max,
-            share=share,
-            is_signed=self._sessions.has_verifier,
             write=self._write,
             take_control=self._take_control,
         )

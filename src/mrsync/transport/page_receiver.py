@@ -28,6 +28,7 @@ from mrsync.transport.pages.intake import Intake
 from mrsync.transport.pages.opener import OpenedPage, PageOpener
 from mrsync.transport.pages.slots import SLOTS, Slots
 from mrsync.transport.verifying import OVERDUE_S, PageVerifier
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Digests, NetworkShare, Status
 from mrsync.wire.seals.proofs import seal_proof
@@ -43,39 +44,49 @@ TakeControl = Callable[[socket.socket, bytes, Address], None]
 WritePages = Callable[[int, list[tuple[int, bytes, bytes]]], None]  # object, [(page, plaintext, proof)]
 
 
-class PageReceiver:
-    """Receive pages from sockets.
+class OpenSession(NamedTuple):
+    """What the pages of an open session are like.
 
-    session_tag: as in packet headers. sockets: how many may be added. share: what the session leaves to others.
-    write: see `CatcherDriver`. take_control: called with control datagrams and the socket on which they came.
+    tag: in the headers of packets. is_signed: whether the caster signs digests. share: what the session leaves to
+    others.
+    """
+
+    tag: int
+    geometry: Geometry
+    sealer: PageSealer
+    is_signed: bool
+    share: NetworkShare
+
+
+class PageReceiver:
+    """Receive pages of a session from sockets.
+
+    sockets: how many may be added. write: see `CatcherDriver`. take_control: called with control datagrams and the
+    socket on which they came.
     """
 
     def __init__(
         self,
         catcher: Catcher,
         loop: Loop,
-        sealer: PageSealer,
-        geometry: Geometry,
-        session_tag: int,
+        session: OpenSession,
         *,
         sockets: int,
-        share: NetworkShare,
-        is_signed: bool,
         write: WritePages,
         take_control: TakeControl,
     ) -> None:
-        self.geometry = geometry
-        self.slots = Slots(geometry, SLOTS, sockets=sockets)
-        self.opener = PageOpener(geometry, sealer, catcher, self.slots)
+        self.geometry = session.geometry
+        self.slots = Slots(session.geometry, SLOTS, sockets=sockets)
+        self.opener = PageOpener(session.geometry, session.sealer, catcher, self.slots)
         self.unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
         self._catcher = catcher
         self._loop = loop
-        self._session_tag = session_tag
+        self._session_tag = session.tag
         self._take_control = take_control
-        self._is_timed = share is not NetworkShare.ALL
+        self._is_timed = session.share is not NetworkShare.ALL
         self._naps = Naps()
         self._writer = PageWriter(
-            catcher, loop, write, is_signed=is_signed, tx_seen=lambda: self._tx_seen, on_false=self._drop_page
+            catcher, loop, write, is_signed=session.is_signed, tx_seen=lambda: self._tx_seen, on_false=self._drop_page
         )
         self._intakes: dict[socket.socket, Intake] = {}
         self._is_roomy = True  # all sockets have buffers in which packets wait while we sleep

@@ -110,7 +110,6 @@ class _Run:
         self._observer = observer
         self._stop = stop
         self._loop = loop
-        self._rendezvous = rendezvous
         self._launcher = launcher
         self._started_at = time.monotonic()
         self._stops_at = _stop_time(settings)

@@ -89,7 +89,6 @@ class Scanner:
         self._open_roots = OpenRoots(roots, manifest)
         self._link_policy = LinkPolicy(selection) if selection.has_link_policy else None
         self._identities: dict[tuple[int, int], Identity] = {}  # by (root, directory), if links are judged
-        self._root_fd = self._open_roots.root_fds[0]
         self._manifest = manifest
         self._selection = selection
         self._inodes: dict[tuple[int, int], int] = {}
@@ -123,27 +122,35 @@ class Scanner:
             self._open_roots.close()
         self._errors += [error for source_filter in self._source_filters for error in source_filter.errors]
         override_attributes(manifest, self._selection)
-        kinds = {mode >> KIND_SHIFT for mode in set(manifest.modes)}
-        kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
-        skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
-        sparse = frozenset(self._sparse)
         found = Scan(
-            self._roots,
-            manifest,
-            sparse,
-            self._errors,
-            skipped,
-            self._ctimes,
-            self._numbers,
-            self._settled_at,
-            self._selection.ignores_errors,
-            self._misses,
-            self._selection.mode_changes,
+            roots=self._roots,
+            manifest=manifest,
+            sparse=frozenset(self._sparse),
+            errors=self._errors,
+            skipped=self._skipped(),
+            ctimes=self._ctimes,
+            inodes=self._numbers,
+            settled_at=self._settled_at,
+            ignores_errors=self._selection.ignores_errors,
+            misses=self._misses,
+            mode_changes=self._selection.mode_changes,
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
         manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._gone)))
         return found
+
+    def _skipped(self) -> list[int]:
+        """Return the entries of kinds that the policy does not preserve."""
+        manifest = self._manifest
+        kinds = {mode >> KIND_SHIFT for mode in set(manifest.modes)} - {OMITTED}
+        skipped = {kind for kind in kinds if not manifest.policy.keeps_kind(kind)}
+        return [entry for entry in range(len(manifest)) if manifest.kind(entry) in skipped] if skipped else []
+
+    @property
+    def _root_fd(self) -> int:
+        """The open directory of the first root, the only one unless there are several SOURCEs."""
+        return self._open_roots.root_fds[0]
 
     def _miss(self, reason: int, shown: bytes, path: bytes, root: int = 0) -> None:
         """Note that a named path cannot be found. shown: for messages. path: below the root."""
