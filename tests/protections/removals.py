@@ -217,7 +217,7 @@ REMOVALS = (
         "transport/pages/opener.py",
         "if not length or index >= len(held.slices):",
         "if False:",
-        "unit/transport/pages/test_intake.py",
+        "unit/transport/pages/test_opener.py",
     ),
     Removal(
         "a zstd frame expands to no more than its page",

@@ -16,7 +16,8 @@ from mrsync.transport.pages.intake import Intake
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import session_tag
+from mrsync.wire.header import page_headers, session_tag
+from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import SealKind
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
@@ -124,6 +125,24 @@ class Link:
     def slice(self, page: int, index: int) -> bytes:
         size = self.geometry.slice_bytes
         return self.sealed(page)[index * size : (index + 1) * size]
+
+    def packets(self, page: int, tx: int = 1, generation: int = 0) -> list[bytes]:
+        """Return the datagrams of a page."""
+        slices = self.slices(page, generation)
+        headers = page_headers(
+            session_tag=session_tag(SESSION),
+            object=CONTENTS,
+            page=page,
+            generation=generation,
+            count=len(slices),
+            tx=tx,
+        )
+        return [bytes(headers[HEADER_BYTES * at :][:HEADER_BYTES]) + piece for at, piece in enumerate(slices)]
+
+    def forged(self, page: int, index: int, generation: int = 0) -> bytes:
+        """Return a packet with the labels that it must have, and other bytes."""
+        real = self.packets(page, generation=generation)[index]
+        return real[:HEADER_BYTES] + bytes(byte ^ 0xFF for byte in real[HEADER_BYTES:])
 
     def send_page(self, page: int, tx: int = 1, mask: int = 0, generation: int = 0) -> None:
         assert self.sender.send_page(
