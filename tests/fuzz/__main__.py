@@ -17,7 +17,8 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.fuzz.decoders import Decoder, decoders, read
+from tests.fuzz.decoder import Decoder, read
+from tests.fuzz.decoders import decoders
 from tests.fuzz.mutation import mutated
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -19,7 +19,8 @@ from mrsync.tree.model.plan import MAGIC as PLAN_MAGIC
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.scan import scan
 from tests.fuzz.__main__ import corpus_of
-from tests.fuzz.decoders import decoders, read
+from tests.fuzz.decoder import read
+from tests.fuzz.decoders import decoders
 from tests.fuzz.mutation import mutated
 
 INPUTS = 150
@@ -57,7 +58,7 @@ def test_inputs_that_once_failed_are_answered(name: str) -> None:
 def test_samples_are_taken(name: str) -> None:
     """Otherwise all of them would be refused for the same reason."""
     decoder = decoders()[name]
-    from tests.fuzz.decoders import uncompressed
+    from tests.fuzz.decoder import uncompressed
 
     with uncompressed():
         for sample in decoder.samples:
