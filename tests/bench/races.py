@@ -127,7 +127,7 @@ def run_all(commands: list[list[str]], environment: Mapping[str, str] | None = N
 
 
 def fill(source: Path, files: int, size: int, *, in_each: int = 200) -> None:
-    """Directories of so many files each."""
+    """Make directories of this many files each."""
     data = bytes(range(256)) * (size // 256 + 1)
     for first in range(0, files, in_each):
         folder = source / f"d{first // in_each:05}"

@@ -1,4 +1,4 @@
-"""What is not cast again: after a break, and of what targets have in older copies; pages and bytes on the wire."""
+"""What need not be cast again, in pages and bytes: after a break, and where targets have older copies."""
 
 from __future__ import annotations
 

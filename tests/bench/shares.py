@@ -56,7 +56,7 @@ def alone(share: str, queue_ms: int, *, loss: float = 0.0, size: int = 96 * MIB)
 
 
 def beside(share: str, queue_ms: int, connections: int) -> Figure:
-    """The share of the port's rate that so many TCP connections (CUBIC) get beside a session that began before."""
+    """Return the share of the port's rate that this many TCP connections get beside a session that began before."""
     with fleet(queue_ms, 256 * MIB) as made:
         target = made.lab.targets[0]
         target.start("iperf3", "-s", "--forceflush").wait_for("listening")

@@ -1,4 +1,4 @@
-"""Destinations on file systems that keep less than the source has: the contents come, and what is not kept is told."""
+"""Destinations on file systems that keep less than the source has: contents arrive, and what is lost is reported."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def uncompressed() -> Iterator[None]:
 
 
 def read(decoder: Decoder, data: bytes) -> None:
-    """Read an input. Raise what is no answer: a fault of the decoder."""
+    """Read an input. Raise any error that is not one of the decoder's answers, because that is a fault."""
     try:
         with uncompressed():
             decoder.read(data)

@@ -232,7 +232,7 @@ def prepare_session(
     expanding: Sequence[int | None] = (),
     **config: Any,
 ) -> Session:
-    """A session that casts contents to so many catchers; real_buffers: bytes of their sockets, whatever they claim.
+    """A session that casts contents to this many catchers; real_buffers: bytes of their sockets, whatever they claim.
 
     expanding: the compressions that each can expand; None: what this host can.
     """

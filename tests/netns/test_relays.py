@@ -251,7 +251,7 @@ def test_file_that_changes_is_cast_again_through_relays(make_lab: MakeLab, tmp_p
 
 
 def wait_until_staged(fleet: Fleet, size: int, caster: Process) -> None:
-    """Until every target has written so many bytes of the contents."""
+    """Wait until every target has written this many bytes of the contents."""
     deadline = time.monotonic() + HANG_S
     while min(staged_bytes(fleet, host) for host in fleet.lab.targets) < size:
         assert time.monotonic() < deadline, caster.output

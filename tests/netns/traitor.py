@@ -94,7 +94,7 @@ class Traitor:
         self._last: Status | None = None
 
     def run(self, forgeries: int, told: Path) -> None:
-        """Lie until so many messages were made; tell how many there are."""
+        """Lie until this many messages were made. Print how many there are."""
         while self.messages < forgeries or self.pages < PAGES_MIN:
             self._hear()
             if self._last is None or self._keys is None:
@@ -108,7 +108,7 @@ class Traitor:
             told.write_text(f"{self.messages} {self.pages}")
 
     def flood(self, kind: str, count: int, told: Path) -> None:
-        """Send so many messages of one kind, each of which costs whoever gets it as much as possible."""
+        """Send this many messages of one kind, each as costly for its receiver as possible."""
         make = getattr(self, f"_make_{kind}")
         while self.messages < count:
             self._hear()

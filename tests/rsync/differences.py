@@ -1,4 +1,4 @@
-"""Run rsync and mrsync in one folder with equal trees, and tell what differs but for what is meant to."""
+"""Run rsync and mrsync in one folder with equal trees, and find what differs without being meant to."""
 
 from __future__ import annotations
 

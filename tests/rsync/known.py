@@ -1,4 +1,4 @@
-"""Differences between rsync and mrsync that are meant. Each rule says which kind, and why."""
+"""Intended differences between rsync and mrsync. Each rule says what differs, and why."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class LossyDisk:
         self._take(self._root)
 
     def cut(self, seed: int, moment: int | None = None) -> Disk:
-        """What is there after a power cut, when so many changes were made; None: any number of them."""
+        """Return what is there after a power cut, when this many changes were made. None: any number of them."""
         chance = random.Random(seed)
         done = self.log[: chance.randrange(len(self.log) + 1) if moment is None else moment]
         flushed = max((at for at, entry in enumerate(done) if entry.flushes == ALL), default=-1) + 1

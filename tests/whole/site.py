@@ -124,7 +124,7 @@ class Run:
                 raise AssertionError(f"mrsync never said {pattern!r}, but:\n{self.stderr}")
 
     def catchers(self, count: int, *, timeout_s: float = HANG_S) -> list[int]:
-        """Process ids of the catchers in the order of targets, once so many are there."""
+        """Return the process ids of the catchers in the order of targets, once there are this many."""
         deadline = time.monotonic() + timeout_s
         while True:
             found = children(self.pid)

@@ -64,7 +64,7 @@ def become_a_link(path: Path) -> None:
 
 
 def wait_until_staged(site: Site, size: int) -> None:
-    """Until some target has begun a file and holds so many bytes of it."""
+    """Wait until some target has begun a file and holds this many bytes of it."""
     deadline = time.monotonic() + HANG_S
     while not any(staged >= size for staged in site.staged_sizes()):
         assert time.monotonic() < deadline

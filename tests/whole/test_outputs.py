@@ -118,7 +118,7 @@ def ends(site: Site) -> dict[str, tuple[list[str], int]]:
 
 @pytest.mark.parametrize("end", ["no source", "bad rule", "unknown group", "nobody", "no interface", "no log", "lost"])
 def test_reports_metrics_and_log_are_written_at_every_end(full: Site, end: str) -> None:
-    """Whoever reads them must not take the last good run for this one."""
+    """Readers must not take the last good run for this one."""
     page, metrics, log = (full.folder / name for name in ("report.html", "run.prom", "log"))
     records = ["--report", str(page), "--metrics", str(metrics), "--log-file", str(log)]
     assert full.sync(*records).status == 0

@@ -32,7 +32,7 @@ def window() -> Iterator[Browser]:
 
 
 def outcome(count: int) -> Outcome:
-    """A run of so many targets; of every hundred one is lost and one lacks a file."""
+    """Return a run of this many targets. Of every hundred, one is lost and one lacks a file."""
     full = SatOut(b"films/reel7", "ENOSPC", "cannot write: No space left on device")
     ends = {7: (TargetState.LOST, "silent for 60 s"), 2: (TargetState.PARTIAL, "1 of its entries could not be changed")}
     targets = tuple(
@@ -51,7 +51,7 @@ def outcome(count: int) -> Outcome:
 
 
 def written(folder: Path, count: int) -> str:
-    """The URL of a report of so many targets."""
+    """Return the URL of a report of this many targets."""
     files = ResultFiles("mrsync", ["-m", f"node[1-{count}]", "-s", "/srv/data"], Output(), complain=print)
     path = folder / "report.html"
     path.write_text(html_report(files.fields(outcome(count), SAMPLES)))

@@ -10,7 +10,7 @@ TIMEOUT_MAX_S = 1.0
 DEVIATIONS = 4  # the timeout is computed from smoothed round trip and deviation (RFC 6298)
 SMOOTHING = 1 / 8
 DEVIATION_SMOOTHING = 1 / 4
-PATIENCE_PAGES = 5  # after missing so many in a row, a target is not waited for until it echoes again
+PATIENCE_PAGES = 5  # a target that missed this many in a row is not waited for until it echoes again
 LONELY_S = 0.01  # between pages while no target is waited for
 PAGES_REMEMBERED = 64  # echoes of older pages are ignored
 

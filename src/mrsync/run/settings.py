@@ -18,7 +18,7 @@ from mrsync.wire.limits import SECRET_BYTES
 from mrsync.wire.seals.signing import KEY_BYTES
 
 AUTO = "auto"  # in place of a group: choose one that nobody uses
-ALTERNATES_MAX = 20  # directories of --link-dest and its like, as in rsync
+ALTERNATES_MAX = 20  # directories of --link-dest, --copy-dest or --compare-dest, as in rsync
 LOCAL = "local"  # in place of a remote shell: run catchers on this host
 
 

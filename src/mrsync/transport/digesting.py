@@ -65,7 +65,7 @@ class PageDigester:
             self.flush()
 
     def flush(self, together: int = 1) -> None:
-        """Send remaining digests soon if they are at least so many, because no more pages are sent for now.
+        """Send remaining digests soon if there are at least this many, because no more pages are sent for now.
 
         Each message costs every target a signature, half as much as a page.
         """

@@ -80,7 +80,7 @@ def prepared(
     count: int, tools: Sequence[Tool], *, rate: str | None = None, has_bursts: bool = True, has_meters: bool = False,
     impair: Callable[[Lab, Path], None] = lambda lab, folder: None,
 ) -> Iterator[Field]:  # fmt: skip
-    """Make a lab of so many targets, with servers of ssh if a tool needs them. impair: what is done to it first."""
+    """Make a lab of this many targets, with servers of ssh if a tool needs them. impair: what is done to it first."""
     with ExitStack() as stack:
         lab = stack.enter_context(Lab(count, rate=rate, has_bursts=has_bursts))
         impair(lab, Path(stack.enter_context(TemporaryDirectory())))

@@ -39,7 +39,7 @@ class Session:
         self._logs: dict[int, int] = {}
 
     def pump(self, seconds: float = 0.0) -> None:
-        """What a driver does, as often as the core asks for it, for so many seconds."""
+        """Do what a driver does, as often as the core asks for it, for this many seconds."""
         end = self.now + seconds
         while True:
             self.sent += self.caster.sends(self.now)

@@ -173,6 +173,6 @@ def _loopback_socket() -> socket.socket:
 
 
 def sample(page_count: float, geometry: Geometry = GEOMETRY) -> bytes:
-    """Bytes of so many pages, no two pages alike."""
+    """Return the bytes of this many pages, no two pages alike."""
     size = int(page_count * geometry.page_bytes)
     return b"".join(number.to_bytes(4, "big") for number in range(size // 4 + 1))[:size]

@@ -28,7 +28,7 @@ class Caster:
         self.digester = PageDigester(self.loop, self.told.append, lambda kind: 0)
 
     def wait_for(self, pages: int) -> None:
-        """Until digests of so many pages were told."""
+        """Wait until the digests of this many pages were sent."""
         while sum(len(digests.entries) for digests in self.told) < pages:
             before = len(self.told)
             self.loop.wait(HANG_S)

@@ -53,13 +53,13 @@ class Pair:
         return Pinger([Path(opened, self.address)], GEOMETRY, keys)
 
     def echoes(self, count: int) -> list[EchoReceived]:
-        """Serve both until so many echoes are there."""
+        """Serve both until this many echoes have arrived."""
         found: list[EchoReceived] = []
         self._serve(lambda: len(found) >= count, found)
         return found
 
     def heard(self, count: int) -> None:
-        """Serve the target until so many arrivals are there."""
+        """Serve the target until it has this many arrivals."""
         self._serve(lambda: len(self.arrivals) >= count, [])
 
     def nothing_more(self) -> bool:

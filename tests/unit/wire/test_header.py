@@ -1,4 +1,4 @@
-"""Headers: fields go round, strangers are told apart, the headers of a burst count up."""
+"""Headers: fields survive packing, other packets are told apart, and the headers of a burst count up."""
 
 from __future__ import annotations
 

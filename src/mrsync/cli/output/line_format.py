@@ -14,7 +14,7 @@ from mrsync.run.cast.outcome import About
 TRANSFER = "%n%L"  # what --info=name means
 NOTHING = ""  # only deletions are shown
 _ESCAPE = re.compile(r"%('*)(-?\d{0,4})('*)([A-Za-z%])")
-_UNKNOWN = {
+_UNSUPPORTED = {
     "b": "all targets share the cost of a file",
     "c": "there are no checksums of blocks",
     "C": "there are no checksums of whole files",
@@ -25,8 +25,8 @@ _FOR_DAEMONS = "amPu"
 def problem_of(text: str) -> str | None:
     """Return why a format cannot be used, or None."""
     for match in _ESCAPE.finditer(text):
-        if match[4] in _UNKNOWN:
-            return f"%{match[4]}: {_UNKNOWN[match[4]]}"
+        if match[4] in _UNSUPPORTED:
+            return f"%{match[4]}: {_UNSUPPORTED[match[4]]}"
     return None
 
 

@@ -41,7 +41,7 @@ class Control(Protocol):
         """Whether nobody knows yet how much is possible."""
 
     def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
-        """Take so many more packets that have arrived. Return whether the window was cut.
+        """Note that this many more packets have arrived. Return whether the window was cut.
 
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """

@@ -47,7 +47,7 @@ class Cubic:
         return not self._start.is_over
 
     def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
-        """Take so many more packets that have arrived. Return False: only a loss cuts this window.
+        """Note that this many more packets have arrived. Return False: only a loss cuts this window.
 
         is_full: the window kept more from leaving.
         """

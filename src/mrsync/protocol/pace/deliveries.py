@@ -31,7 +31,7 @@ class Deliveries:
         return self._rates.value or 0.0
 
     def add(self, packets: int, now: float, *, is_full: bool) -> None:
-        """Note that so many more have arrived. is_full: there was more to send than could leave."""
+        """Note that this many more packets have arrived. is_full: there was more to send than could leave."""
         if self._since is None or not is_full:
             self._since, self._packets, self._added_at = now, 0, now
             return

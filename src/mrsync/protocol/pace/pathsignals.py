@@ -10,7 +10,8 @@ from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queueing import LAST, Queueing
 
 LITTLE_SHARE = 4  # of the depth of the queue
-TAIL_PACKETS, TAIL_SHARE = 4, 40  # a full queue drops the tail of a burst: so many packets, and one in so many
+TAIL_PACKETS = 4  # a full queue drops the tail of a burst: at least this many packets,
+TAIL_SHARE = 40  # and at least one in this many
 FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 

@@ -28,14 +28,14 @@ def first_size(path: PathSignals) -> float:
 
 
 class SlowStart:
-    """is_over: it has ended, for good."""
+    """is_over: it has ended, and does not begin again."""
 
     def __init__(self) -> None:
         self.is_over = False
         self._queued = 0  # packets in a row
 
     def on_seen(self, packets: int, size: float, path: PathSignals) -> float:
-        """Take so many more packets that have arrived, and return the new size of the window."""
+        """Note that this many more packets have arrived, and return the new size of the window."""
         queueing, deliveries = path.queueing, path.deliveries
         if queueing.lasting_s < min(QUEUE_S_MAX, max(QUEUE_S_MIN, queueing.way_s / QUEUE_SHARE)):
             self._queued = 0

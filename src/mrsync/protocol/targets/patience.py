@@ -21,7 +21,7 @@ BASE_WAITS, SHED_WAITS = (
     3,
 )  # times the ack wait, for extraneous entries and other work that the source does not show
 PAGE_S = 60.0  # for each page, or longer if the rate is limited
-SLOWER = 10  # a target may be so many times slower than the rate
+SLOWER = 10  # how many times slower than the rate a target may be
 LOG_BYTES_S = 1000
 READ_BYTES_S = 4e6  # the slowest disk
 ENTRIES_S = 10.0  # the slowest file system

@@ -60,7 +60,8 @@ class SourceJob:
         self._loop = loop
         self._caster = caster
         self._notices = notices
-        self.rsync_compare = self._make_asker(observer) if settings.selection.rsync_options is not None else None
+        asks_rsync = settings.selection.rsync_options is not None
+        self.rsync_compare = self._make_rsync_compare(observer) if asks_rsync else None
         self._is_over = False
         self._has_begun = False  # whether contents of this round are being cast
 
@@ -86,7 +87,7 @@ class SourceJob:
 
     # scan
 
-    def _make_asker(self, observer: Observer) -> RsyncCompare:
+    def _make_rsync_compare(self, observer: Observer) -> RsyncCompare:
         from mrsync.run.cast.rsync_compare import RsyncCompare  # the import takes 10 ms
 
         def tell(notice: Notice) -> None:
@@ -97,12 +98,12 @@ class SourceJob:
     def _scan(self) -> Objects | None:
         """Worker: scan the source. Return None if the run ended meanwhile."""
         try:
-            reading = load_source(self._settings, self.rsync_compare, self.note_activity, self._on_digested)
+            loaded = load_source(self._settings, self.rsync_compare, self.note_activity, self._on_digested)
         except _Over:
             return None
-        self._loop.post(partial(self._tell_reading, reading))
+        self._loop.post(partial(self._note_loaded, loaded))
         return Objects(
-            reading.scan,
+            loaded.scan,
             self._settings.selection,
             lambda: self._caster.geometry,
             self._on_file_changed,
@@ -114,10 +115,10 @@ class SourceJob:
         done, _ = self.digested
         self.digested = done + count, total
 
-    def _tell_reading(self, reading: LoadedSource) -> None:
-        for warning in reading.warnings:
+    def _note_loaded(self, loaded: LoadedSource) -> None:
+        for warning in loaded.warnings:
             self._notices.warn(warning)
-        self.is_incomplete = reading.is_incomplete
+        self.is_incomplete = loaded.is_incomplete
 
     def _on_scanned(self, objects: Objects | None) -> None:
         if objects is None:
@@ -153,7 +154,10 @@ class SourceJob:
         self._loop.work(partial(self._make_plan, event, is_read=is_read), self._offer_plan)
 
     def _make_plan(self, event: ComparisonFinished, *, is_read: bool) -> tuple[int, int, int]:
-        """Worker: plan, and read large files for digests of their blocks."""
+        """Worker: plan, and read large files for digests of their blocks.
+
+        Return bytes of the plan, bytes of the contents, and number of files.
+        """
         basis = event.basis if is_read else ()
         key, note = delta_key(self._session), lambda _: self.note_activity(0)
         try:

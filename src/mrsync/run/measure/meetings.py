@@ -13,7 +13,7 @@ from mrsync.wire.messages import Assign, Peer
 
 FIRST_NUMBER = 1 << 30  # of pings between targets; the master's own are below
 ALL_MAX = 16  # up to this many targets try all others,
-NEAR = 8  # more try so many neighbours by address on either side
+NEAR = 8  # if there are more targets, each tries this many neighbours by address on either side
 
 Place = tuple[str, int]  # address and port
 

@@ -1,8 +1,8 @@
 """Compare one entry of the manifest with what the destination has in its place, and note what is to be done.
 
 `Comparer` walks the directories and pairs the entries of the manifest with the rows of listings. Here one such pair is
-examined: by kind, by the policy's options, and by differences of contents and attributes. What no attribute can decide
-is asked of the other directories (--link-dest and its like).
+examined: by kind, by the policy's options, and by differences of contents and attributes. What is missing here is also
+looked up in the directories of --link-dest, --copy-dest and --compare-dest.
 
 Two sets carry what is decided about a directory to the entries below it: `absent` holds directories that do not exist
 here, so everything below them is to be made without reading anything; `left` holds directories that an option or a name
@@ -128,8 +128,8 @@ class EntryComparer:
     def compare(self, entry: int, listing: Listing | None, position: int) -> None:
         """Compare an entry with the row at position of listing; without either, nothing has its name.
 
-        Whoever may rename what is above the entry can make that fail, and must not stop the rest. A file counts as
-        needed then: it may be committed nowhere, unless this target can take it.
+        A user who may rename directories above the entry can make the comparison fail, but must not stop the others. A
+        file then counts as needed: it may be committed nowhere, unless this target can take it.
         """
         try:
             self._compare_with(entry, listing, position)

@@ -62,7 +62,7 @@ class Comparison:
 
 
 class Reuse(NamedTuple):
-    """An entry that is linked or copied from another directory of the target (--link-dest and its like).
+    """An entry that is linked or copied from another directory of the target (--link-dest, --copy-dest).
 
     number: of the other directory. original: the entry that has its contents there. is_link: make a hard link, not a
     copy. inode, mtime_ns: what the original must still be; its ctime changes with every link to it.

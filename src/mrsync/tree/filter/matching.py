@@ -148,6 +148,7 @@ def _alternative(rule: Rule, kind: int, is_directory: bool, numbers: Iterator[in
 
 
 def _positive(pattern: bytes, kind: int, is_directory: bool, numbers: Iterator[int]) -> bytes | None:
+    """Return the expression of a pattern, whether or not its rule is negated, or None if it matches nothing."""
     is_wild = globs.is_wild(pattern)
     has_stars = is_wild and b"**" in pattern
     # `dir/***` matches the directory itself, too, as if its path ended in a slash.

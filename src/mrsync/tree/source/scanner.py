@@ -308,7 +308,7 @@ class Scanner:
         omitted = []
         for position, (name, mode) in enumerate(zip(listing.names, listing.modes)):
             if mode >> KIND_SHIFT == DIRECTORY and name not in listed:
-                with suppress(OSError):  # it is told when it is read
+                with suppress(OSError):  # reading it will report the error
                     found = os.stat(name, dir_fd=fd, follow_symlinks=position in listing.followed)
                     omitted += [position] if found.st_dev != device else []
         if omitted:

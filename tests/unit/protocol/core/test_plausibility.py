@@ -1,4 +1,4 @@
-"""What no honest target writes into its log ends its part, and does no harm to the others."""
+"""A record that no honest target writes ends its target, and does no harm to the others."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ ENDLESS: list[LogRecord] = [
 
 @pytest.mark.parametrize("record", ENDLESS, ids=lambda record: type(record).__name__)
 def test_no_log_goes_on_for_ever(record: LogRecord) -> None:
-    """The session waits longer for whoever tells more: see patience.py."""
+    """The session waits longer for a target that reports more: see patience.py."""
     plausibility, known = Plausibility(), bounds(Phase.FINISHING)
     limit = 2 * CHANGES_BYTES_MAX // CHANGES_COST_MIN
     assert any(not plausibility.holds(record, known) for _ in range(limit))
@@ -120,7 +120,7 @@ def test_who_tells_its_log_for_ever_is_left_out() -> None:
 
 
 def test_a_result_before_the_end_does_not_make_the_session_wait_for_ever() -> None:
-    """Whoever has a result is not missed any more."""
+    """A target that has given its result is not missed any more."""
     session = Session().compared()
     session.report(0, RESULT)
     assert session.states() == [RosterState.LOST, RosterState.PRESENT]

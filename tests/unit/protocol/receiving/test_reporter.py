@@ -16,7 +16,7 @@ LONG = ErrorRecord(13, b"x" * 4000, "write")
 
 
 def reporting(pages_sent: int = 0) -> tuple[Reception, Reporter]:
-    """Of target 3, which has nothing of 10 pages, of which so many were sent."""
+    """Return the reporter of target 3, which has none of 10 pages, of which this many were sent."""
     reception = Reception(0.0)
     reception.expect(ObjectKind.CONTENTS, Assembly(10 * PAGE, GEOMETRY))
     reception.believe(status(tx=5, objects=(ObjectState(), ObjectState(), ObjectState(10 * PAGE, pages_sent))), 1.0)

@@ -25,7 +25,7 @@ KIND = ObjectKind.CONTENTS
 
 
 class Cast:
-    """A schedule with a transfer of so many pages to these targets."""
+    """Return a schedule with a transfer of this many pages to these targets."""
 
     def __init__(self, pages: int, *, targets: int = 1, pages_per_s: float | None = None) -> None:
         rate = pages_per_s * PAGE if pages_per_s else None

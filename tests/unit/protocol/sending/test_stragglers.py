@@ -14,7 +14,7 @@ TX = 100
 
 
 def watched(*behind: int, is_shedding: bool = True) -> tuple[Stragglers, Roster, Clock]:
-    """Targets that are so many tx behind."""
+    """Return targets that are this many tx behind."""
     known = roster(len(behind))
     clock = Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
     for target, lag in enumerate(behind):

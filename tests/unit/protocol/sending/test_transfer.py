@@ -13,7 +13,7 @@ WHOLE = 0b1111
 
 
 def sent(pages: int = 10, *, size_pages: int | None = None) -> Transfer:
-    """A transfer of which so many pages were sent as tx 1, 2, ..."""
+    """Return a transfer of which this many pages were sent as tx 1, 2, ..."""
     transfer = Transfer(ObjectKind.CONTENTS, (size_pages or pages) * GEOMETRY.page_bytes, GEOMETRY)
     for tx in range(1, pages + 1):
         transfer.first_send(tx)

@@ -70,7 +70,7 @@ def test_grows_by_steps_after_a_cut() -> None:
 
 
 def grown(opened: Window, delay: Delay, now: float, times: int = 1) -> float:
-    """Its size when the monitor has processed so many more windows."""
+    """Return its size when the monitor has processed this many more windows."""
     for _ in range(times):
         opened.on_progress(10**6 + int(now * 1e6), delay, now)
         now += 0.001

@@ -140,7 +140,7 @@ def test_targets_may_join_until_the_plan_is_made() -> None:
 
 
 def test_a_process_whose_place_was_taken_does_not_come_back() -> None:
-    """Its hello, repeated by whoever heard it, must not push out the one that is here."""
+    """Its hello, repeated by somebody who heard it, must not push out the process that is here."""
     session = Session()
     session.hello(0)
     session.pump(TAKEOVER_S)

@@ -1,4 +1,4 @@
-"""Reports: which of them count, what becomes of the log that they carry, and what they are answered with."""
+"""Reports: which of them count, what becomes of the log in them, and how the caster answers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ FULL = STEPS[0].datagram_bytes
 
 
 def gathered(*hears: int) -> tuple[Reach, Roster, ReachNotices]:
-    """Targets a, b, ... that hear so many bytes on the group and answer at their address, a second later."""
+    """Return targets a, b, ... that hear this many bytes on the group, and a second later answer at their address."""
     roster = Roster({number: chr(ord("a") + number) for number in range(len(hears))})
     reach = Reach(roster, STEPS, 60.0, is_unicast_only=False, on_rerouted=lambda target: None)
     for number, group_bytes in enumerate(hears):

@@ -32,7 +32,7 @@ class Host:
         return self.processor_s
 
     def compressed(self, compressor: Compressor, pages: int, data: bytes = PAGE) -> int:
-        """Return how many of so many pages were compressed."""
+        """Return how many of these pages were compressed."""
         count = 0
         for _ in range(pages):
             count += compressor.compress(data) != data

@@ -1,4 +1,4 @@
-"""What is taken from other directories, and what is not because somebody may have forged it."""
+"""Which entries are taken from other directories, and which are not because somebody may have forged them."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_right_contents_of_somebody_else_are_copied_here_and_not_cast(trees: Pat
 
 @pytest.mark.parametrize("bits", [stat.S_ISUID, stat.S_ISGID])
 def test_special_bits_are_set_only_on_checked_contents(trees: Path, bits: int) -> None:
-    """Even if it is root's: whoever had it open when it was theirs may have changed it since."""
+    """Even if it is root's: a former owner who still has it open may have changed it since."""
     put(trees / "dest" / "open" / "tool", EVIL)
     (trees / "source" / "open" / "tool").chmod(0o755 | bits)
     run(trees)

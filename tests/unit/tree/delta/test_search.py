@@ -1,4 +1,4 @@
-"""Searching for blocks that moved: found behind an insertion, and no more work than comparing."""
+"""Blocks that moved are found behind an insertion, and the search costs no more than a comparison."""
 
 from __future__ import annotations
 

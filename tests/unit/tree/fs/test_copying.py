@@ -1,4 +1,4 @@
-"""Copies have contents and rights of one file, whoever swaps it meanwhile."""
+"""A copy has the contents and the rights of one file, even if another user swaps the file meanwhile."""
 
 from __future__ import annotations
 

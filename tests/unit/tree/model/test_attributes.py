@@ -1,4 +1,4 @@
-"""Equal sets of attributes are one; they go round, and hostile ones are refused."""
+"""Equal sets of attributes are stored once, survive encoding and decoding, and hostile ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifests go round; a hostile one is refused with one sentence before anything is done with it."""
+"""Manifests survive encoding and decoding; a hostile one is refused with one sentence, before it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections go round; what does not add up is refused with one sentence."""
+"""Sections survive packing and unpacking; damaged ones are refused with one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan maps the contents object to files, goes round, and a hostile one is refused."""
+"""A plan maps the contents object to files and survives encoding and decoding. A hostile one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where records are: nobody else reads or changes them, and those that nobody needs go."""
+"""The store of records: nobody else reads or changes them, and old ones of removed trees are removed."""
 
 from __future__ import annotations
 

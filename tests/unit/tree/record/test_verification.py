@@ -1,4 +1,4 @@
-"""Verify a tree that somebody changes meanwhile: what is not read is not right."""
+"""Verify a tree that somebody changes meanwhile: what could not be read does not count as right."""
 
 from __future__ import annotations
 

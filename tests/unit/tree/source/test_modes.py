@@ -1,4 +1,4 @@
-"""Changes of modes are those that rsync makes, and what is none is refused in one sentence."""
+"""Modes change as with rsync, and a malformed change is refused in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever may write to the directory of staged files attacks: nothing of theirs is written to, given away or placed."""
+"""Attacks by users who may write where files are staged: none of their files is written, chowned or placed."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def as_fifo(journal: Path) -> None:
 
 
 def as_copy(journal: Path) -> None:
-    """As whoever can have root write files of their choice can make one: by the source."""
+    """As a user can make one who chooses what root writes: by way of the source."""
     data = journal.read_bytes()
     kept = journal.with_name("kept")
     journal.rename(kept)  # its inode number stays taken

@@ -1,4 +1,4 @@
-"""What a session leaves behind is taken up by the next one if it is the same file, and is ours; else it goes."""
+"""The next session uses what one left behind if it is ours and of the same file, and removes it otherwise."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_killed_at_any_step_of_all_every_file_is_old_or_new(trees: Path, seed: i
 
 
 def _die_after(trees: Path, steps: int, *, is_whole: bool = False) -> None:
-    """A session whose process ends before its so manieth change."""
+    """Run a session whose process ends just before this step, counted in calls that change something."""
     left = [steps]
 
     def counted(name: str) -> Callable[..., object]:

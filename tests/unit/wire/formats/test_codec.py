@@ -1,4 +1,4 @@
-"""Every message goes round; whatever contradicts itself is no message."""
+"""Every message survives encoding and decoding; bytes that contradict themselves are no message."""
 
 from __future__ import annotations
 

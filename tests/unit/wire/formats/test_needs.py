@@ -1,4 +1,4 @@
-"""Needs go round, are cut where the room ends, and take few bytes."""
+"""Needs survive encoding and decoding, are cut where the room ends, and take few bytes."""
 
 from __future__ import annotations
 

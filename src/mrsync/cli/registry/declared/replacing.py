@@ -52,7 +52,7 @@ OPTIONS = (
         manual="write a new version into the old file, block by block, instead of beside it: this needs no space for a "
         "second version, keeps the inode and, with `--delta`, leaves unchanged blocks alone (databases, images of "
         "disks, snapshots of file systems). After an insertion, blocks that have moved are mostly sent again, "
-        "because the old ones are overwritten on the way. What it gives up: whoever reads the file meanwhile sees "
+        "because the old ones are overwritten on the way. What it gives up: programs that read the file meanwhile see "
         "parts of both versions; a run that breaks, or in which the file cannot be read or some target cannot take "
         "it, leaves the file torn until the next run, which is not resumed; and `--commit` holds for new files "
         "only. A torn file is longer than both versions. Without `--durable`, a power cut soon after the run may "

@@ -23,7 +23,7 @@ def hop(relay: int, pages: int, waiting: int) -> Hop:
 
 
 def paces(**pages_s: tuple[int, int]) -> HopPaces:
-    """Relays a, b, ... (0, 1, ...) that pass on so many pages a second while so many wait."""
+    """Return relays a, b, ... (0, 1, ...) by how many pages a second they pass on, and how many wait."""
     made = HopPaces()
     for span in range(SPANS):
         for relay, (rate, waiting) in enumerate(pages_s.values()):

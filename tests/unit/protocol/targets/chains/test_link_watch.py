@@ -47,7 +47,7 @@ class Watched:
         return found(self.roster, number)
 
     def report(self, number: int, pages: int, **details: Any) -> None:
-        """A target holds so many pages of the contents."""
+        """Let a target hold this many pages of the contents."""
         self._counters[number] += 1
         said = report(number, counter=self._counters[number], active=CONTENTS, frontier=pages, **details)
         self.target(number).receive_report(said, number, 0.0)
