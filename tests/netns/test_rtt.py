@@ -1,4 +1,4 @@
-"""rtt between hosts: what it tells of delays and losses that were really made."""
+"""rtt between hosts: it shows the delays and losses of the lab."""
 
 from __future__ import annotations
 

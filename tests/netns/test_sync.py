@@ -1,4 +1,4 @@
-"""Whole syncs between hosts: every byte arrives, is sent once, and what goes wrong is named."""
+"""Whole syncs between hosts: every byte arrives, is sent once, and every failure is named."""
 
 from __future__ import annotations
 

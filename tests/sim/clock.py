@@ -1,4 +1,4 @@
-"""Events: virtual time; what happens next is the earliest of a heap, and of equal ones the first planned."""
+"""Events in virtual time: the earliest happens next, and of simultaneous ones the one that was planned first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A target that would lose most of what it has keeps all of it, and so do the others, unless it is meant."""
+"""A target that would lose most of what it has keeps all of it, and so do the others, unless the user insists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--delta: what targets have in an older copy is not cast, as the report's pages and bytes tell."""
+"""--delta: targets take from older copies what these share, as the pages and bytes of the report show."""
 
 from __future__ import annotations
 

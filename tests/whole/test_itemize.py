@@ -1,4 +1,4 @@
-"""Whole runs with --itemize-changes: what is told is what rsync tells, and a dry run touches nothing."""
+"""Whole runs with --itemize-changes: the lines are rsync's, and a dry run changes nothing."""
 
 from __future__ import annotations
 

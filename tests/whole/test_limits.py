@@ -1,4 +1,4 @@
-"""Files of absurd sizes: they cost themselves, not the session."""
+"""Files of absurd sizes fail alone, and the session goes on."""
 
 from __future__ import annotations
 

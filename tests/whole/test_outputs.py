@@ -1,4 +1,4 @@
-"""What a run says and writes: it changes nothing of the run, and it comes at every end."""
+"""The output of a run: it does not change the run, and it is written however the run ends."""
 
 from __future__ import annotations
 

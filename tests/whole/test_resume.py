@@ -1,4 +1,4 @@
-"""A run takes up what one left that broke: only what is missing is cast, and nothing is ever half."""
+"""A run resumes an interrupted one: only what is missing is cast, and no file is ever half written."""
 
 from __future__ import annotations
 

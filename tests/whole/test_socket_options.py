@@ -1,4 +1,4 @@
-"""Kernels and sandboxes that lack socket options: what only helps is done without, and told."""
+"""Kernels and sandboxes that lack socket options: sessions work without them, and say so."""
 
 from __future__ import annotations
 

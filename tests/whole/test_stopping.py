@@ -1,4 +1,4 @@
-"""--stop-after and --stop-at: a run ends when it is told to, with whole files only, and the next one goes on."""
+"""--stop-after and --stop-at: a run ends in time, leaves whole files only, and the next one resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catchers in containers, pods and steps: programs that are given words, here by stand-ins that take them likewise."""
+"""Catchers in containers, pods and steps, started by programs that take a command as words; here by stand-ins."""
 
 from __future__ import annotations
 

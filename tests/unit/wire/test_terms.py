@@ -1,4 +1,4 @@
-"""Coded packets name their terms; what no caster sends is not decoded."""
+"""Coded packets name their terms; terms that no caster sends are not decoded."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Losses:
         self._packets = self._lost = 0
         self._tx_seen = 0
         self._tried: float | None = None  # the share that began the trial,
-        self._tried_packets = 0  # how many packets _tried is a share of
+        self._tried_packets = 0  # and the number of packets that this is a share of
 
     @property
     def is_on_trial(self) -> bool:

@@ -1,4 +1,4 @@
-"""What would be refused when a file is put into place is known before: the file is sat out, and nothing changes."""
+"""A name that could not be replaced is found before anything changes, and its file is sat out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names in a directory are excluded; the whole of rsync's ways is held against rsync in tests/rsync."""
+"""Which names in a directory are excluded; tests/rsync compares all of it with rsync."""
 
 from __future__ import annotations
 

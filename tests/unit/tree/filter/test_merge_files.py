@@ -1,4 +1,4 @@
-"""Rules from files: how they are split, where files are found, what is told of bad ones."""
+"""Rules from files: how they are split, where files are found, and how bad ones are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which directories --prune-empty-dirs takes away; random trees are held against rsync in tests/rsync."""
+"""Which directories --prune-empty-dirs omits; random trees are compared with rsync in tests/rsync."""
 
 from __future__ import annotations
 

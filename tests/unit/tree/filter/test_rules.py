@@ -1,4 +1,4 @@
-"""Single filter rules: what is read, what is refused, and that their texts mean themselves."""
+"""Single filter rules: which are accepted, which are refused, and that formatting reverses parsing."""
 
 from __future__ import annotations
 

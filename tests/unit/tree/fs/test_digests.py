@@ -1,4 +1,4 @@
-"""Digests of files: of what is a file of the right size, and nothing else."""
+"""Digests are computed of regular files of the expected size, and of nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data is told from holes, and never left out."""
+"""Data and holes are told apart, and no data is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cache of descriptors closes the one that was not used for longest, and tells so before."""
+"""A cache of descriptors closes the least recently used one, and calls back before it does."""
 
 from __future__ import annotations
 

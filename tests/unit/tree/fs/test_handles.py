@@ -1,4 +1,4 @@
-"""Attributes are set of what was meant, not of what a link leads to, with and without /proc."""
+"""Attributes are set on the entry itself, not on what a link leads to, with and without /proc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Owners travel by name; what a process may not set it leaves alone."""
+"""Owners are mapped by name, and a process leaves alone those that it may not set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single looks at a source."""
+"""Single paths are looked up in the source."""
 
 from __future__ import annotations
 

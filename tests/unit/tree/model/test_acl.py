@@ -1,4 +1,4 @@
-"""ACLs are read, rid of what the mode says, and translated; what no kernel makes is refused."""
+"""ACLs are read, stripped of what the mode says, and translated; those that no kernel makes are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failures read well whatever the path holds; what cannot be read is told from what changed."""
+"""Failures are readable whatever the path contains; files that cannot be read are told apart from changed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items are told in order, runs of the same as one, in letters as rsync has them."""
+"""Itemized changes come in order, equal neighbours as one run, and in rsync's letters."""
 
 from __future__ import annotations
 

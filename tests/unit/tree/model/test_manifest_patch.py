@@ -1,4 +1,4 @@
-"""Amendments carry all that a manifest says of a file, and nothing hostile."""
+"""Manifest patches carry all that a manifest says of a file; hostile ones are refused."""
 
 from __future__ import annotations
 

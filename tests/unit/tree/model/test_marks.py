@@ -1,4 +1,4 @@
-"""Marks and deletions on their way: what is written is read back, nothing hostile gets through."""
+"""Marks and deletions survive encoding and decoding; hostile ones are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy survives its journey, and nothing hostile gets through."""
+"""The policy survives encoding and decoding; a hostile one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Soft links that are followed, or left out, as rsync has it."""
+"""Soft links of the source are followed or left out as rsync does it."""
 
 from __future__ import annotations
 

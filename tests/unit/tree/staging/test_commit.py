@@ -1,4 +1,4 @@
-"""Staged files take their places, in the place of anything, behind nothing; a second round replaces the first."""
+"""Staged files replace whatever has their names, never through a link; a second round replaces the first."""
 
 from __future__ import annotations
 

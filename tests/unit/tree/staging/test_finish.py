@@ -1,4 +1,4 @@
-"""What needs no contents is done at the end, told where it fails, and done again without harm."""
+"""The last steps on a target: failures are reported, and doing everything again does no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is itemized comes out as it went in, in bodies that fit a record; other bytes raise nothing but ValueError."""
+"""Itemized changes survive encoding and decoding, in bodies that fit a record; other bytes raise only ValueError."""
 
 from __future__ import annotations
 

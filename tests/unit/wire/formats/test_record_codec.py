@@ -1,4 +1,4 @@
-"""The log: records come out as they went in, wherever the stream is cut; nonsense ends it."""
+"""The log: records survive encoding and decoding, wherever the stream is cut; nonsense ends it."""
 
 from __future__ import annotations
 
