@@ -144,6 +144,12 @@ def test_a_dry_run_tells_of_owners_where_dest_is_missing(folder: Path, use: str,
     check(folder, f"-ain --{use}-dest=../other {owners} s/")
 
 
+@pytest.mark.parametrize("option", ["--existing", "--ignore-existing", "-O"])
+def test_a_dry_run_tells_whether_dest_would_be_made(folder: Path, option: str) -> None:
+    shutil.rmtree(folder / "rsync/dest")
+    check(folder, f"-ain {option} s/")
+
+
 FORMATS = (
     ("@%i|%-12n|%L|%o|%U:%G|%M|%B|%%|%q", "-a --delete s/"),
     ("@%n%L", "-a --delete --size-only s/"),

@@ -94,9 +94,19 @@ def _list_of_links(folder: Path) -> None:
     (folder / "s1/l2").symlink_to("b")
 
 
+def _list_of_a_loop(folder: Path) -> None:
+    _list_of_links(folder)
+    (folder / "s1/loop").symlink_to("loop")
+    (folder / "list").write_text("loop/\nl/\n")
+
+
 def _list_of_a_link(folder: Path) -> None:
     (folder / "list").write_text("l2\na\n")
     (folder / "s1/l2").symlink_to("b")
+
+
+def _list_of_directories(folder: Path) -> None:
+    (folder / "list").write_text("e\nb/\nx/keep\n")
 
 
 def _across(folder: Path) -> None:
@@ -151,6 +161,8 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "listed links with a slash": (_list_of_links, "-ai --files-from=list s1"),
     "listed links that rules for directories exclude": (_list_of_links, "-ai --exclude=l/ --files-from=list s1"),
     "listed links to directories, and such rules": (_list_of_a_link, "-aik --exclude=l2/ --files-from=list s1"),
+    "listed links to themselves": (_list_of_a_loop, "-ai --delete --files-from=list s1"),
+    "listed directories without files": (_list_of_directories, "-aim --delete --files-from=list s1"),
     "listed links, and all below": (_list_of_links, "-air --delete --files-from=list s1"),
     "backups beside": (_nothing, "-aib --suffix=.bak --delete s1/"),
     "backups elsewhere": (_nothing, "-ai --backup --backup-dir=../old --delete s1/"),
@@ -174,7 +186,7 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 TRIED = list(SITUATIONS)[:: 1 if os.environ.get("MRSYNC_ALL_LINES") else 3]  # CI has no time for more
-TRIED += [name for name in SITUATIONS if name.startswith(("merge files", "listed links")) and name not in TRIED]
+TRIED += [name for name in SITUATIONS if name.startswith(("merge files", "listed ")) and name not in TRIED]
 
 
 @pytest.mark.parametrize("name", TRIED)

@@ -59,7 +59,7 @@ def test_a_missing_directory_is_reported_and_not_used(site: Site) -> None:
     shutil.rmtree(site.folder / "yesterday-b")
     ended = site.sync("--link-dest", site.folder / "yesterday-{host}")
     assert ended.status == 0, ended.stderr
-    assert "yesterday-b: No such file or directory" in ended.stdout + ended.stderr
+    assert "yesterday-b is not used: No such file or directory" in ended.stdout + ended.stderr
     assert not any(site.all_differences().values())
 
 

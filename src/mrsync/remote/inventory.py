@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -122,18 +121,6 @@ class Inventory:
 def read_inventory(path: str, text: str) -> Inventory:
     """Parse the text of an inventory. path: decides between INI and YAML, and appears in messages. Raise UsageError."""
     return _read_yaml(path, text) if path.endswith(_YAML_NAMES) else _read_lines(path, text)
-
-
-def split_reference(word: str) -> tuple[str, str] | None:
-    """Split `@PATH:GROUP` or `@PATH` into path and group.
-
-    Return None if it does not name a file, as for ClusterShell's groups.
-    """
-    path, _, group = word.removeprefix("@").rpartition(":")
-    if path and os.path.isfile(path):
-        return path, group
-    whole = word.removeprefix("@")
-    return (whole, ALL) if os.path.isfile(whole) else None
 
 
 def _become_problem(host: str, variables: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from mrsync.errors import UsageError
 from mrsync.files import open_named, read_bounded
-from mrsync.remote.inventory import ALL, NAMES_MAX, Inventory, Member, read_inventory, split_reference
+from mrsync.remote.inventory import ALL, NAMES_MAX, Inventory, Member, read_inventory
 from mrsync.spelling import did_you_mean
 from mrsync.tuples import NamedTuple
 
@@ -27,6 +27,7 @@ RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 WORD = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")  # between commas that are not in brackets
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
 BRACKET = re.compile(r"[\[\]]")
+INVENTORY_ENDINGS = (".ini", ".yml", ".yaml")  # groups of ClusterShell have no such names
 SHOWN_MAX = 200
 DIGITS_MAX = 18  # of a number in a range
 STDIN = "-"
@@ -190,11 +191,24 @@ def _resolved(text: str, listed: list[Member]) -> str:
 
 def _resolved_group(listed: list[Member], found: re.Match[str]) -> str:
     """Return an inventory group as a list. Leave other groups, such as ClusterShell's, unchanged."""
-    reference = split_reference(found[0])
+    reference = _split_reference(found[0].removeprefix("@"))
     if reference is None:
         return found[0]
     path, group = reference
     return _joined(read_inventory(path, _read(path)), group or ALL, listed)
+
+
+def _split_reference(word: str) -> tuple[str, str] | None:
+    """Split PATH:GROUP or PATH into path and group. Return None if it names no file, as for ClusterShell's groups."""
+    path, _, group = word.rpartition(":")
+    if path and _is_path(path):
+        return path, group
+    return (word, ALL) if _is_path(word) else None
+
+
+def _is_path(name: str) -> bool:
+    """Return whether this is a file, or looks like the path of one, which is then missing."""
+    return name.endswith(INVENTORY_ENDINGS) or "/" in RANGES.sub("", name) or os.path.isfile(name)
 
 
 def _joined(inventory: Inventory, group: str, listed: list[Member]) -> str:

@@ -116,8 +116,6 @@ class CastSettings(NamedTuple):
             raise UsageError("--remote-dir and --topology are for other hosts, not for -r local")
         if policy.deletes_excluded and not policy.deletes:
             raise UsageError("--delete-excluded and --no-delete contradict each other")
-        if policy.prunes_empty and selection.files is not None:
-            raise UsageError("--prune-empty-dirs cannot be given with --files-from")
         others = (policy.link_dests, policy.copy_dests, policy.compare_dests)
         if sum(map(bool, others)) > 1:
             raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")

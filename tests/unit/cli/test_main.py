@@ -67,6 +67,15 @@ def test_too_few_open_files_are_one_sentence(limit: int, tmp_path: Path) -> None
         assert done.stderr.count("\n") == 1
 
 
+def test_too_little_memory_is_one_sentence() -> None:
+    too_much = (
+        "import sys; from mrsync.cli.main import run_command; sys.exit(run_command('mrsync', bytearray, 1 << 62))"
+    )
+    done = subprocess.run([sys.executable, "-c", too_much], capture_output=True, text=True, check=False)
+    sentence = "mrsync: there is not enough memory for this program (ulimit -v, or a limit of the container)\n"
+    assert (done.returncode, done.stderr, done.stdout) == (5, sentence, "")
+
+
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_ends_the_run_cleaned_up_with_status_20(number: signal.Signals) -> None:
     with subprocess.Popen(

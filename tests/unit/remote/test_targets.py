@@ -129,6 +129,12 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path: Path) -> None:
         read_targets(str(tmp_path / "empty"))
 
 
+@pytest.mark.parametrize("text", ["@none.ini:web", "@none.ini", "@./none:web", "a,@none.yml:web,b"])
+def test_a_missing_inventory_is_not_taken_for_a_group(text: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot read the targets file [./]*none[.inyml]*: No such file"):
+        read_targets(text)
+
+
 def test_this_host_is_left_out_with_a_notice() -> None:
     own = socket.gethostname()
     targets = read_targets(f"alpha,{own},localhost,127.0.0.1,beta")

@@ -81,7 +81,8 @@ class EntryComparer:
             return
         if self._directories is not None:
             self._compare_root(self._directories)
-        if self._is_new and self.result.items is not None:
+        is_made = self._is_new and (self._directories is not None or not self._policy.existing)
+        if is_made and self.result.items is not None:
             itemize_made(self.result.items, 0, DIRECTORY, self._others.find(0))
 
     def suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:

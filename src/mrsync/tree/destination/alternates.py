@@ -30,7 +30,7 @@ class Alternates:
             try:
                 self._open(manifest, path, root_fd, wanted)
             except OSError as error:
-                self.missing.append(f"--{option.use}-dest {printable(wanted)}: {error.strerror}")
+                self.missing.append(f"--{option.use}-dest {printable(wanted)} is not used: {error.strerror}")
             except FileError as error:
                 self.close()
                 raise FileError(f"--{option.use}-dest {printable(wanted)}: {error}") from None

@@ -26,8 +26,8 @@ class FilesFromScanner(Scanner):
 
     A path that ends in a slash stands for a directory and its direct children; with selection.is_recursive, every
     listed directory is scanned completely. Deletions are limited to such directories. Filter rules, except those of
-    per-directory merge files, apply to listed paths, but not to the directories above them. A missing path and a path
-    through a soft link are errors.
+    per-directory merge files, apply to listed paths, but not to the directories above them. A missing path, a path
+    through a soft link, and a link that leads back to itself and is listed with a slash, are errors.
     """
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
@@ -52,6 +52,8 @@ class FilesFromScanner(Scanner):
         """Return whether a listed path exists and no rule excludes it. is_opened: it has a slash at the end."""
         try:
             mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
+            if is_opened and stat.S_ISLNK(mode):
+                _check_link(self._root_fd, path)
         except OSError as error:
             above = os.path.dirname(path)
             is_vanished = above and not _is_directory(self._root_fd, above)  # then rsync deletes nothing
@@ -130,6 +132,15 @@ class FilesFromScanner(Scanner):
                 remaining.append((child, path + b"/" + name))
                 if child in self._listed:
                     yield path + b"/" + name
+
+
+def _check_link(root_fd: int, path: bytes) -> None:
+    """Raise OSError if a soft link can lead nowhere at all, as rsync does."""
+    try:
+        os.stat(path, dir_fd=root_fd)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            raise
 
 
 def _is_directory(root_fd: int, path: bytes, *, follows: bool = False) -> bool:

@@ -68,11 +68,6 @@ def test_without_options_policy_and_selection_are_the_defaults() -> None:
         (["--filter=-z a"], RuleError, "--filter: the modifier 'z' cannot be in '-z a'"),
         (["--filter=. FILE"], RuleError, "FILE, line 2: unknown filter rule 'oops'"),
         (["--exclude-from=/nowhere"], FileError, "cannot read the rules in /nowhere: No such file or directory"),
-        (
-            ["--files-from=/dev/null", "--prune-empty-dirs"],
-            UsageError,
-            "--prune-empty-dirs cannot be given with --files-from",
-        ),
         (["--delete-excluded", "--no-delete"], UsageError, "--delete-excluded and --no-delete contradict each other"),
     ],
 )

@@ -12,6 +12,7 @@ from mrsync.tree.filter.pruning import find_pruned
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
+from mrsync.tree.source.selection import Selection
 from tests.unit.tree.syncing import sync
 
 
@@ -39,6 +40,13 @@ def test_directories_of_directories(source: Path) -> None:
 def test_protected_directories_stay_with_those_above(source: Path) -> None:
     manifest = manifest_of(source, "-r deep/")
     assert {manifest.path(entry) for entry in find_pruned(manifest, None)} == {b"empty/deep/deeper"}
+
+
+def test_of_listed_directories_those_without_listed_files_are_omitted(source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    files = (b"full/", b"empty/deep/", b"linked/link")
+    outcome = sync(source, dest, policy=Policy(prunes_empty=True), selection=Selection(files=files))
+    assert (outcome.failures, sorted(os.listdir(dest))) == ([], ["linked"])
 
 
 def test_a_target_loses_them(source: Path, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ OPTIONS = (
         "omit directories that contain nothing but directories",
         CHOICE,
         manual="omit directories that contain nothing but directories, unless they are protected (`P keep/`). This "
-        "is rsync's `-m`. Not with `--files-from`",
+        "is rsync's `-m`",
         field="policy.prunes_empty",
         rsync="-m --prune-empty-dirs",
     ),
