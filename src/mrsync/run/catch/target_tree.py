@@ -60,7 +60,8 @@ class TargetTree:
         is_absent = self.is_dry_run and not os.path.isdir(self._path)
         comparison = self._compare_absent(manifest) if is_absent else self._compare_existing(manifest)
         if self.is_dry_run:
-            check_room(self._path, manifest, comparison.needs, len(comparison.made))
+            directories = self.destination.directories if self.destination is not None else None
+            check_room(self._path, manifest, comparison.needs, len(comparison.made), directories)
         return comparison
 
     def _compare_absent(self, manifest: Manifest) -> Comparison:

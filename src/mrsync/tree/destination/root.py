@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from mrsync.errors import FileError
 from mrsync.files import CAUTIOUS, NAMED, let_go
+from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
@@ -146,13 +147,20 @@ def why_refused(reason: int) -> str:
     return os.strerror(reason) + ("; with --sudo, root writes there" if is_user else "")
 
 
-def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:
+def check_room(
+    path: bytes,
+    manifest: Manifest,
+    needs: Iterable[tuple[int, int]],
+    made: int,
+    directories: Directories | None = None,
+) -> None:
     """Raise FileError if the file system has too little space for the needed files, minus the files that they replace.
 
-    needs: ranges [a, b) of entries. made: the number of other entries to create. A file that is larger than both the
-    file system and HOLES_BYTES is assumed to be sparse, because the manifest does not say how much of it is data.
+    needs: ranges [a, b) of entries. made: the number of other entries to create. directories: of the destination, or
+    None if it does not exist. A file that is larger than both the file system and HOLES_BYTES is assumed to be sparse,
+    because the manifest does not say how much of it is data.
     """
-    space = os.statvfs(path if os.path.isdir(path) else _parent(path))
+    space = os.statvfs(_deepest(path)) if directories is None else os.fstatvfs(directories.open(0))
     total = space.f_blocks * space.f_frsize
     size, entries = 0, made
     for first, end in needs:
@@ -160,7 +168,8 @@ def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]]
             is_of_holes = manifest.sizes[entry] > max(total, HOLES_BYTES)
             size += 0 if is_of_holes else manifest.sizes[entry]
             try:
-                size -= os.lstat(os.path.join(path, manifest.path(entry))).st_blocks * 512
+                size -= 0 if directories is None else directories.status(entry).st_blocks * 512
+                entries += directories is None
             except OSError:
                 entries += 1
     free = (space.f_bfree if os.geteuid() == 0 else space.f_bavail) * space.f_frsize

@@ -10,9 +10,10 @@ import pytest
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room, path_below
+from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
-from tests.unit.tree.syncing import as_nobody
+from tests.unit.tree.syncing import as_nobody, small_file_system
 
 
 def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
@@ -76,11 +77,26 @@ def test_needed_files_must_fit(tmp_path: Path) -> None:
 
 
 def test_space_of_the_old_version_counts(tmp_path: Path) -> None:
-    manifest = source_of(tmp_path / "source", 10)
-    (tmp_path / "dest").mkdir()
-    (tmp_path / "dest" / "file").write_bytes(b"old")
-    entry = manifest.find(b"file")
-    check_room(os.fsencode(tmp_path / "dest"), manifest, [(entry, entry + 1)], 0)
+    """It is looked at below the open destination, whatever the path of that leads to by now."""
+    with small_file_system(1 << 20) as mounted:
+        space = os.statvfs(mounted)
+        size = space.f_blocks * space.f_frsize * 2 // 3
+        (mounted / "file").write_bytes(bytes(size))
+        manifest = source_of(tmp_path / "source", size)
+        needs = [(manifest.find(b"file"), manifest.find(b"file") + 1)]
+        fd = os.open(mounted, os.O_RDONLY)
+        try:
+            directories = Directories(fd, manifest.names, manifest.parents)
+            check_room(b"elsewhere", manifest, needs, 0, directories)
+            (mounted / "file").rename(mounted / "another")
+            with pytest.raises(FileError, match=f"no room in the destination elsewhere: {size} more bytes"):
+                check_room(b"elsewhere", manifest, needs, 0, directories)
+        finally:
+            os.close(fd)
+
+
+def test_a_destination_that_would_be_made_has_the_room_of_what_is_there_of_its_path(tmp_path: Path) -> None:
+    check_room(os.fsencode(tmp_path / "not" / "there" / "new"), source_of(tmp_path / "source", 0), [], 1)
 
 
 def test_a_file_larger_than_any_disk_is_taken_for_sparse(tmp_path: Path) -> None:
