@@ -140,6 +140,7 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "the same with deletions": (lambda f: replace(f / "rsync/dest/b", by="link"), "-ai --delete s1/"),
     "a full directory in the place of a file": (lambda f: replace(f / "rsync/dest/a", by="full"), "-ai s1/"),
     "the same, to be deleted": (lambda f: replace(f / "rsync/dest/a", by="full"), "-ai --delete s1/"),
+    "the same, to be forced": (lambda f: replace(f / "rsync/dest/a", by="full"), "-ai --force s1/"),
     "the same, to be backed up": (lambda f: replace(f / "rsync/dest/a", by="empty"), "-aib s1/"),
     "a directory in the place of a link": (lambda f: replace(f / "rsync/dest/l", by="full"), "-ai --delete s1/"),
     "a file in the place of a directory": (lambda f: replace(f / "rsync/dest/b", by="file"), "-ai s1/"),

@@ -58,11 +58,18 @@ SAID: tuple[tuple[str, str, str], ...] = (
     ),
     (r"No such container", "there is no such container", ""),
     (r"pods? \S+ not found", "there is no such pod", "name its namespace, as in -r 'kubectl exec -i -n NAMESPACE'"),
+    (r"Fatal Python error: .*(PYTHON[A-Z]+ .*)", r"Python cannot start there: \1", "unset this variable there"),
     (
         r"Fatal Python error: (.*)",
         r"Python cannot start there: \1",
         "is PYTHONHOME set wrongly? --remote-python names another one",
     ),
+    (
+        r"(?:^|: |\bis )restricted\b|sftp connections only",
+        "the account there is restricted to some programs",
+        "sync as another user (--remote-user)",
+    ),
+    (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"

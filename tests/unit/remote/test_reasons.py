@@ -30,6 +30,11 @@ def reason(text: str, status: int = 255) -> str:
         ("Sorry, user eve is not allowed to execute 'python3' as root on node3.", "sudoers"),
         ("sh: 1: exec: sudo: not found", "there is no sudo"),
         ("Fatal Python error: init_fs_encoding: no codec\nPython runtime state: core initialized", "PYTHONHOME"),
+        ("Fatal Python error: config_init_hash_seed: PYTHONHASHSEED must be an integer", "unset this variable"),
+        ("rbash: line 1: exec: restricted", "--remote-user"),
+        ("This account is restricted by rssh.", "--remote-user"),
+        ("This service allows sftp connections only.", "--remote-user"),
+        ("Traceback (most recent call last):\nMemoryError", "ulimit -v"),
         ('Error from server (NotFound): pods "web" not found', "kubectl exec -i -n"),
     ],
 )

@@ -33,7 +33,7 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
         return ()
     from mrsync.tree.filter import rules
 
-    if not options.delete and not options.prune_empty_dirs:
+    if not (options.delete or options.force or options.prune_empty_dirs):
         found = tuple(rule for rule in found if rule.flags & rules.ATTRIBUTES)
     needed = tuple(
         os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER

@@ -57,7 +57,7 @@ class Extraneous:
 def find_missing(destination: Destination, comparison: Comparison) -> None:
     """Add to the extraneous entries what is missing in the source by name (--delete-missing-args).
 
-    A directory that is not empty is a failure, unless the policy deletes.
+    A directory that is not empty is a failure, unless the policy clears directories.
     """
     manifest = destination.manifest
     known = set(comparison.extraneous)
@@ -73,7 +73,7 @@ def find_missing(destination: Destination, comparison: Comparison) -> None:
                 continue
             if (
                 stat.S_ISDIR(found.st_mode)
-                and not manifest.policy.deletes
+                and not manifest.policy.clears_directories
                 and destination.removals.count_deletions(directory, name) > 1
             ):
                 comparison.failures.append(Failure(errno.ENOTEMPTY, path, "delete"))

@@ -112,7 +112,7 @@ class Removals:
 
     def can_clear(self, parent: int, name: bytes) -> bool:
         """Return whether a directory that is not empty may be removed to make room for a file."""
-        return bool(self._manifest.policy.deletes) and self.can_delete_all(parent, name)
+        return self._manifest.policy.clears_directories and self.can_delete_all(parent, name)
 
     # removing it
 
@@ -162,7 +162,7 @@ class Removals:
             os.rmdir(name, dir_fd=fd)
             return
         except OSError as error:
-            if error.errno != errno.ENOTEMPTY or not self._manifest.policy.deletes:
+            if error.errno != errno.ENOTEMPTY or not self._manifest.policy.clears_directories:
                 raise
         if self.backups is not None and self.backups.move_directory(fd, name):
             return

@@ -15,6 +15,7 @@ from mrsync.tree.model.manifest import Manifest
 
 HOLES_BYTES = 1 << 40
 _NO_PARENT = "cannot make the destination {}: its parent directory does not exist; --mkpath makes it"
+_NO_GOAL = "the destination {} is a soft link to something that does not exist"
 _NO_PARENTS = "cannot make the destination {}: {} is not a directory"
 
 
@@ -36,6 +37,8 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
             fd = os.open(path, flags)
     except FileNotFoundError as error:
         raise FileError(_NO_PARENT.format(shown)) from error
+    except FileExistsError as error:  # and nevertheless it could not be opened
+        raise FileError(_NO_GOAL.format(shown)) from error
     except NotADirectoryError as error:
         if (obstacle := _deepest(path)) != path.rstrip(b"/"):
             raise FileError(_NO_PARENTS.format(shown, printable(obstacle))) from error
@@ -125,8 +128,10 @@ def open_directory_from(root_fd: int, wanted: bytes) -> int:
 def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     """Raise FileError if this destination, which is not a directory yet, cannot be created."""
     shown = printable(path)
-    if os.path.lexists(path):
-        raise FileError(f"the destination {shown} is not a directory")
+    bare = path.rstrip(b"/") or b"/"
+    if os.path.lexists(bare):
+        is_link = os.path.islink(bare) and not os.path.exists(bare)
+        raise FileError(_NO_GOAL.format(shown) if is_link else f"the destination {shown} is not a directory")
     try:
         parent = _deepest(_parent(path)) if makes_parents else _parent(path)
     except OSError as error:

@@ -30,6 +30,7 @@ class Policy(NamedTuple):
 
     # what is compared and sent
     deletes: bool = True  # delete what the source lacks
+    forces: bool = False  # remove whole directories that are in the place of something else
     numeric_ids: bool = False  # take owners by number and ignore their names
     user_map: str = ""  # what --usermap says
     group_map: str = ""
@@ -91,6 +92,11 @@ class Policy(NamedTuple):
         """The other directories that are used, and how they are used."""
         given = ((LINK, self.link_dests), (COPY, self.copy_dests), (COMPARE, self.compare_dests))
         return next((AlternateOption(*each) for each in given if each[1]), AlternateOption())
+
+    @property
+    def clears_directories(self) -> bool:
+        """Whether a directory in the place of something else is removed even if it is not empty."""
+        return self.deletes or self.forces
 
     @property
     def keeps_attributes(self) -> bool:

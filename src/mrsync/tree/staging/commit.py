@@ -38,7 +38,7 @@ class Commit:
 
         exceptions: ranges [a, b) of plan files not to rename; their staged files are removed. Missing parent
         directories are made; a file or link in the place of one is replaced. A directory in the place of a file is
-        removed if it is empty or if the policy deletes. Repeating a call for the same files has no effect.
+        removed if it is empty or if the policy clears directories. Repeating a call for the same files has no effect.
         """
         stage = self._stage
         for low, high in exceptions:

@@ -53,7 +53,7 @@ class Deleter:
     def _empty_lasting(self) -> None:
         """Empty directories that block a file because a protected entry is in them; like rsync, delete the rest."""
         manifest = self._manifest
-        for entry in sorted(self._destination.placement.blocked if manifest.policy.deletes else ()):
+        for entry in sorted(self._destination.placement.blocked if manifest.policy.clears_directories else ()):
             with suppress(OSError):  # that the file could not be put in place was already reported
                 self._removals.clear(manifest.parents[entry], manifest.names[entry])
 
@@ -94,7 +94,7 @@ class Deleter:
 
     def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._removals.deletions
-        if self._manifest.policy.deletes:
+        if self._manifest.policy.clears_directories:
             self._removals.remove_tree(directory, fd, name, self._count)
         elif deletions.allows():  # --delete-missing-args alone, which deletes nothing that came into it meanwhile
             os.rmdir(name, dir_fd=fd)

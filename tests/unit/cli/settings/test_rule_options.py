@@ -54,6 +54,7 @@ def test_the_policy_holds_what_concerns_targets() -> None:
     assert len(selection.rules) == 4
     assert parse("--exclude=a", "--delete-excluded")[0].rules == ()
     assert parse("--exclude=a", "--no-delete")[0].rules == ()
+    assert parse("--exclude=a", "--no-delete", "--force")[0].rules == ("- a",), "they protect what is in the way"
     assert parse("--exclude=\udcff")[0].rules == ("- \udcff",)
 
 

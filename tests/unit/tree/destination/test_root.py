@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import FileError
-from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room, path_below
+from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room, open_root, path_below
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
@@ -51,9 +51,12 @@ def test_a_working_directory_that_is_closed_ends_the_search(tmp_path: Path, monk
 def test_an_existing_name_is_not_an_absent_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
-    for name in ("file", "link"):
-        with pytest.raises(FileError, match=f"{name} is not a directory"):
-            check_absent_root(os.fsencode(tmp_path / name))
+    for name, reason in (("file", "is not a directory"), ("link", "is a soft link to something that does not exist")):
+        for path in (os.fsencode(tmp_path / name), os.fsencode(tmp_path / name) + b"/"):
+            with pytest.raises(FileError, match=f"{name}/? {reason}"):
+                check_absent_root(path)
+            with pytest.raises(FileError, match=f"{name}/? {reason}"):
+                open_root(path, makes_parents=True, is_only_read=False)
 
 
 def source_of(folder: Path, size: int) -> Manifest:

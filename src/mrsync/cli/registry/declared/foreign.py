@@ -117,7 +117,6 @@ FOREIGN = (
     _no("--checksum-seed", "digests are keyed with the session", "NUM"),
     _no("-M --remote-option", "both ends have the same options", "OPT"),
     _no("--remove-source-files", "SOURCE is never changed"),
-    _no("--force", "it is part of --delete"),
     _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),

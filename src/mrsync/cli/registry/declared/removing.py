@@ -56,6 +56,15 @@ OPTIONS = (
         rsync="--ignore-errors",
     ),
     Option(
+        "--force",
+        "remove directories in the place of files, even without --delete",
+        DELETION,
+        manual="remove a directory that is in the place of a file, link or other entry of SOURCE even if it is not "
+        "empty. `--delete` does so, too",
+        field="policy.forces",
+        rsync="--force",
+    ),
+    Option(
         "--backup",
         "keep backups of what is overwritten or deleted",
         BACKUPS,
