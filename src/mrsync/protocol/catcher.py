@@ -38,6 +38,7 @@ from mrsync.wire.messages import (
     ObjectKind,
     Phase,
     Probe,
+    Report,
     SealKind,
     Status,
     Welcome,
@@ -47,6 +48,8 @@ from mrsync.wire.records import FailedRecord, LogRecord
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
+CONTINUATIONS_MAX = 3  # of a report: with losses in every page, 512 pages fit into four, as many as are retained
+TALKATIVE_TARGETS_MAX = 32  # with more of them, the caster has no time for continuations
 
 
 class Catcher:
@@ -385,6 +388,8 @@ class Catcher:
         fed_tx = joined.status.tx if self.relaying.is_fed else None
         report = self._reporter.report(self._next_counter(), now, fed_tx)
         self._messages.append(SendMessage(report, joined.session))
+        if not self.relaying.is_fed:
+            self._say_continuations(report, joined)
         self._pages_done = 0
         self._reported_at = now
         self.relaying.note_report(now)
@@ -395,6 +400,16 @@ class Catcher:
             self._report_by(now + interval_s + RETRY_S)
         else:
             self._report_by(now + keepalive_s(joined.status.ack_wait_s))
+
+    def _say_continuations(self, report: Report, joined: Candidate) -> None:
+        """Send what did not fit into a report, unless too many targets report."""
+        for _ in range(CONTINUATIONS_MAX if joined.status.target_count <= TALKATIVE_TARGETS_MAX else 0):
+            more = self._reporter.continuation(report, self._counter + 1)
+            if more is None:
+                return
+            report = more
+            self._counter += 1
+            self._messages.append(SendMessage(report, joined.session))
 
     def _interval_s(self) -> float:
         """Seconds between reports while something changes."""

@@ -8,6 +8,7 @@ from mrsync.protocol.catcher import (
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
+    TALKATIVE_TARGETS_MAX,
 )
 from mrsync.protocol.core.events import (
     GroupSilent,
@@ -186,6 +187,17 @@ def test_needs_are_repeated_every_interval() -> None:
     catcher = joined(wanted=[(0, 100)])
     only_report(catcher, 0.1)
     only_report(catcher, 0.1 + INTERVAL_S)
+
+
+@pytest.mark.parametrize(("targets", "reports"), [(TALKATIVE_TARGETS_MAX, 2), (TALKATIVE_TARGETS_MAX + 1, 1)])
+def test_a_report_is_continued_unless_too_many_targets_report(targets: int, reports: int) -> None:
+    objects = (ObjectState(), ObjectState(), ObjectState(500 * PAGE, 400))
+    catcher = joined(wanted=[(0, 500)], target_count=targets, objects=objects)
+    for page in range(400):
+        catcher.receive_packets(CONTENTS, page, 0, 0b101, 4, page + 2, 0.1)
+    said_reports = said(catcher, 1.0)
+    assert len(said_reports) == reports
+    assert [report.counter for report in said_reports] == list(range(said_reports[0].counter, catcher._counter + 1))
 
 
 def test_the_log_is_repeated_until_acknowledged() -> None:

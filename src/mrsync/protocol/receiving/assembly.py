@@ -186,7 +186,10 @@ class Assembly:
         """Return (first, end, needs): the missing packets of the pages [first, end), as in Report.needs."""
         if self._passing:
             return self._all_needs()
-        first = self.frontier
+        return self.needs_behind(self.frontier)
+
+    def needs_behind(self, first: int) -> tuple[int, int, list[Need]]:
+        """Return the needs of pages from `first` on, as `needs` does."""
         return self._own_needs(first, max(first, self._horizon))
 
     def _own_needs(self, first: int, end: int) -> tuple[int, int, list[Need]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from mrsync.protocol.core.log import LogWriter
 from mrsync.protocol.receiving.assembly import Need
 from mrsync.protocol.receiving.reception import Reception
+from mrsync.wire.formats.needs import encode_needs
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import Report
 from mrsync.wire.records import FailedRecord, LogRecord, ResultRecord
 
 LOG_ROOM_BYTES = 600  # room for the log in a report that has needs, too
+FITTING_NEEDS = 30  # fit into the rest, however large they are
 
 
 class Counters:
@@ -93,6 +95,7 @@ class Reporter:
         if assembly is not None and fed_tx is None:
             first, end, needs = assembly.needs()
         log_offset, log_bytes = self._log.piece(LOG_ROOM_BYTES if needs else REPORT_ROOM_BYTES)
+        end, needs = _fitting(first, end, needs, REPORT_ROOM_BYTES - len(log_bytes))
         report = Report(
             target=self._target,
             instance=self._instance,
@@ -127,3 +130,25 @@ class Reporter:
         self._packets_reported = counters.packets_seen
         self._is_news = bool(needs or log_bytes)
         return report
+
+    def continuation(self, report: Report, counter: int) -> Report | None:
+        """Return a report of the needs that did not fit into this one. None: all fitted."""
+        assembly = self._reception.assembly
+        if assembly is None or not report.needs:
+            return None
+        first, end, needs = assembly.needs_behind(report.needs_end)
+        if not needs:
+            return None
+        end, needs = _fitting(first, end, needs, REPORT_ROOM_BYTES)
+        lost = report.packets_lost + assembly.missing_packets(needs)
+        return report._replace(
+            counter=counter, log_bytes=b"", packets_lost=lost, needs_first=first, needs_end=end, needs=tuple(needs)
+        )
+
+
+def _fitting(first: int, end: int, needs: list[Need], room: int) -> tuple[int, list[Need]]:
+    """Return as many needs as fit into `room` bytes, and the page up to which they are complete."""
+    if len(needs) <= FITTING_NEEDS:
+        return end, needs
+    _, end = encode_needs(needs, first=first, end=end, room=room)
+    return end, [need for need in needs if need[0] < end]

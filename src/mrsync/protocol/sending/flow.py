@@ -42,7 +42,14 @@ class Flow:
         if is_believed and report.tx_seen > self.tx_seen:
             self.answered_at = now
         self.tx_seen, self.tx_done = report.tx_seen, report.tx_done
-        self.active, self.frontier, self.needs_end = report.active, report.frontier, report.needs_end
+        self.needs_end = self._spoken_for_by(report)
+        self.active, self.frontier = report.active, report.frontier
+
+    def _spoken_for_by(self, report: Report) -> int:
+        """Return the new needs_end. A report that begins behind the frontier goes on where another one ended."""
+        if report.active is not self.active or report.needs_first <= report.frontier:
+            return report.needs_end
+        return max(self.needs_end, report.needs_end) if report.needs_first <= self.needs_end else self.needs_end
 
     def pages_held(self, kind: ObjectKind) -> int:
         """Return the number of pages that the listener holds from the beginning of an object."""

@@ -146,7 +146,10 @@ class Schedule:
         """Take the claims and the flow control of a report. old: the one before it."""
         transfer = self.transfer
         if transfer is not None and report.active is transfer.kind:
-            transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
+            first, frontier = report.needs_first, report.frontier
+            transfer.receive_claim(
+                flow.id, report.tx_seen, report.needs_end, report.needs, first=first, frontier=frontier
+            )
             self._count_losses(transfer, flow, report, now)
         self._clock.on_report(flow, old, report, self.tx, now)
 

@@ -148,13 +148,25 @@ class Transfer:
 
     # claims
 
-    def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> None:
-        """Take what a target needs of the pages below `end`. Its claims of later pages stay."""
-        limit = self.next_page
-        entries = [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
-        for first, stop, mask, seen in self._claims.get(target, ()):
-            if stop > end:
-                entries.append((max(first, end), stop, mask, seen))
+    def receive_claim(
+        self,
+        target: int,
+        tx_seen: int,
+        end: int,
+        needs: Iterable[tuple[int, int, int]],
+        *,
+        first: int = 0,
+        frontier: int = 0,
+    ) -> None:
+        """Take what a target needs of the pages [first, end). Its claims of other pages stay from its frontier on."""
+        limit, known = self.next_page, self._claims.get(target, ())
+        entries = [
+            (max(start, frontier), min(stop, first), mask, seen)
+            for start, stop, mask, seen in known
+            if start < first and stop > frontier
+        ]
+        entries += [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
+        entries += [(max(start, end), stop, mask, seen) for start, stop, mask, seen in known if stop > end]
         self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
 
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.receiving.assembly import Assembly
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import LOG_ROOM_BYTES, Counters, Reporter
+from mrsync.wire.formats.needs import encode_needs
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import ObjectKind, ObjectState
 from mrsync.wire.records import ErrorRecord, FailedRecord, ResultRecord, SatOutRecord
@@ -42,6 +43,31 @@ def test_a_report_holds_missing_packets() -> None:
     assert report.needs == ((0, 1, 0), (1, 1, 0b1011), (2, 2, 0))
     assert report.packets_lost == 4 + 3 + 8
     assert (report.tx_seen, report.tx_done, report.hold_us) == (6, 6, 500_000)
+
+
+def test_what_does_not_fit_into_a_report_is_told_by_its_continuations() -> None:
+    pages = 1000
+    reception = Reception(0.0)
+    reception.expect(ObjectKind.CONTENTS, Assembly(pages * PAGE, GEOMETRY))
+    sizes = (ObjectState(), ObjectState(), ObjectState(pages * PAGE, pages))
+    reception.believe(status(tx=pages + 1, objects=sizes), 1.0)
+    for page in range(pages):
+        reception.receive_packets(ObjectKind.CONTENTS, page, 0, 0b101, 4, page + 1, 1.0)
+    reporter = Reporter(3, 103, 1 << 20, reception)
+    reporter.log(LONG)
+    first = report = reporter.report(1, 1.0)
+    assert len(report.log_bytes) == LOG_ROOM_BYTES
+    told = list(report.needs)
+    while (more := reporter.continuation(report, report.counter + 1)) is not None:
+        data, end = encode_needs(more.needs, first=more.needs_first, end=more.needs_end, room=REPORT_ROOM_BYTES)
+        assert (len(data) <= REPORT_ROOM_BYTES, end) == (True, more.needs_end), "nothing is cut on the wire"
+        assert (more.needs_first, more.log_bytes, more.log_offset) == (report.needs_end, b"", first.log_offset)
+        told += more.needs
+        report = more
+    assert report.counter > 2
+    assert report.needs_end == pages
+    assert told == [(page, 1, 0b1010) for page in range(pages)]
+    assert report.packets_lost == 2 * pages
 
 
 def test_a_clock_that_stands_does_not_show_a_negative_hold() -> None:

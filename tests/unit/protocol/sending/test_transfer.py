@@ -109,6 +109,17 @@ def test_pages_in_the_range_of_a_claim_but_not_named_count_as_held() -> None:
     assert transfer.take([2, 8]) == [{2: 2}, {1: WHOLE}]
 
 
+def test_a_claim_that_begins_later_leaves_what_was_claimed_before_it() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 6, [(0, 3, 0), (4, 1, 1)])
+    transfer.receive_claim(1, 11, 10, [(7, 1, 1)], first=6, frontier=0)
+    assert missing(transfer) == [0, 1, 2, 4, 7]
+    transfer.receive_claim(1, 12, 10, [(9, 1, 1)], first=5, frontier=2)
+    assert missing(transfer) == [2, 4, 9], "what it holds by now is not claimed"
+    transfer.receive_claim(1, 13, 4, [(3, 1, 1)], first=2, frontier=2)
+    assert missing(transfer) == [3, 4, 9]
+
+
 def test_a_planned_page_is_not_missing_until_its_repair_was_sent_and_seen() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 1, 1)])
