@@ -1,4 +1,4 @@
-"""./run bench share: what --share leaves to TCP connections at the queue of a port, and what it gets alone."""
+"""./run bench share: what --share leaves to TCP connections and to another session, and what a session gets alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.bench.figures import Figure
 from tests.bench.links import MIB, fill
 from tests.netns.fleet import Fleet
-from tests.netns.lab import Lab, run
+from tests.netns.lab import Host, Lab, run
 
 MBIT = 100  # of the port
 PAYLOAD_BYTES_S = MBIT * 1e6 / 8 * 0.952  # headers and sealing taken off
@@ -26,6 +26,7 @@ COUNTED_FROM_S = 8  # of its time: by then both know each other
 POLITE_GOAL = 85
 EVENNESS = 0.8  # of an even share with many: 40 of 50 % with one
 SHARES = ("fair", "polite")
+GROUPS, PORTS = ("239.255.1.1", "239.255.1.2"), ("8888", "9000")  # of two sessions
 
 
 def shares() -> Iterator[Figure]:
@@ -37,6 +38,8 @@ def shares() -> Iterator[Figure]:
         for queue_ms in QUEUES_MS:
             for connections in (1, 4):
                 yield beside(share, queue_ms, connections)
+    for queue_ms in QUEUES_MS:
+        yield beside_another_session(queue_ms)
 
 
 def alone(share: str, queue_ms: int, *, loss: float = 0.0, size: int = 96 * MIB) -> Figure:
@@ -81,6 +84,43 @@ def beside(share: str, queue_ms: int, connections: int) -> Figure:
     at_first = 100 * statistics.mean(seconds[:COUNTED_FROM_S]) / TCP_MBIT
     note = f"even: {even:.0f} %; in the first {COUNTED_FROM_S} s {at_first:.0f} %"
     return Figure(what, got, "%", POLITE_GOAL if share == "polite" else EVENNESS * even, note=note)
+
+
+def beside_another_session(queue_ms: int) -> Figure:
+    """The share of what two sessions get together that the second one gets, which begins later."""
+    with fleet(queue_ms, 256 * MIB) as first:
+        target = first.lab.targets[0]
+        (first.source.parent / "second").mkdir()
+        second = Fleet(first.lab, first.source.parent / "second")
+        fill(second.source, 256 * MIB)
+        rules = [f"ip daddr {group} counter" for group in GROUPS]
+        chain = f"type filter hook prerouting priority -300; {'; '.join(rules)};"
+        target.run("nft", f"table ip seen {{ chain heard {{ {chain} }} }}")
+        casters = []
+        for made, group, port in zip((first, second), GROUPS, PORTS, strict=True):
+            made.start_catchers("-A", group, "-P", port)
+        for made, group, port in zip((first, second), GROUPS, PORTS, strict=True):
+            casters.append(made.start_caster("--encrypt", "-w", "30", "--progress", "none", "-A", group, "-P", port))
+            time.sleep(TCP_BEGINS_S)
+        time.sleep(COUNTED_FROM_S)
+        before = heard(target)
+        time.sleep(TCP_S - COUNTED_FROM_S)
+        got = [later - earlier for later, earlier in zip(heard(target), before, strict=True)]
+        has_ended = first.report_path.exists() or second.report_path.exists()
+        for caster in casters:
+            caster.signal(signal.SIGINT)
+            caster.wait()
+    if has_ended:
+        raise RuntimeError("a session ended too early")
+    note = f"together {100 * sum(got) * 8e-6 / MBIT / (TCP_S - COUNTED_FROM_S):.0f} % of the port; even: 50 %"
+    return Figure(f"a second session beside one, queue of {queue_ms} ms", 100 * got[1] / sum(got), "%", 40, note=note)
+
+
+def heard(target: Host) -> list[int]:
+    """Return the bytes that reached this host for each group."""
+    said = json.loads(target.run("nft", "-j", "list", "table", "ip", "seen").stdout)["nftables"]
+    rules = [item["rule"]["expr"] for item in said if "rule" in item]
+    return [part["counter"]["bytes"] for expr in rules for part in expr if "counter" in part]
 
 
 @contextmanager
