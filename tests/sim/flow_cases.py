@@ -116,6 +116,7 @@ FLOW_CASES = (
         repaired_max=400 * GEOMETRY.packets // 10,
         uplink_bytes_s=2.5e7,
         file_bytes=(400 * GEOMETRY.page_bytes,),
+        seed=2,
         share=NetworkShare.FAIR,
     ),
     case(

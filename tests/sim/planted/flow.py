@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.pacing import Pacing
-from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.departures import Departures
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
@@ -79,11 +79,11 @@ FLOW_FAULTS = (
         found_by="the port of one has half of the uplink's rate, and a queue that is shorter than a page",
     ),
     Fault(
-        "losses of packets that are spread are not judged once a queue is seen",
-        Clock,
-        "on_losses",
-        " or pacing.is_on",
-        "",
+        "a queue that was seen once is thought to answer all losses",
+        Courtesy,
+        "sees_full_queue",
+        "queueing.is_full",
+        "queueing.depth_s > 0.0025",
         found_by="the same, and late programs look like a longer queue",
     ),
     Fault(

@@ -53,7 +53,7 @@ QUEUE_FAULTS = (
         "on_congestion",
         "beta * self.size",
         "self.size",
-        found_by="random losses do not slow a fair session down where its queue is short",
+        found_by="a TCP connection shares a short queue, and gets its share",
     ),
     Fault(
         "every loss is taken for a full queue",

@@ -65,8 +65,6 @@ class Bottleneck:
         self.origin = origin  # whose control it began with, until its own path was congested
         self.seen = 0  # packets sent up to the last tx that it has seen
         self.cut_tx = 0
-        self.heard = self.lost = 0  # packets, since its last report,
-        self.heard_from = 0  # which left with this tx and later
         self.marked = 0
 
 
@@ -121,15 +119,13 @@ class Courtesy:
 
     def on_heard(self, listener: int, packets: int, lost: int, first_tx: int) -> None:
         """Take a first report on this many packets, of which `lost` were lost. They left with first_tx and later."""
-        if known := self._bottlenecks.get(listener):
-            known.heard_from = min(known.heard_from, first_tx) if known.heard else first_tx
-            known.heard += packets
-            known.lost += lost
+        if self._make_control is not None:
+            self._path_to(listener).hear(packets, lost, first_tx)
 
-    def sees_queue(self, listener: int) -> bool:
-        """Return whether its queue is long enough to be measured, and so distinguishes congestion from noise."""
+    def sees_full_queue(self, listener: int) -> bool:
+        """Return whether the queue on its way is so long now that losses may come from it. They are answered here."""
         known = self._bottlenecks.get(listener)
-        return known is not None and known.path.queueing.depth_s > known.path.queueing.noise_s
+        return known is not None and known.path.queueing.is_full
 
     def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
         """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
@@ -142,6 +138,10 @@ class Courtesy:
             path.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
         if known := self._bottlenecks.get(listener):
             self._follow(known, before, report, tx, now)
+            return
+        is_settled = not any(other.control.is_probing for other in self._bottlenecks.values())
+        if is_settled and path.learn(*path.take_heard(), now) and listener in self._former:
+            self._former[listener].control.take_back_cut(now)
 
     def _follow(self, known: Bottleneck, before: int, report: Report, tx: int, now: float) -> None:
         """Move the window of a monitor as its report says."""
@@ -150,16 +150,16 @@ class Courtesy:
         is_full = is_used and (self._is_limiting or control.is_probing)  # as in Linux
         sent = self._sent_by[report.tx_seen & SENT_MAX - 1]
         packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
-        path.deliveries.add(max(0, packets - known.lost), now, is_full=self._is_limiting)
+        heard, lost, heard_from = path.take_heard()
+        path.deliveries.add(max(0, packets - lost), now, is_full=self._is_limiting)
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
-        heard, lost, known.heard, known.lost = known.heard, known.lost, 0, 0
         is_fresh = before >= known.cut_tx
         verdict = LossVerdict.NOTHING
-        if is_fresh:
+        if is_fresh and heard_from > known.cut_tx:  # reports that are full tell of some losses later
             verdict = path.judge(
                 heard,
                 lost,
-                known.heard_from,
+                heard_from,
                 now,
                 is_settled=not control.is_probing,
                 are_bursts_whole=isinf(control.packets_s(path)),

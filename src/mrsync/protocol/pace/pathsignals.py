@@ -12,6 +12,7 @@ from mrsync.protocol.pace.queueing import LAST, Queueing
 LITTLE_SHARE = 4  # of the depth of the queue
 TAIL_PACKETS = 4  # a full queue drops the tail of a burst: at least this many packets,
 TAIL_SHARE = 40  # and at least one in this many
+NOISE_MAX = 0.5  # of the packets that are thought to have passed the queue and got lost elsewhere
 FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 
@@ -27,12 +28,26 @@ class PathSignals:
         self.noise = Noise()
         self.ended_tx = 0
         self._ended: deque[int] = deque(maxlen=LAST)
+        self._heard = self._lost = 0  # packets, since the last report,
+        self._heard_from = 0  # which left with this tx and later
 
     def add_round_trip(self, tx: int, seconds: float, now: float) -> None:
         """Note the round trip of a burst, later than the last one."""
         self.ended_tx = tx
         self._ended.append(tx)
         self.queueing.add(seconds, now)
+
+    def hear(self, packets: int, lost: int, first_tx: int) -> None:
+        """Take a first report on this many packets, of which `lost` were lost. They left with first_tx and later."""
+        self._heard_from = min(self._heard_from, first_tx) if self._heard else first_tx
+        self._heard += packets
+        self._lost += lost
+
+    def take_heard(self) -> tuple[int, int, int]:
+        """Return the packets and losses since the last call, and the tx from which on they left."""
+        heard = self._heard, self._lost, self._heard_from
+        self._heard = self._lost = 0
+        return heard
 
     def judge(
         self, packets: int, lost: int, first_tx: int, now: float, *, is_settled: bool, are_bursts_whole: bool = False
@@ -42,25 +57,33 @@ class PathSignals:
         CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
         is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
         are_bursts_whole: the packets of a page left at once, so that a full queue dropped many of one.
-
-        A report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
-        short again, so only losses of late show noise.
         """
         if self.queueing.is_full:
             if are_bursts_whole and (lost < TAIL_PACKETS or lost * TAIL_SHARE < packets):
                 return LossVerdict.NOTHING
             return LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING
+        return LossVerdict.NOISE if is_settled and self.learn(packets, lost, first_tx, now) else LossVerdict.NOTHING
+
+    def learn(self, packets: int, lost: int, first_tx: int, now: float) -> bool:
+        """Learn what is noise if hardly anything queues. Return whether the last congestion was noise, too.
+
+        A report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
+        short again, so only losses of late show noise.
+        """
         is_late = bool(self._ended) and first_tx < self._ended[0]
-        if is_settled and not is_late and self.queueing.is_short and self.noise.learn(packets, lost, now):
-            return LossVerdict.NOISE
-        return LossVerdict.NOTHING
+        return not is_late and self.queueing.is_short and self.noise.learn(packets, lost, now)
 
     @property
     def filling(self) -> float:
         """The number of packets that keep the path busy with hardly anything queued; 0: not known."""
         queueing = self.queueing
         little_s = min(queueing.noise_s, queueing.depth_s / LITTLE_SHARE)
-        return self.deliveries.recent_packets_s * (queueing.way_s + little_s)
+        return self.passes_s * (queueing.way_s + little_s)
+
+    @property
+    def passes_s(self) -> float:
+        """Packets per second that pass the queue: those that arrive, and those that are lost as noise; 0: not known."""
+        return self.deliveries.recent_packets_s / (1 - min(NOISE_MAX, self.noise.share))
 
     @property
     def unhurried_s(self) -> float:
@@ -71,10 +94,10 @@ class PathSignals:
     def pace(self, window: float) -> float:
         """Return the packets per second that bring about that `window` packets are under way.
 
-        That is what arrives, and what is missing or too much spread over the time until reports tell about it: a
-        window per round trip, as TCP paces, would answer a short queue faster than it can be seen.
+        That is what passes the queue, and what is missing or too much spread over the time until reports tell about it:
+        a window per round trip, as TCP paces, would answer a short queue faster than it can be seen.
         """
-        arrives, rtt_s = self.deliveries.recent_packets_s, self.unhurried_s
-        if not arrives:
+        passes_s, rtt_s = self.passes_s, self.unhurried_s
+        if not passes_s:
             return window / rtt_s
-        return arrives + (window - arrives * rtt_s) / max(rtt_s, FEEDBACKS * self.deliveries.feedback_s)
+        return passes_s + (window - passes_s * rtt_s) / max(rtt_s, FEEDBACKS * self.deliveries.feedback_s)

@@ -139,16 +139,18 @@ class Clock:
         """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.
 
         Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
-        Where a queue can be seen, courtesy judges. But late programs look like a queue, so while a trial has spread the
-        packets, their losses are judged here as well, or nobody would answer them.
+        Where the queue can be seen to be full, courtesy answers. Other losses are tried here, whatever queue was seen
+        before: late programs look like one, and nobody else would answer what a short queue drops.
         """
         if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost, first_tx)
-        if self._courtesy.sees_queue(flow.id) and not (flow.losses.is_on_trial or pacing.is_on):
+        if self._courtesy.sees_full_queue(flow.id):
             return
-        verdict = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
+        verdict = flow.losses.add(
+            packets, lost, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on
+        )
         if verdict is LossVerdict.SUSPICION:
             self._slow_down(flow, tx, now)
             flow.slowed_at = now

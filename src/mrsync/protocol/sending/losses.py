@@ -43,7 +43,7 @@ class Losses:
         self.share = 0.0  # at the last judgement
         self.noise = 0.0  # the lost share that does not depend on the rate
         self._noise_at = 0.0  # when that was found
-        self.span = 0, 0  # tx_seen before and after the packets of the last judgement
+        self.span = 0, 0  # the packets of the last judgement left after the one tx, up to the other
         self.from_tx = 0
         self._packets = self._lost = 0
         self._tx_seen = 0
@@ -55,12 +55,19 @@ class Losses:
         """Whether less is sent because of these losses, and it is not known yet whether that helps."""
         return self._tried is not None
 
-    def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossVerdict:
-        """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
+    def add(
+        self, packets: int, lost: int, *, first_tx: int, tx_seen: int, tx: int, now: float, is_paced: bool = False
+    ) -> LossVerdict:
+        """Take the losses among newly reported packets, which left with first_tx and later.
+
+        tx_seen: last received tx; tx: last sent tx.
+        """
         self._packets += packets
         self._lost += lost
         if not self._packets:
             self._tx_seen = tx_seen
+        elif packets:
+            self._tx_seen = min(self._tx_seen, first_tx - 1)  # reports that are full tell of some losses later
         if self._packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossVerdict.NOTHING
         judged, self.share = self._packets, self._lost / self._packets

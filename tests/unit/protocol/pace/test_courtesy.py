@@ -58,6 +58,16 @@ def test_a_loss_at_a_long_queue_is_congestion(share: NetworkShare) -> None:
     assert way.courtesy.size < 0.8 * size
 
 
+def test_late_programs_leave_no_full_queue_behind() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.page(0.001)
+    way.pages(2, 0.02)
+    assert way.courtesy.sees_full_queue(0)
+    way.pages(3, 0.001)
+    assert not way.courtesy.sees_full_queue(0), "its losses come from elsewhere"
+    assert not way.courtesy.sees_full_queue(1), "nobody follows it"
+
+
 def test_few_losses_of_bursts_that_leave_whole_are_no_full_queue() -> None:
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)

@@ -121,21 +121,19 @@ def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through(
     assert made.gap_s == 0.0, "it was noise"
 
 
-def test_a_trial_is_judged_to_its_end_though_a_queue_is_seen_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_losses_at_a_full_queue_are_left_to_courtesy_and_all_others_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     known = roster(1)
     made = clock(known)
     send(made, range(1, 400), PACKETS / 8000)
     flow = found(known, 0).flow
     flow.tx_seen = 200
+    monkeypatch.setattr(Courtesy, "sees_full_queue", lambda courtesy, listener: True)
     made.on_losses(flow, 1000, 400, 0, 200, 1.0)
-    monkeypatch.setattr(Courtesy, "sees_queue", lambda courtesy, listener: True)
-    flow.tx_seen = 300
-    made.on_losses(flow, 1000, 400, 0, 300, 1.1)
-    assert not flow.losses.is_on_trial
-    assert made.gap_s == 0.0
-    flow.tx_seen = 390
-    made.on_losses(flow, 1000, 990, 0, 390, 1.2)
-    assert not flow.losses.is_on_trial, "the queue shows what they are"
+    assert (flow.losses.is_on_trial, made.gap_s) == (False, 0.0)
+    monkeypatch.setattr(Courtesy, "sees_full_queue", lambda courtesy, listener: False)
+    made.on_losses(flow, 1000, 400, 0, 200, 1.1)
+    assert flow.losses.is_on_trial
+    assert made.gap_s > 0
 
 
 def test_the_rate_of_a_trial_grows_only_when_it_is_judged_or_nobody_reports_on_it() -> None:

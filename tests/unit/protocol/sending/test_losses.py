@@ -10,13 +10,13 @@ from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMP
 
 def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossVerdict:
     """One sample, of which this share is lost."""
-    return losses.add(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), tx_seen=tx_seen, tx=tx, now=now)
+    return losses.add(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), first_tx=1, tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
     losses = Losses()
-    assert losses.add(100, 90, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
-    assert losses.add(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossVerdict.SUSPICION
+    assert losses.add(100, 90, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
+    assert losses.add(SAMPLE_PACKETS - 100, 0, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.SUSPICION
 
 
 def test_a_little_is_noise_at_once() -> None:
@@ -59,12 +59,19 @@ def test_noise_is_tried_again_after_a_while() -> None:
 def test_where_packets_are_spread_less_is_enough() -> None:
     losses = Losses()
     count = SAMPLE_PACKETS_PACED
-    assert losses.add(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossVerdict.SUSPICION
+    assert losses.add(count, count // 25, first_tx=1, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossVerdict.SUSPICION
+
+
+def test_the_span_of_a_sample_begins_where_its_packets_left_however_late_they_are_reported() -> None:
+    losses = Losses()
+    losses.add(0, 0, first_tx=30, tx_seen=30, tx=40, now=0.0)  # a report with no room for more
+    assert losses.add(SAMPLE_PACKETS, 400, first_tx=11, tx_seen=30, tx=40, now=0.0) is LossVerdict.SUSPICION
+    assert losses.span == (10, 30)
 
 
 def test_a_trial_for_another_one_is_used() -> None:
     losses = Losses()
-    losses.add(200, 40, tx_seen=5, tx=9, now=0.0)
+    losses.add(200, 40, first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.from_tx == 10
     assert look(losses, 0.2) is LossVerdict.NOISE
@@ -72,11 +79,11 @@ def test_a_trial_for_another_one_is_used() -> None:
 
 def test_two_samples_of_the_same_noise_are_not_alike() -> None:
     losses = Losses()
-    losses.add(120, 5, tx_seen=5, tx=9, now=0.0)
+    losses.add(120, 5, first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.is_on_trial
     count = SAMPLE_PACKETS_PACED
-    assert losses.add(count, count // 15, tx_seen=20, tx=30, now=0.1, is_paced=True) is LossVerdict.NOISE
+    assert losses.add(count, count // 15, first_tx=1, tx_seen=20, tx=30, now=0.1, is_paced=True) is LossVerdict.NOISE
 
 
 def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
