@@ -207,7 +207,7 @@ REMOVALS = (
     ),
     Removal(
         "a forged FEED does not make genuine ones look old",
-        "protocol/receiving/relaying.py",
+        "protocol/receiving/parent_link.py",
         "last.counter < feed.counter <= last.counter + COUNTERS_AHEAD_MAX * spared",
         "last.counter < feed.counter",
         "unit/protocol/receiving/test_relaying.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.pathsignals import PathSignals
-from mrsync.protocol.receiving.relaying import Relaying
+from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
@@ -27,7 +27,7 @@ RELAY_FAULTS = (
     ),
     Fault(
         "a child says nothing before it hears its parent",
-        Relaying,
+        ParentLink,
         "_follow",
         "if parent is not None:",
         "if False:",

@@ -8,8 +8,9 @@ import pytest
 
 from mrsync.protocol.core.sends import SendMessage, SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.protocol.receiving.parent_link import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, STARVED_S
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.protocol.receiving.relaying import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, STARVED_S, Relaying
+from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
