@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from enum import Enum
 from errno import errorcode
 
+from mrsync.escaping import escape_controls
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.limits import EXCEPTIONS_MAX
@@ -142,7 +143,8 @@ def _objection(target: Target) -> str:
     if target.sat_out:
         return f"{target.name} cannot take a file: {_error_name(next(iter(target.sat_out.values())))}"
     if target.errors:
-        return f"{target.name} cannot {target.errors[0].action} something: {_error_name(target.errors[0].errno)}"
+        error = target.errors[0]
+        return f"{escape_controls(error.path)} on {target.name}: cannot {error.action}: {_error_name(error.errno)}"
     return ""
 
 

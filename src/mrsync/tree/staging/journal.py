@@ -55,6 +55,7 @@ FLUSH_S = 0.02  # notes wait at most this long before they are appended
 LARGE_BYTES = 8 << 20  # smaller files are not made durable: syncing them would cost more than it saves
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
 _MASK = (1 << 64) - 1
+_KNOWN, _NOTED = 1, 2  # of a plan file: it may be resumed, and something is noted about it; 0: neither
 
 
 class Journal:
@@ -71,7 +72,6 @@ class Journal:
     """
 
     def __init__(self, destination: Destination, tag: bytes, manifest: Manifest, plan: Plan, files: array[int]) -> None:
-        self.is_empty = True
         self.position = 0
         self._destination = destination
         self._name = journal_name(tag)
@@ -80,7 +80,7 @@ class Journal:
         files = array("I", (file for file in files if plan.inodes[file] != UNKNOWN and sizes[entries[file]]))
         self._known = bytearray(plan.file_count)
         for file in files:
-            self._known[file] = 1
+            self._known[file] = _KNOWN
         self._large = {file for file in files if sizes[entries[file]] >= LARGE_BYTES}
         self._dirty: set[int] = set()
         self._waiting = bytearray()
@@ -118,6 +118,11 @@ class Journal:
         """Note that everything noted about a plan file before this position of the journal is on disk."""
         self._note(DURABLE, file, position)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no notes are left of which a later session can make use."""
+        return _NOTED not in self._known
+
     def knows(self, file: int) -> bool:
         """Return whether a later session can resume this file."""
         return bool(self._known[file])
@@ -148,7 +153,6 @@ class Journal:
         """Append the buffered notes as one frame."""
         self._end_piece()
         if self._waiting:
-            self.is_empty = False
             self._append(FRAME.pack(len(self._waiting), zlib.crc32(self._waiting)), self._waiting)
             self._waiting = bytearray()
 
@@ -160,6 +164,7 @@ class Journal:
 
     def _note(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
         if self._known[file]:
+            self._known[file] = _NOTED
             self._waiting += NOTE.pack(what, file, first, second)
             if what in (PIECE, WHOLE) and file in self._large:
                 self._dirty.add(file)

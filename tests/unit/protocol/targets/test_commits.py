@@ -180,8 +180,8 @@ def test_veto_by_one_target_stops_the_job(rule: CommitRule) -> None:
     is_job = rule is CommitRule.JOB
     known, commits = roster(2), Commits(10, rule)
     assert veto(commits, known) == ""
-    found(known, 1).errors.append(ErrorRecord(13, b"x", "read"))
-    assert veto(commits, known) == ("b cannot read something: EACCES" if is_job else "")
+    found(known, 1).errors.append(ErrorRecord(13, b"x\n", "read"))
+    assert veto(commits, known) == ("x\\n on b: cannot read: EACCES" if is_job else "")
     found(known, 1).sat_out[3] = 28
     assert veto(commits, known) == ("b cannot take a file: ENOSPC" if is_job else "")
     known.end(found(known, 0), TargetTrigger.SILENCE, "silent for 6 s", 1.0)

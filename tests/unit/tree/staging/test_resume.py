@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -118,6 +119,15 @@ def test_an_orderly_end_keeps_them_too(trees: Path) -> None:
 
 def test_nothing_is_left_where_nothing_arrived(trees: Path) -> None:
     session(trees).break_off()
+    assert leftovers(trees / "dest") == []
+
+
+def test_nothing_is_left_where_all_that_arrived_was_given_up(trees: Path) -> None:
+    run = session(trees)
+    run.cast(run.pages[:30])
+    for file in range(run.plan.file_count):
+        run.stage.sit_out(file, errno.EBUSY)
+    run.break_off()
     assert leftovers(trees / "dest") == []
 
 
