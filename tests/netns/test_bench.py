@@ -22,11 +22,10 @@ from tests.remote.estate import missing_program
 pytestmark = [pytest.mark.netns, pytest.mark.usefixtures("make_lab")]
 
 
-@pytest.mark.parametrize("loss", [0.0, 0.01])
-def test_a_slow_link_is_measured(loss: float) -> None:
-    share, repairs = slow_link(loss, 8 * MIB)
+def test_a_slow_link_is_measured() -> None:
+    share, repairs = slow_link(0.01, 6 * MIB)
     assert 0 < share.value <= 100
-    assert (repairs.value > 0) is (loss > 0)
+    assert repairs.value > 0
 
 
 def test_a_fast_link_is_measured() -> None:

@@ -113,9 +113,9 @@ def test_when_one_interface_goes_the_targets_behind_the_other_are_served(
 ) -> None:
     lab = make_subnets(1)
     fleet = Fleet(lab, tmp_path)
-    plain_tree(fleet.source, 24 * MEGABYTE)
+    plain_tree(fleet.source, 12 * MEGABYTE)
     fleet.start_catchers()
-    caster = fleet.start_caster("-I", "eth0,eth1", "-w", "2", "--rate", "8M", "--progress", "json")
+    caster = fleet.start_caster("-I", "eth0,eth1", "-w", "2", "--rate", "4M", "--progress", "json")
     caster.wait_for('"phase": "casting"')
     assert lab.master.run("ip", "link", *change.split()).returncode == 0
     assert caster.wait() == 23
@@ -214,7 +214,7 @@ def test_sessions_on_different_groups_and_ports_do_not_disturb_one_another(make_
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         fleets.append(Fleet(lab, tmp_path / name))
-        plain_tree(fleets[-1].source, 16 * MEGABYTE)
+        plain_tree(fleets[-1].source, 8 * MEGABYTE)
     places = (("-A", "239.255.1.1"), ("-A", "239.255.1.2", "-P", "9000"))
     for fleet, place in zip(fleets, places, strict=True):
         fleet.start_catchers(*place)
@@ -226,9 +226,9 @@ def test_sessions_on_different_groups_and_ports_do_not_disturb_one_another(make_
 
 
 def test_two_sessions_of_one_master_share_a_port(make_lab: MakeLab, tmp_path: Path) -> None:
-    lab = make_lab(2, rate="50mbit")
+    lab = make_lab(2, rate="25mbit")
     fleet = Fleet(lab, tmp_path)
-    plain_tree(fleet.source, 24 * MEGABYTE)
+    plain_tree(fleet.source, 12 * MEGABYTE)
     fleet.start_catchers()
     first = fleet.start_caster("--progress", "json")
     first.wait_for('"phase": "casting"')
@@ -242,13 +242,13 @@ def test_two_sessions_of_one_master_share_a_port(make_lab: MakeLab, tmp_path: Pa
 
 
 def test_two_masters_on_one_group_by_accident_both_work_with_a_warning(make_lab: MakeLab, tmp_path: Path) -> None:
-    lab = make_lab(4, rate="50mbit")
+    lab = make_lab(4, rate="25mbit")
     master, *rest = lab.targets  # one of them is a master itself
     fleets = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         fleets.append(Fleet(lab, tmp_path / name))
-        plain_tree(fleets[-1].source, 24 * MEGABYTE)
+        plain_tree(fleets[-1].source, 12 * MEGABYTE)
     first = start_mrsync(fleets[0], [host.name for host in rest], "-I", "eth0", "--progress", "json")
     first.wait_for('"phase": "casting"')
     lab.master = master

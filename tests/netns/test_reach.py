@@ -15,8 +15,8 @@ DIRECT = ("--relay", "no")  # test_relays.py is about the others
 
 
 def test_target_without_multicast_gets_the_same_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
-    fleet = Fleet(make_lab(8), tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    fleet = Fleet(make_lab(6), tmp_path)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     deaf = [fleet.lab.targets[2], fleet.lab.targets[5]]
     for host in deaf:
         host.deafen()

@@ -59,7 +59,7 @@ def parents(report: dict[str, Any]) -> dict[str, str | None]:
 @FAMILIES
 def test_master_sends_one_copy_without_multicast(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     fleet = Fleet(make_lab(4, is_ipv6=is_ipv6), tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet)
     assert copies(fleet, size) < 1.5
     report = fleet.report()
@@ -72,7 +72,7 @@ def test_master_sends_one_copy_without_multicast(make_lab: MakeLab, tmp_path: Pa
 
 def test_firewalls_of_targets_let_in_only_answers(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4), tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet)
     for host in fleet.lab.targets:
         let_in_only_answers(host)
@@ -82,7 +82,7 @@ def test_firewalls_of_targets_let_in_only_answers(make_lab: MakeLab, tmp_path: P
 
 def test_losses_on_a_hop_are_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4), tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet)
     for host in fleet.lab.targets:
         host.lose(0.01, up=0.01)
@@ -92,7 +92,7 @@ def test_losses_on_a_hop_are_repaired(make_lab: MakeLab, tmp_path: Path) -> None
 
 def test_targets_with_multicast_forward_to_those_without(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(5), tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet, hearers=2)
     assert copies(fleet, size) < 1.5
     report = fleet.report()
@@ -104,7 +104,7 @@ def test_targets_with_multicast_forward_to_those_without(make_lab: MakeLab, tmp_
 def test_one_copy_crosses_a_router_that_passes_no_multicast(make_subnets: MakeSubnets, tmp_path: Path) -> None:
     lab = make_subnets(2, is_routed=True)
     fleet = Fleet(lab, tmp_path)
-    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet, hearers=2)
     before = crossed(lab)
     assert copies(fleet, size) < 2.5

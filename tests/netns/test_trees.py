@@ -36,7 +36,7 @@ def fill(tree: Path, size: int, *, files: int = 1) -> None:
         (tree / f"f{number}").write_bytes(os.urandom(size))
 
 
-@pytest.mark.parametrize(("seal", "loss", "files"), [("--encrypt", 0.01, 2000), ("--no-encrypt", 0.0, 300)])
+@pytest.mark.parametrize(("seal", "loss", "files"), [("--encrypt", 0.01, 1200), ("--no-encrypt", 0.0, 300)])
 def test_thousands_of_entries_of_every_kind(
     make_lab: MakeLab, folder: Path, seal: str, loss: float, files: int
 ) -> None:
@@ -58,8 +58,7 @@ def test_thousands_of_entries_of_every_kind(
     assert {target["changes"] for target in report["targets"].values()} == {0}
 
 
-@pytest.mark.parametrize("loss", [0.0, 0.01])
-def test_targets_that_each_differ_in_another_way(make_lab: MakeLab, folder: Path, loss: float) -> None:
+def test_targets_that_each_differ_in_another_way(make_lab: MakeLab, folder: Path) -> None:
     fleet = Fleet(make_lab(4), folder)
     build_awkward_tree(fleet.source, seed=6, file_count=300)
     fleet.start_catchers()
@@ -75,7 +74,7 @@ def test_targets_that_each_differ_in_another_way(make_lab: MakeLab, folder: Path
     (fourth / "names" / "plain").chmod(0o777)
     os.utime(fourth / "links", ns=(1, 1))
     for host in fleet.lab.targets:
-        host.lose(loss)
+        host.lose(0.01)
     fleet.start_catchers()
     assert fleet.cast() == 0
     assert fleet.differences() == {}

@@ -17,7 +17,7 @@ from tests.trees import build_awkward_tree
 
 pytestmark = pytest.mark.netns
 
-LARGE_FILES = 60_000  # to be read before a comparison can be over
+LARGE_FILES = 30_000  # to be read before a comparison can be over
 NO_PYTHON = "there is no python3; install Python 3.9 or later there, or name one with --remote-python"
 REFUSED = "Connection refused; does sshd run there, on this port?"
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on "
@@ -55,10 +55,10 @@ def test_trees_become_equal_and_nothing_is_left(make_estate: MakeEstate, target_
     assert estate.report()["warnings"] == []  # encrypted
 
 
-def test_32_targets_at_once(make_estate: MakeEstate) -> None:
+def test_16_targets_at_once(make_estate: MakeEstate) -> None:
     """How soon they are under way is a figure of `./run bench start`."""
-    estate = make_estate(32)
-    build_awkward_tree(estate.source, seed=32)
+    estate = make_estate(16)
+    build_awkward_tree(estate.source, seed=16)
     estate.serve_all()
     assert estate.sync() == 0
     assert estate.differences() == {}

@@ -16,7 +16,7 @@ from tests.rsync.cases import Case, draw_case, draw_list_case, draw_rule_text
 from tests.rsync.oracle import compare_all
 
 SEEDS, LISTS = (5000, 1000) if os.environ.get("MRSYNC_ALL_SEEDS") else (250, 100)  # CI has no time for more
-TEXTS = 500
+TEXTS = 200
 SEEDS_PER_TEST = 100
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")

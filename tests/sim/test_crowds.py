@@ -46,6 +46,6 @@ def test_a_hundred_targets() -> None:
 
 
 def test_a_thousand_targets() -> None:
-    result = cast(1000, PAGES_PER_BATCH // 2, 0.001)
+    result = cast(1000, PAGES_PER_BATCH // 4, 0.001)
     assert result.packets_repaired < 0.06 * result.packets_first  # plain repair needs 63 %
     assert result.reports_per_second_max <= REPORTS_ALL_MAX

@@ -18,7 +18,7 @@ from tests.whole.site import MEGABYTE, Run, Site, wait_until_gone, write_files
 from tests.whole.test_interruption import FILES, version_of, write_version
 from tests.whole.test_resume import SEED, kill_at_some_moment, watched
 
-KILLS = 7
+KILLS = 4
 
 
 def texts(tree: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.whole.site import MEGABYTE, Ended, Site
 
-MEGABYTES = 32
+MEGABYTES = 12
 
 
 @pytest.fixture

@@ -138,12 +138,20 @@ def bent(stranger: Stranger) -> bytes:
     return bytes(datagram)
 
 
-@pytest.mark.parametrize("seal", ["--encrypt", "--no-encrypt"])
-@pytest.mark.parametrize("make", [junk, forged, replayed, bent])
+@pytest.mark.parametrize(
+    ("make", "seal"),
+    [
+        (junk, "--encrypt"),
+        (forged, "--no-encrypt"),
+        (replayed, "--encrypt"),
+        (bent, "--encrypt"),
+        (bent, "--no-encrypt"),
+    ],
+)
 def test_foreign_packets_are_ignored(site: Site, make: Callable[[Stranger], bytes], seal: str) -> None:
     print(f"seed {SEED}")
     build_awkward_tree(site.source, seed=3)
-    (site.source / "big").write_bytes(os.urandom(6 * MEGABYTE))
+    (site.source / "big").write_bytes(os.urandom(3 * MEGABYTE))
     stranger = Stranger(site)
     with stranger.sending(make):
         ended = site.sync("--rate", "8M", seal)

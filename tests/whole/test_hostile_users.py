@@ -129,7 +129,7 @@ def assert_nobody_gained(site: Site, secret: bytes) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize("options", [[], ["--commit", "each"], ["--backup"], ["--delta"]], ids=" ".join)
+@pytest.mark.parametrize("options", [["--delta"], ["--commit", "each", "--backup"]], ids=" ".join)
 def test_writers_inside_the_destination_gain_nothing(site: Site, options: list[str]) -> None:
     print(f"seed {SEED}")
     secret = make_programs_and_secrets(site, files=40, size=200_000)
@@ -192,11 +192,9 @@ def shuffle(place: Path, chance: random.Random) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        [],
-        ["--commit", "each", "--checksum"],
+        ["--commit", "each", "--checksum", "--chmod", "F+X"],
         ["--delta", "--xattrs", "--acls"],
         ["-L", "--no-partial"],
-        ["--chmod", "F+X"],
     ],
     ids=" ".join,
 )

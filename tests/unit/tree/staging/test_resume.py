@@ -226,7 +226,7 @@ def test_a_directory_that_came_meanwhile_is_the_new_home(trees: Path) -> None:
 CHANGES = ("rename", "writev", "unlink", "fchmod", "utime", "pwritev", "open", "close")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_step_it_costs_one_file_at_most(trees: Path, seed: int) -> None:
     """Taking over is interrupted again and again, each time a bit later, whatever it does next."""
     chance = random.Random(seed)
@@ -243,7 +243,7 @@ def test_killed_at_any_step_it_costs_one_file_at_most(trees: Path, seed: int) ->
     finish(trees, session(trees))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_killed_at_any_step_of_all_every_file_is_old_or_new(trees: Path, seed: int) -> None:
     finish(trees, session(trees))
     names = [path for path in sorted((trees / "source").rglob("*")) if path.is_file()]
