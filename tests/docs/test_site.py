@@ -18,6 +18,7 @@ from tests.browser import browser
 from tests.docs.blocks import PROJECT
 from tests.support.waiting import HANG_S
 
+pytestmark = pytest.mark.xdist_group("site")  # built once
 HOME = "https://example.org/mrsync"
 
 
