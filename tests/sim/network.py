@@ -202,14 +202,26 @@ class Network:
     def _deliver(
         self, receiver: Receiver, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool, gap_s: float
     ) -> None:
-        """To one host, by its path."""
+        """To one host, by its port of the switch, where what comes first leaves first."""
+        if self.paths[receiver.index].scenario.port_bytes_s:
+            self._events.plan(when, self._pass_port, receiver, cast, packets, lost, when, is_cast, gap_s)
+        else:
+            self._pass_path(receiver, cast, packets, lost, when, is_cast)
+
+    def _pass_port(
+        self, receiver: Receiver, cast: Cast, packets: int, lost: int, when: float, is_cast: bool, gap_s: float
+    ) -> None:
         path = self.paths[receiver.index]
-        everything = (1 << packets) - 1
-        is_heard = receiver.hears_group if is_cast else receiver.hears_unicast
-        if path.scenario.port_bytes_s and not path.is_cut:
+        if not path.is_cut:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.way_in, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
             lost |= full
+        self._pass_path(receiver, cast, packets, lost, when, is_cast)
+
+    def _pass_path(self, receiver: Receiver, cast: Cast, packets: int, lost: int, when: float, is_cast: bool) -> None:
+        path = self.paths[receiver.index]
+        everything = (1 << packets) - 1
+        is_heard = receiver.hears_group if is_cast else receiver.hears_unicast
         if path.is_cut or not is_heard or not self.is_passable(receiver, cast):
             lost = everything
         else:

@@ -74,6 +74,15 @@ CASES = (
     RelayCase("several chains", (DEAF,) * COUNT, EVERYONE, 6.2, 3.05, details=(("chains_max", 3),)),
     RelayCase("some hear the group", (GOOD,) * 3 + (DEAF,) * 5, EVERYONE, 2.8),
     RelayCase("one percent is lost on every hop", (replace(DEAF, loss=0.01),) * COUNT, EVERYONE, 3.0, 1.02, 0.013),
+    RelayCase(  # a page with a hole is held up at each hop until the hole is mended
+        "one percent is lost on every hop, and uplinks make senders wait",
+        (replace(DEAF, loss=0.01, hop_queue_bytes=1_250_000, hop_room_bytes=262_144),) * COUNT,
+        EVERYONE,
+        3.1,
+        1.02,
+        0.013,
+        details=(("share", NetworkShare.FAIR),),
+    ),
     RelayCase(
         "a tenth is lost on every hop, and of what is said",
         (replace(DEAF, loss=0.1, report_loss=0.1),) * COUNT,
@@ -87,6 +96,7 @@ CASES = (
         struck(3, Fate.DEAD),
         all_but(3),
         3.2,
+        1.003,
         details=(("are_deaths_noticed", True),),
     ),
     RelayCase("one in the middle dies silently", struck(3, Fate.DEAD), all_but(3), 8.5),

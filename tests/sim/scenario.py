@@ -73,6 +73,7 @@ class TargetScenario:
     port_bytes_s: float = 0.0  # rate of the switch's port towards it; 0: unlimited
     port_queue_bytes: int = 0
     hop_queue_bytes: int = 0  # queue of its own uplink, which is as fast as the caster's; 0: there is no limit
+    hop_room_bytes: int = 0  # what its socket holds of that, so that it waits before any is dropped; 0: it never waits
     network: int = 0  # the network to which its address belongs
     segment: int | None = None  # targets of a segment receive each other's multicast; None: it shares none
     path_bytes: int = 65535  # the largest datagram that reaches it
@@ -367,7 +368,8 @@ def _draw_hops(rng: random.Random, scenario: Scenario) -> Scenario:
     wakes = rng.choice(((0.0,), (0.002, 0.02), (0.01, 0.05)))
     queue_bytes = rng.choice((0, 100_000, 500_000)) if scenario.uplink_bytes_s <= QUEUED_BYTES_S_MAX else 0
     targets = [replace(target, wake_s=rng.choice(wakes), hop_queue_bytes=queue_bytes) for target in scenario.targets]
-    return replace(scenario, targets=tuple(targets))
+    room_bytes = rng.choice((0, 65_000, 262_144)) if queue_bytes else 0
+    return replace(scenario, targets=tuple(replace(target, hop_room_bytes=room_bytes) for target in targets))
 
 
 class _Switch:

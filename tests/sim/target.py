@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
@@ -79,6 +80,8 @@ class TargetHost:
         self._child: Peer | None = None  # or the island that it casts to
         self.listens_to: int | None = None  # the relay of its island
         self._hop_free_at = 0.0
+        self._planned: deque[CatcherSend] = deque()  # for the child
+        self._is_uplink_full = False
         world.network.join(self)
         self.pump()
 
@@ -249,12 +252,7 @@ class TargetHost:
         now = self.clock.now
         for send in self.catcher.sends(now):
             self._answer(send)
-        if self._hop_free_at <= self._world.events.now:
-            forwards = self.catcher.relaying.forwards(now)
-            for send in forwards:
-                self._answer(send)
-            if self._hop_free_at > self._world.events.now:
-                self._world.events.plan(self._starts_at(self._hop_free_at), self.pump)
+        self._forward()
         while (event := self.catcher.next_event()) is not None:
             self._world.record("target", self.address, event)
             self._oracle.judge_event(self, event)
@@ -267,6 +265,33 @@ class TargetHost:
         if when is not None and when != self._timer_at:
             self._timer_at = when
             self._world.events.plan(when, self._on_timer, when)
+
+    def _forward(self) -> None:
+        """Send what is planned for the child while the socket takes it."""
+        events = self._world.events
+        if self._hop_free_at > events.now:
+            return
+        if not self._planned:
+            self._planned.extend(self.catcher.relaying.forwards(self.clock.now))
+        while self._planned and not self._must_wait_for_uplink():
+            self._answer(self._planned.popleft())
+        if self._hop_free_at > events.now:
+            events.plan(self._starts_at(self._hop_free_at), self.pump)
+
+    def _must_wait_for_uplink(self) -> bool:
+        """Whether the socket is full of what its own uplink has not sent yet; then it goes on at half of that."""
+        room, network, now = self.scenario.hop_room_bytes, self._world.network, self._world.events.now
+        if not room:
+            return False
+        waits_s = network.paths[self.index].way_out.leaves_at() - now
+        held = waits_s * self._world.scenario.uplink_bytes_s
+        if held < (room / 2 if self._is_uplink_full else room):
+            self._is_uplink_full = False
+        elif not self._is_uplink_full:
+            self._is_uplink_full = True
+            half_s = waits_s - room / 2 / self._world.scenario.uplink_bytes_s
+            self._world.events.plan(now + half_s + TURN_S, self.pump)
+        return self._is_uplink_full
 
     def _take_event(self, event: CatcherEvent) -> None:
         if isinstance(event, GroupSilent) and self.scenario.fate is Fate.PRUNED:
@@ -285,7 +310,9 @@ class TargetHost:
     def _set_peers(self, event: PeersChanged) -> None:
         assert self._codec is not None  # an assignment came
         is_relay = event.island is not None and event.island.target == self.index
-        self._child = event.island if is_relay else event.child
+        child, self._child = self._child, event.island if is_relay else event.child
+        if self._child != child:
+            self._planned.clear()
         self.listens_to = event.island.target if event.island is not None and not is_relay else None
         self.reception.passes_on |= self._child is not None
         self._codec.set_peers(*event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.receiving.parent_link import ParentLink
+from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
@@ -24,6 +25,14 @@ RELAY_FAULTS = (
         "return Via.NOBODY",
         "return Via.CASTER",
         found_by="one in the middle dies, which is noticed",
+    ),
+    Fault(
+        "a relay waits for others to report the same losses, though there are none",
+        Schedule,
+        "_patience_s",
+        "LONE_PATIENCE_S if len(audience.flows) == 1 else",
+        "LONE_PATIENCE_S if False else",
+        found_by="one percent is lost on every hop, and uplinks make senders wait",
     ),
     Fault(
         "a child says nothing before it hears its parent",

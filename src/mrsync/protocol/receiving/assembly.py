@@ -75,6 +75,13 @@ class Assembly:
         self._passing.add(page)
         return True
 
+    def next_held(self, first: int, end: int) -> int:
+        """Return the first of the pages [first, end) that is held, and not requested again; -1: there is none."""
+        page = self._pages.find(HELD, first, end)
+        while page in self._passing:
+            page = self._pages.find(HELD, page + 1, end)
+        return page
+
     def extend_horizon(self, pages_sent: int) -> None:
         """Note that this many pages were sent, so that those of them that are not here are missing."""
         self._horizon = max(self._horizon, min(pages_sent, self.page_count))

@@ -10,6 +10,7 @@ claims, and waits for one that stops claiming no longer than for a single child.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import Callable
 
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
@@ -37,7 +38,7 @@ class Feeder:
     """The children of one link, their claims, and the pages that are sent to them.
 
     peer: the only child, or the island, which is the relay's own. horizon_of: returns how many pages of an object are
-    known to have been sent.
+    known to have been sent. next_held: returns the first of an object's pages [first, end) that was received, or -1.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Feeder:
         *,
         retained_pages: int,
         horizon_of: Callable[[int], int],
+        next_held: Callable[[int, int, int], int],
         next_counter: Callable[[], int],
     ) -> None:
         self.peer = peer
@@ -58,6 +60,7 @@ class Feeder:
         self._retained_pages = retained_pages
         self._waiting_max = min(WAITING_MAX, retained_pages // 2)  # they must still be at hand
         self._horizon_of = horizon_of
+        self._next_held = next_held
         self._next_counter = next_counter
         self._is_island = peer.target == me
         self._children = {} if self._is_island else {peer.target: Child(peer.target, now)}
@@ -212,7 +215,8 @@ class Feeder:
             schedule.receive_flow(child.flow, old, report, now)
         schedule.on_reports(now)
         if passage is not None and claim.active == passage.kind:
-            self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs))
+            next_held = partial(self._next_held, passage.kind)
+            self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs, next_held))
 
     def has_taken(self, message: Claim | Feed) -> bool:
         """Return whether this is the newest claim of a child."""

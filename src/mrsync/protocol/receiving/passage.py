@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.sending.transfer import OUTAGE_PAGES, PLANNED, Transfer
@@ -83,15 +83,19 @@ class Passage(Transfer):
             self._known[page] = 0
         self._waiting.clear()
 
-    def asked(self, needs: Iterable[tuple[int, int, int]]) -> Iterator[int]:
-        """Yield pages of these needs that neither wait nor were sent, at most ASKED_MAX."""
+    def asked(self, needs: Iterable[tuple[int, int, int]], next_held: Callable[[int, int], int]) -> Iterator[int]:
+        """Yield pages of these needs that neither wait nor were sent, at most ASKED_MAX.
+
+        next_held: returns the first of the pages [first, end) that was received; those that were not are offered when
+        they are.
+        """
         room = ASKED_MAX
         for first, run, _ in needs:
             page, end = first, min(first + run, self.page_count)
-            while room and page < end:
-                page = self._known.find(0, page, end)
-                if page < 0:
-                    break
-                yield page
-                room -= 1
-                page += 1
+            while room and 0 <= page < end:
+                unknown = self._known.find(0, page, end)
+                page = next_held(unknown, end) if unknown >= 0 else -1
+                if page == unknown >= 0:
+                    yield page
+                    room -= 1
+                    page += 1

@@ -104,6 +104,11 @@ class Reception:
         assembly = self._assemblies.get(kind)
         return assembly.horizon if assembly is not None else 0
 
+    def next_held(self, kind: int, first: int, end: int) -> int:
+        """Return the first of these pages that is held, and not requested again; -1: there is none."""
+        assembly = self._assemblies.get(kind)
+        return assembly.next_held(first, end) if assembly is not None else -1
+
     def let_pass(self, kind: int, page: int) -> bool:
         """Request a held page again, to forward it. Return False if it is not held, or already requested."""
         assembly = self._assemblies.get(kind)

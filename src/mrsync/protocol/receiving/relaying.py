@@ -131,6 +131,7 @@ class Relaying:
                 now,
                 retained_pages=self._config.retained_pages,
                 horizon_of=self._reception.horizon,
+                next_held=self._reception.next_held,
                 next_counter=self._next_counter,
             )
             if self._geometry is not None:

@@ -183,3 +183,11 @@ def test_needed_and_stored_packets_add_up(packets: list[tuple[int, int, int]]) -
     missing = {page: 15 ^ mask for page, _, mask in object.needs()[2] if mask}
     for page, mask in missing.items():
         assert {index for index in range(4) if mask >> index & 1} == stored[page, latest[page]]
+
+
+def test_held_pages_are_found_unless_they_are_requested_again() -> None:
+    made = Assembly(6 * PAGE, GEOMETRY, wanted=[(2, 3)])
+    assert [made.next_held(first, 6) for first in range(6)] == [0, 1, 3, 3, 4, 5]
+    assert made.next_held(2, 3) == -1
+    assert made.let_pass(3)
+    assert made.next_held(2, 6) == 4

@@ -23,7 +23,7 @@ ISLAND = Peer(3, 9, bytes(16), 8888)
 class Hop:
     """A feeder, and children that claim what the test wants."""
 
-    def __init__(self, horizon: int = 0, peer: Peer = CHILD) -> None:
+    def __init__(self, horizon: int = 0, peer: Peer = CHILD, held: int = 1000) -> None:
         numbers = count(1)
         self.feeder = Feeder(
             3,
@@ -32,6 +32,7 @@ class Hop:
             0.0,
             retained_pages=512,
             horizon_of=lambda kind: horizon,
+            next_held=lambda kind, first, end: first if first < min(end, held) else -1,
             next_counter=lambda: next(numbers),
         )
         self.feeder.open(GEOMETRY, NetworkShare.FAIR, 0.0)
@@ -126,6 +127,13 @@ def test_pages_that_did_not_come_through_this_relay_are_requested() -> None:
     hop.claim(0.1, needs_end=3, needs=((0, 3, 0),))
     asked = [hop.feeder.next_asked() for _ in range(3)]
     assert asked == [(CONTENTS, 0), (CONTENTS, 2), None]
+
+
+def test_pages_that_this_relay_still_lacks_itself_are_not_requested() -> None:
+    """They are offered when they come. A child may claim hundreds of them, fifty times a second."""
+    hop = heard(held=1)
+    hop.claim(0.1, needs_end=1000, needs=((0, 1000, 0),))
+    assert [hop.feeder.next_asked() for _ in range(2)] == [(CONTENTS, 0), None]
 
 
 def test_packets_lost_on_the_hop_are_sent_again() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mrsync.protocol.receiving.passage import ASKED_MAX, Passage
 from mrsync.wire.messages import ObjectKind
 from tests.unit.protocol.builders import GEOMETRY, PAGE
@@ -48,11 +50,18 @@ def test_only_pages_neither_sent_nor_queued_are_requested() -> None:
     made.offer(2)
     made.offer(5)
     made.first_send(1)
-    assert list(made.asked(((1, 5, 0), (8, 1, 3)))) == [1, 3, 4, 8]
+    assert list(made.asked(((1, 5, 0), (8, 1, 3)), held_from(0))) == [1, 3, 4, 8]
+    assert list(made.asked(((1, 5, 0), (8, 1, 3)), held_from(4))) == [4, 8]
+    assert list(made.asked(((1, 5, 0), (8, 1, 3)), held_from(9))) == []
+
+
+def held_from(start: int) -> Callable[[int, int], int]:
+    """A relay has received all pages from this one on."""
+    return lambda first, end: max(first, start) if max(first, start) < end else -1
 
 
 def test_a_bounded_number_is_asked_for() -> None:
-    assert len(list(passage(1000).asked(((0, 1000, 0),)))) == ASKED_MAX
+    assert len(list(passage(1000).asked(((0, 1000, 0),), held_from(0)))) == ASKED_MAX
 
 
 def test_a_forgotten_page_can_be_offered_again_and_is_not_missed_meanwhile() -> None:

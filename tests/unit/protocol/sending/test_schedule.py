@@ -10,10 +10,12 @@ from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import (
     BURSTS_MAX,
+    LONE_PATIENCE_S,
     POLL_CLOSED_S,
     POLL_MAX_S,
     POLL_MIN_S,
     REPAIR_PATIENCE_S,
+    TURN_S,
     Schedule,
 )
 from mrsync.protocol.sending.transfer import Transfer
@@ -66,6 +68,21 @@ def test_pages_leave_in_order_until_the_window_is_full() -> None:
     sent = [cast.schedule.sends(0.0) for _ in range(3)]
     assert [len(sends) for sends in sent] == [BURSTS_MAX, WINDOW_PAGES_START - BURSTS_MAX, 0]
     assert sent[0] + sent[1] == [SendPage(KIND, page, 0, page + 1) for page in range(WINDOW_PAGES_START)]
+
+
+def test_on_a_slow_link_a_call_plans_what_leaves_in_a_turn() -> None:
+    """Repairs and statuses that come up meanwhile wait for no more than that."""
+    cast = Cast(999)
+    cast.clock.window.size = 999.0
+    now, page_s = 0.0, TURN_S / 3.5
+    for _ in range(9):
+        planned = len(cast.schedule.sends(now))
+        now += planned * page_s
+    assert planned == 3
+    for _ in range(9):
+        planned = len(cast.schedule.sends(now))
+        now += planned * page_s / 100
+    assert planned == BURSTS_MAX
 
 
 def test_a_status_uses_up_a_tx() -> None:
@@ -195,16 +212,19 @@ def test_repairs_do_not_wait_for_silent_targets() -> None:
     assert cast.schedule.sends(9.0) == [SendPage(KIND, 1, 0b10, 5)]
 
 
-@pytest.mark.parametrize(("targets", "is_repaired"), [(1, True), (2, False)])
-def test_losses_of_a_single_target_wait_for_no_company(targets: int, is_repaired: bool) -> None:
+@pytest.mark.parametrize(
+    ("targets", "later_s", "is_repaired"),
+    [(1, 1.5 * LONE_PATIENCE_S, True), (1, 0.5 * LONE_PATIENCE_S, False), (2, 1.5 * REPAIR_PATIENCE_S, False)],
+)
+def test_losses_of_a_single_target_wait_for_no_company(targets: int, later_s: float, is_repaired: bool) -> None:
     cast = Cast(99, targets=targets)
     cast.clock.window.size = 99.0
     cast.schedule.sends(0.0)
     for target in range(targets):
         cast.report(target, cast.schedule.stamp(0.0), {1: 0b10})
     cast.schedule.sends(0.0)
-    cast.schedule.handle_timeout(REPAIR_PATIENCE_S * 1.5)
-    sends = cast.schedule.sends(REPAIR_PATIENCE_S * 1.5)
+    cast.schedule.handle_timeout(later_s)
+    sends = cast.schedule.sends(later_s)
     assert any(isinstance(send, SendPage) and send.mask for send in sends) is is_repaired
 
 
