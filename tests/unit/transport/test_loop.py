@@ -108,6 +108,31 @@ def test_after_slow_work_the_worker_does_it(loop: Loop) -> None:
     assert seen == [False]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/thread-self/schedstat"), reason="this kernel counts no waiting")
+def test_a_job_that_is_never_blocked_is_quick_however_long_it_takes(loop: Loop) -> None:
+    seen: list[bool] = []
+
+    def compute() -> None:
+        until = time.thread_time() + 2 * QUICK_S
+        while time.thread_time() < until:
+            pass
+
+    loop.work_if_slow(compute, lambda _: None)
+    loop.work_if_slow(lambda: where(seen), lambda _: None)
+    assert seen == [True]
+
+
+def test_where_the_kernel_does_not_tell_all_time_counts(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.transport.blocking._STATISTICS", "/proc/none")
+    seen: list[bool] = []
+    until = time.monotonic() + 2 * QUICK_S
+    loop.work_if_slow(lambda: [None for _ in iter(lambda: time.monotonic() < until, False)], lambda _: None)
+    loop.work_if_slow(lambda: where(seen), lambda _: None)
+    while not seen:
+        loop.wait(1)
+    assert seen == [False]
+
+
 def test_jobs_run_in_order(loop: Loop) -> None:
     gate = threading.Event()
     seen: list[str] = []

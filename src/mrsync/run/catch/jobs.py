@@ -6,7 +6,7 @@ things cross the threads:
 
   Activity. A job calls it for every few entries. It posts progress to the loop, and raises Stopped in the job after
   the loop has set is_over.
-  write. The loop may call it in its own thread instead, but only while the worker is idle.
+  write, and a short commit. The loop may call these in its own thread instead, but only while the worker is idle.
 
 A session can end at any of these calls. Nothing is lost then, because every file is either staged or in place, and the
 journal keeps what is staged for a later run. With `--commit job`, a commit that has begun is not interrupted
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from mrsync.tree.staging.rollback import Rollback
 
 COMMIT_FILES = 1000  # files to rename between two reports of activity
+SHORT_FILES = 1000  # files that are renamed in about 10 ms
 
 
 class Compared(NamedTuple):
@@ -237,6 +238,12 @@ class TreeJobs:
     def gathers(self, end: int) -> bool:
         """Return whether a commit that ends before plan file `end` may wait to share its disk flush with later ones."""
         return self._manifest.policy.durable and self.rounds is not None and not self.rounds.is_end(end)
+
+    def is_short(self, granted: Sequence[CommitGranted]) -> bool:
+        """Return whether a commit is only a few renames: nothing is flushed, kept or cleared away for them."""
+        files = granted[-1].end - granted[0].first
+        policy = self._manifest.policy
+        return files <= SHORT_FILES and not (policy.durable or policy.backup or self._comparison.obstacles)
 
     def commit(self, granted: Sequence[CommitGranted]) -> list[Failure]:
         """Rename granted plan files into place, except those that some target sits out. Return what failed.

@@ -1,6 +1,7 @@
 """A session on a target, in the loop's thread: turn the state machine's events into jobs, and results into log records.
 
-Everything here runs in the loop, except for two methods: `write`, and `_attempt`, which runs a job in the worker.
+Everything here runs in the loop, except for two methods: `write`, and `_attempt`, which runs a job. Mostly the worker
+runs it; the loop itself runs a short commit, if the worker is idle and the disk quick.
 The worker runs jobs in the order of the calls of `_work`, and the loop handles their results in that order. Therefore
 the log has its records in the order of the session's phases without any further bookkeeping.
 
@@ -114,15 +115,16 @@ class TreeSession:
 
     # running jobs
 
-    def _work(self, job: Callable[[], object], done: Callable[..., None]) -> None:
-        """Run a job in the worker, then done(result) in the loop.
+    def _work(self, job: Callable[[], object], done: Callable[..., None], *, is_short: bool = False) -> None:
+        """Run a job in the worker, then done(result) in the loop. is_short: the loop may run it at once.
 
         An error is reported to the caster as this target's failure.
         """
-        self._loop.work(partial(self._attempt, job), partial(self._end_job, done))
+        run = self._loop.work_if_slow if is_short else self._loop.work
+        run(partial(self._attempt, job), partial(self._end_job, done))
 
     def _attempt(self, job: Callable[[], object]) -> object:
-        """Worker: return the job's result or its error."""
+        """Worker, or loop for a short job: return the job's result or its error."""
         if self._activity.is_over:
             return Stopped()
         try:
@@ -177,7 +179,8 @@ class TreeSession:
         granted, self._granted = self._granted, []
         if granted:
             self._is_committing = True
-            self._work(partial(self._jobs.commit, granted), partial(self._tell_committed, granted[-1].end))
+            job, done = partial(self._jobs.commit, granted), partial(self._tell_committed, granted[-1].end)
+            self._work(job, done, is_short=self._jobs.is_short(granted))
 
     def _stop_gathering(self) -> None:
         if self._gathering is not None:

@@ -179,12 +179,12 @@ def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypa
     stage(host, Policy())
     may_go_on, sizes, commit = threading.Event(), list[int](), TreeJobs.commit
 
-    def commit_slowly(jobs: TreeJobs, granted: Sequence[CommitGranted]) -> list[Failure]:
+    def counted(jobs: TreeJobs, granted: Sequence[CommitGranted]) -> list[Failure]:
         sizes.append(len(granted))
-        assert may_go_on.wait(60)
         return commit(jobs, granted)
 
-    monkeypatch.setattr(TreeJobs, "commit", commit_slowly)
+    monkeypatch.setattr(TreeJobs, "commit", counted)
+    host.loop.work(lambda: may_go_on.wait(60), lambda _: None)  # so that the first one waits for the worker
     for file in range(3):
         host.session.on_event(CommitGranted(file, file + 1, ()))
     may_go_on.set()
@@ -192,6 +192,32 @@ def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypa
     host.told()
     assert sizes == [1, 2]
     assert all((host.dest / name).exists() for name in "abc")
+
+
+def test_a_short_commit_is_done_at_once(host: Host) -> None:
+    stage(host, Policy())
+    host.session.on_event(CommitGranted(0, 1, ()))
+    assert (host.dest / "a").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("what", ["flushes", "backups", "a directory to clear away", "many files"])
+def test_the_worker_does_a_commit_that_may_take_long(host: Host, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    is_here, commit = list[bool](), TreeJobs.commit
+
+    def noted(jobs: TreeJobs, granted: Sequence[CommitGranted]) -> list[Failure]:
+        is_here.append(threading.current_thread() is threading.main_thread())
+        return commit(jobs, granted)
+
+    monkeypatch.setattr(TreeJobs, "commit", noted)
+    if what == "a directory to clear away":
+        (host.dest / "a").mkdir(parents=True)
+    if what == "many files":
+        monkeypatch.setattr("mrsync.run.catch.jobs.SHORT_FILES", 0)
+    stage(host, Policy(durable=what == "flushes", backup=what == "backups", suffix="~"))
+    host.session.on_event(CommitGranted(0, 1, ()))
+    host.told()
+    assert is_here == [False]
+    assert (host.dest / "a").read_bytes() == b"0123456789"
 
 
 def test_commits_share_the_flushes_of_a_disk(
