@@ -46,6 +46,7 @@ BUILTIN = {  # where `open` is called with a path, and what it is
     "run/demo.py": "files in a new directory of its own",
     "cli/streams.py": "a descriptor",
     "remote/local.py": "a descriptor",
+    "run/bootstrap.py": "a descriptor",
     "cli/output/output_files.py": "a descriptor",
     "cli/settings/configuration.py": "a descriptor",
 }

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from functools import partial
-from typing import Callable
+from typing import BinaryIO, Callable
 
 from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
@@ -56,8 +56,9 @@ def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> 
     name: the program's name, which precedes its messages on stderr. target: its own name among the invited.
     """
     try:
-        invitation = Invitation.decode(_read_line())
-        own_secret = decode_own_secret(_read_line()) if invitation.has_own_secrets else b""
+        with open(0, "rb", closefd=False) as stdin:
+            invitation = Invitation.decode(_read_line(stdin))
+            own_secret = decode_own_secret(_read_line(stdin)) if invitation.has_own_secrets else b""
         return run(invitation.settings_for(target, own_secret))
     except EOFError:
         return ExitStatus.INTERRUPTED
@@ -66,15 +67,15 @@ def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> 
         return error.exit_status
 
 
-def _read_line() -> bytes:
-    """Read one line from stdin and no byte after it. Raise EOFError if the master is gone."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            raise EOFError
-        line += byte
-    return bytes(line)
+def _read_line(stdin: BinaryIO) -> bytes:
+    """Return the next line. Raise EOFError if the master is gone.
+
+    Bytes after the last line may be read as well: the master writes nothing there, only its end counts.
+    """
+    line = stdin.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    return line
 
 
 def own_interfaces(settings: CatchSettings, group: str) -> list[Interface]:

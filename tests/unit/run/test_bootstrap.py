@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from mrsync.run.bootstrap import Readiness
+from mrsync.run.bootstrap import Readiness, _read_line
 
 
 @pytest.mark.parametrize("ready", [Readiness("10.0.0.1", 4001), Readiness("2001:db8::1", 1)])
@@ -39,3 +41,10 @@ def test_a_catcher_is_ready_even_if_its_address_makes_no_sense(line: bytes) -> N
 @pytest.mark.parametrize("line", [b"", b"ready", b' {"ready": true}', b"warning: no such user"])
 def test_any_other_line_is_none(line: bytes) -> None:
     assert Readiness.decode(line) is None
+
+
+def test_half_a_line_is_the_end_of_the_master() -> None:
+    stdin = io.BytesIO(b"the parameters\nhalf of a secr")
+    assert _read_line(stdin) == b"the parameters\n"
+    with pytest.raises(EOFError):
+        _read_line(stdin)
