@@ -125,7 +125,9 @@ def alias_all(estate: Estate, word: str) -> str:
     """Give every target a name that only ssh's configuration knows; TARGETS of them."""
     aliases = {f"{word}{number}": host for number, host in enumerate(estate.lab.targets, 1)}
     lines = [
-        f"Host {alias}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n" for alias, host in aliases.items()
+        f"Host {alias}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n"
+        "  LocalForward 5555 localhost:5555\n  ExitOnForwardFailure yes\n"
+        for alias, host in aliases.items()
     ]
     configuration = estate.keys / "config"
     configuration.write_text("".join(lines) + configuration.read_text())
@@ -133,7 +135,10 @@ def alias_all(estate: Estate, word: str) -> str:
 
 
 def test_names_that_only_ssh_knows(make_estate: MakeEstate) -> None:
-    """The master has a second interface, so that there is a choice; one name is known to nobody."""
+    """The master has a second interface, so that there is a choice; one name is known to nobody.
+
+    They also have a forwarding, which only one session at a time could have.
+    """
     estate = make_estate(2)
     build_awkward_tree(estate.source, seed=10)
     estate.serve_all()

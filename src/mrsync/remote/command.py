@@ -39,8 +39,17 @@ STARTER = (
     'or sys.exit("multicatcher: the remote shell passes no input on; leave out its -n"))'
 )
 
-# Appended to the user's own options: ssh uses the first value that it gets for an option.
-SSH_OPTIONS = ("-T", "-x", "-a", "-oBatchMode=yes", "-oServerAliveInterval=15", "-oServerAliveCountMax=4")
+# Appended to the user's own options: ssh uses the first value that it gets for an option. Forwardings of ssh_config are
+# for one session at a time, and could end ours (ExitOnForwardFailure).
+SSH_OPTIONS = (
+    "-T",
+    "-x",
+    "-a",
+    "-oBatchMode=yes",
+    "-oClearAllForwardings=yes",
+    "-oServerAliveInterval=15",
+    "-oServerAliveCountMax=4",
+)
 
 
 class CatcherCommand(NamedTuple):

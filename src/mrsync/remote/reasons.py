@@ -46,6 +46,11 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"(No route to host|Network is unreachable|Host is down)", r"\1", "is it up, and is its address right?"),
     (r"Timeout, server .* not responding", "the connection was lost: it no longer answers", ""),
     (
+        r"Cannot execute command-line and remote command",
+        "ssh_config has a RemoteCommand for it",
+        "give -r 'ssh -o RemoteCommand=none'",
+    ),
+    (
         r"sudo: (?:a password is required|a terminal is required|sorry, you must have a tty)",
         "sudo asks for a password there",
         "allow this user Python without one (NOPASSWD in sudoers), name the targets that need sudo (--sudo=TARGETS), or"

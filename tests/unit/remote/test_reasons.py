@@ -31,6 +31,7 @@ def reason(text: str, status: int = 255) -> str:
         ("sh: 1: exec: sudo: not found", "there is no sudo"),
         ("Fatal Python error: init_fs_encoding: no codec\nPython runtime state: core initialized", "PYTHONHOME"),
         ("Fatal Python error: config_init_hash_seed: PYTHONHASHSEED must be an integer", "unset this variable"),
+        ("Cannot execute command-line and remote command.", "-o RemoteCommand=none"),
         ("rbash: line 1: exec: restricted", "--remote-user"),
         ("This account is restricted by rssh.", "--remote-user"),
         ("This service allows sftp connections only.", "--remote-user"),
