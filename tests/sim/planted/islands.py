@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.receiving.feeder import Feeder
+from mrsync.protocol.receiving.children import Children
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
@@ -10,7 +10,7 @@ from tests.sim.planted.fault import Fault
 ISLAND_FAULTS = (
     Fault(
         "a relay goes on to the next object when one of its island has begun it",
-        Feeder,
+        Children,
         "needed_by",
         "return min([claim.active, *(child.claim.active for child in others if child.claim is not None)])",
         "return claim.active",

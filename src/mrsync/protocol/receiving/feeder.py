@@ -3,8 +3,8 @@
 It uses the caster's own schedule, clock, window and repairs, mostly for an audience of one. It only decides when to
 send what; phases and commits remain the caster's.
 
-An island is a group that only its targets listen to. Its relay is not told its children: it counts as a child whoever
-claims, and waits for one that stops claiming no longer than for a single child.
+An island is a group that only its targets listen to. Its relay is not told who its `Children` are: each target that
+claims there is one, and a child that stops claiming is waited for no longer than a single one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from typing import Callable
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.receiving.child import Child, report_of
+from mrsync.protocol.receiving.children import Children, report_of
 from mrsync.protocol.receiving.passage import Passage
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.formats.hops import FEED_BYTES
@@ -29,13 +28,12 @@ from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 
 FEED_S = 0.1
 SEEK_S = 0.02  # until the child has answered
-QUIET_S = 0.5  # do not wait for a child that claims nothing for this long
 WAITING_MAX = 256  # pages; with more, this relay takes no more than its child does
 TERMS_MAX = 1  # losses are not combined: those of one child cannot be
 
 
 class Feeder:
-    """The children of one link, their claims, and the pages that are sent to them.
+    """What the children of one link get: feeds, pages, and repairs.
 
     peer: the only child, or the island, which is the relay's own. horizon_of: returns how many pages of an object are
     known to have been sent. next_held: returns the first of an object's pages [first, end) that was received, or -1.
@@ -56,16 +54,12 @@ class Feeder:
         self.peer = peer
         self._forwarded_before = 0  # pages of earlier objects
         self._me = me
-        self._probe_bytes = probe_bytes
         self._retained_pages = retained_pages
         self._waiting_max = min(WAITING_MAX, retained_pages // 2)  # they must still be at hand
         self._horizon_of = horizon_of
         self._next_held = next_held
         self._next_counter = next_counter
-        self._is_island = peer.target == me
-        self._children = {} if self._is_island else {peer.target: Child(peer.target, now)}
-        self._audience = Audience()
-        self._audience.flows = [child.flow for child in self._children.values()]
+        self._children = Children(peer, probe_bytes, now, is_island=peer.target == me)
         self._is_padded = False  # the last feed of an island
         self._timers = TimerTable()
         self._timers.set(Timer.FEED, now)
@@ -80,20 +74,12 @@ class Feeder:
     @property
     def is_heard(self) -> bool:
         """Whether a child has answered on this link, and packets of full size reach it."""
-        return any(child.is_heard(self._probe_bytes) for child in self._children.values())
-
-    @property
-    def _is_open(self) -> bool:
-        """Whether pages may be sent to a child, which then knows by a short feed that its claims arrive."""
-        return any(self._listens(child) for child in self._children.values())
-
-    def _listens(self, child: Child) -> bool:
-        return child.is_heard(self._probe_bytes) and not child.is_quiet
+        return self._children.is_heard
 
     @property
     def listeners(self) -> int:
         """Number of children that receive pages."""
-        return sum(map(self._listens, self._children.values()))
+        return self._children.listeners
 
     @property
     def is_full(self) -> bool:
@@ -138,7 +124,7 @@ class Feeder:
 
     def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
         """Set the geometry of pages, and how the hop shares the network."""
-        audience = self._audience
+        audience = self._children.audience
         for flow in audience.flows:
             flow.answered_at = now
         self._geometry = geometry
@@ -162,7 +148,7 @@ class Feeder:
     def wants(self, kind: int, page: int) -> bool:
         """Return whether a page has not been forwarded yet, can be now, and somebody behind may lack it."""
         passage = self._passage
-        if not self._is_open or self._schedule is None or (kind, page) < self._held:
+        if not self._children.is_open or self._schedule is None or (kind, page) < self._held:
             return False
         return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
 
@@ -184,34 +170,32 @@ class Feeder:
 
     def needed_by(self, claim: Claim) -> ObjectKind:
         """Return the first object that a child does not hold: the one of this claim, or that of another one's last."""
-        others = [child for child in self._children.values() if self._listens(child) and child.flow.id != claim.child]
-        return min([claim.active, *(child.claim.active for child in others if child.claim is not None)])
+        return self._children.needed_by(claim)
 
     def receive_claim(self, claim: Claim, now: float) -> None:
         """Take a claim of a child. Never raise."""
-        if claim.link != self.peer.link or not (self._is_island or claim.child in self._children):
+        if claim.link != self.peer.link:
             return
-        was_open = self._is_open
-        child = self._children.setdefault(claim.child, Child(claim.child, now))
-        if not child.receive(claim, now):
+        was_open = self._children.is_open
+        child = self._children.receive(claim, now)
+        if child is None:
             return
         self._has_news = True
-        self._is_feed_due |= self._is_open != was_open
-        if self._is_island:
+        self._is_feed_due |= self._children.is_open != was_open
+        if self._children.is_island:
             self._gather(now)
         else:
             self._held = int(claim.active), claim.frontier
         schedule, passage = self._schedule, self._passage
         if schedule is None or self._clock is None:
             return
-        claims = (child.claim for child in self._children.values() if child.claim is not None and not child.is_quiet)
-        self._clock.window.on_buffers(known.buffer_bytes for known in claims if known.buffer_bytes)
+        self._clock.window.on_buffers(self._children.buffers)
         old, said = child.report, report_of(claim)
         child.report = report = schedule.believable(said)
         child.flow.receive(report, now, is_believed=report is said)
         if old is None or (report.active, report.frontier) != (old.active, old.frontier):
             schedule.on_progress()
-        if child.flow in self._audience.flows:
+        if child.flow in self._children.audience.flows:
             schedule.receive_flow(child.flow, old, report, now)
         schedule.on_reports(now)
         if passage is not None and claim.active == passage.kind:
@@ -220,19 +204,11 @@ class Feeder:
 
     def has_taken(self, message: Claim | Feed) -> bool:
         """Return whether this is the newest claim of a child."""
-        child = self._children.get(message.child)
-        return child is not None and child.claim is message
+        return isinstance(message, Claim) and self._children.has_taken(message)
 
     def _gather(self, now: float) -> None:
-        """Have the audience of an island be those children that take their pages from it."""
-        flows = []
-        for child in self._children.values():
-            if self._listens(child) and child.claim is not None and child.claim.tx_seen:
-                flows.append(child.flow)
-                if child.flow not in self._audience.flows:
-                    child.flow.answered_at = now
-        left = [flow for flow in self._audience.flows if flow not in flows]
-        self._audience.flows = flows
+        """Plan nothing more for children of an island that no longer take their pages from it."""
+        left = self._children.gather(now)
         if self._schedule is not None:
             for flow in left:
                 self._schedule.forget(flow.id)
@@ -246,25 +222,24 @@ class Feeder:
             self._look_for_quiet(now)
 
     def _look_for_quiet(self, now: float) -> None:
-        for child in self._children.values():
-            child.is_quiet |= now - child.heard_at > QUIET_S
-        if self._is_island:
+        self._children.note_quiet(now)
+        if self._children.is_island:
             self._gather(now)
             if self._clock is not None:
                 self._clock.elect(now)
-        if not self._is_open and self._passage is not None:
+        if not self._children.is_open and self._passage is not None:
             self._passage.forget_waiting()
 
     def _feed(self, now: float) -> CatcherSend:
         passage = self._passage
         kind = passage.kind if passage is not None else ObjectKind.MANIFEST
         self._is_padded = self._must_pad()
-        size_bytes = max(FEED_BYTES, self._probe_bytes) if self._is_padded else FEED_BYTES
+        size_bytes = max(FEED_BYTES, self._children.probe_bytes) if self._is_padded else FEED_BYTES
         feed = Feed(
             parent=self._me,
             counter=self._next_counter(),
             tx=self._schedule.stamp(now) if self._schedule is not None else 0,
-            child=ISLAND_ID if self._is_island else self.peer.target,
+            child=ISLAND_ID if self._children.is_island else self.peer.target,
             link=self.peer.link,
             object=kind,
             pages_sent=self._pages_sent(passage),
@@ -273,20 +248,14 @@ class Feeder:
             size_bytes=size_bytes,
         )
         self._is_feed_due = self._is_poll_due = False
-        self._timers.set(Timer.FEED, now + (SEEK_S if self._is_seeking else FEED_S))
+        self._timers.set(Timer.FEED, now + (SEEK_S if self._children.is_seeking else FEED_S))
         return SendToPeer(feed, self.peer)
-
-    @property
-    def _is_seeking(self) -> bool:
-        """Whether some child has not heard a datagram of full size, as far as is known."""
-        children = self._children.values()
-        return not children or not all(child.is_heard(self._probe_bytes) or child.is_quiet for child in children)
 
     def _must_pad(self) -> bool:
         """Return whether to send a feed of full size. In an island, those that heard one need a short one besides."""
-        if not self._is_open:
+        if not self._children.is_open:
             return True
-        return self._is_island and self._is_seeking and not self._is_padded
+        return self._children.is_island and self._children.is_seeking and not self._is_padded
 
     @property
     def _report_pages(self) -> int:
@@ -304,7 +273,7 @@ class Feeder:
     def sends(self, now: float) -> list[CatcherSend]:
         """Return what to send to the child now, in this order."""
         messages: list[CatcherSend] = [self._feed(now)] if self._is_feed_due or self._is_poll_due else []
-        if self._schedule is not None and not self.is_idle and self._is_open:
+        if self._schedule is not None and not self.is_idle and self._children.is_open:
             messages += self._schedule.sends(now)
         self._has_news = False
         return messages

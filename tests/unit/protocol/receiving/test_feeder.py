@@ -4,7 +4,8 @@ from itertools import count
 from typing import Any
 
 from mrsync.protocol.core.sends import SendPage, SendToPeer
-from mrsync.protocol.receiving.feeder import FEED_S, QUIET_S, WAITING_MAX, Feeder
+from mrsync.protocol.receiving.children import QUIET_S
+from mrsync.protocol.receiving.feeder import FEED_S, WAITING_MAX, Feeder
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
