@@ -77,7 +77,7 @@ REMOVALS = (
         "run/sandbox.py",
         "            data[3 * word + 1] &= mask\n",
         "",
-        "unit/run/test_sandbox.py::test_of_root_only_rights_about_files_are_kept",
+        "unit/run/test_sandbox.py::test_root_keeps_only_rights_about_files",
     ),
     Removal(
         "an incomplete sandbox is reported",

@@ -87,7 +87,7 @@ def test_a_wheel_has_modules_man_pages_completions_and_units(tmp_path: Path, fol
     check_sync(folder, [prefix / "bin" / "mrsync"], environment)
 
 
-def test_of_an_sdist_the_same_wheel_is_made(tmp_path: Path) -> None:
+def test_the_same_wheel_is_made_from_an_sdist(tmp_path: Path) -> None:
     with tarfile.open(build(PROJECT, "sdist", tmp_path / "dist")) as packed:
         packed.extractall(tmp_path / "unpacked", filter="data")
     (project,) = (tmp_path / "unpacked").iterdir()

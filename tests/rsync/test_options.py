@@ -105,7 +105,7 @@ MISSING = (
 
 
 @pytest.mark.parametrize("line", MISSING)
-def test_what_is_missing_is_deleted(folder: Path, line: str) -> None:
+def test_missing_arguments_are_deleted(folder: Path, line: str) -> None:
     for top in ("rsync/dest", "rsync/dest/s/a", "rsync/dest/a"):
         for name in ("full", "empty"):
             (folder / top / name).mkdir(parents=True)

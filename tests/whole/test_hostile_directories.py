@@ -92,7 +92,7 @@ def state_of(top: Path) -> dict[Path, tuple[os.stat_result, bytes]]:
 
 
 @needs_root
-def test_who_swaps_directories_reaches_nothing_outside(site: Site) -> None:
+def test_swapping_directories_reaches_nothing_outside(site: Site) -> None:
     options = [word.replace("SITE", str(site.folder)) for word in random.Random(SEED).choice(OPTIONS)]
     print(f"seed {SEED}: {options}")
     make_tree(site.source / "open", NOBODY, "new")

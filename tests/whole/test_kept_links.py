@@ -27,7 +27,7 @@ def files(top: Path) -> set[str]:
     return {str(path.relative_to(top)) for path in top.rglob("*") if not path.is_dir() or path.is_symlink()}
 
 
-def test_what_a_kept_link_leads_to_is_synced_and_not_deleted(kept: Site) -> None:
+def test_the_directory_behind_a_kept_link_is_synced_and_not_deleted(kept: Site) -> None:
     for host in kept.hosts:
         (kept.dest(host) / "real/extra").touch()
         (kept.dest(host) / "more").mkdir()

@@ -65,7 +65,7 @@ def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
     assert site.all_differences() == {}
 
 
-def test_who_is_busy_when_the_session_is_aborted_is_waited_for(site: Site) -> None:
+def test_busy_targets_are_waited_for_when_the_session_is_aborted(site: Site) -> None:
     """It is not to blame for the end, and is not killed before it has cleaned up."""
     write_files(site.source, {"big": 3 * MEGABYTE})
     run = site.start(*SLOW, "--quit-on-bad", "--no-partial")

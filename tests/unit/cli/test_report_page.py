@@ -94,7 +94,7 @@ def test_no_report_ends_in_a_traceback_or_brings_markup_into_the_page(tmp_path: 
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
-def test_what_json_cannot_read_is_refused(tmp_path: Path, text: str) -> None:
+def test_invalid_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(FileError, match="is not JSON"):
         report_page([str(tmp_path / "x.json")])

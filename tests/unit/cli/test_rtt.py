@@ -37,7 +37,7 @@ def test_several_targets_slowest_first_then_the_histogram_of_all() -> None:
     assert "   1       200" in lines
 
 
-def test_of_many_those_that_are_alike_fold_into_one_row() -> None:
+def test_similar_targets_fold_into_one_row() -> None:
     targets = [heard(f"n{i}", {300 + i: 100}) for i in range(1, 201)]
     targets[4], targets[9] = heard("n5", {300: 90}, missing=10), heard("n10", {900: 100})
     lines = list(outcome_lines(outcome(*targets), is_verbose=False))

@@ -63,7 +63,7 @@ def test_no_program_is_run() -> None:
 
 
 @needs_root
-def test_of_root_only_rights_about_files_are_kept(tmp_path: Path) -> None:
+def test_root_keeps_only_rights_about_files(tmp_path: Path) -> None:
     def check() -> None:
         confined(tmp_path)
         kept = int(of_this_process("CapEff"), 16)

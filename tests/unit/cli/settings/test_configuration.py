@@ -76,7 +76,7 @@ def test_the_user_counts_more_than_the_system_and_the_command_line_more_than_bot
     assert settings.is_encrypted is True
 
 
-def test_of_two_that_exclude_each_other_the_command_line_is_meant(tmp_path: Path, write: Write) -> None:
+def test_the_command_line_overrides_a_setting_that_excludes_it(tmp_path: Path, write: Write) -> None:
     write("user", 'remote-dir = "/opt/bin"\n')
     assert parsed(tmp_path).remote.directory == "/opt/bin"
     remote = parsed(tmp_path, "--remote-python", "python3.12").remote

@@ -188,7 +188,7 @@ def test_impossible_lines_are_refused(line: str, error: type[MrsyncError], sente
         ("ionice -c3 rsync", False, "ionice -c3 python3"),
     ],
 )
-def test_what_starts_rsync_starts_the_catcher(path: str, is_sudo: bool, python: str) -> None:
+def test_the_program_for_rsync_starts_the_catcher(path: str, is_sudo: bool, python: str) -> None:
     remote = parse_mrsync([f"--rsync-path={path}", "src/", "a:/x"])[0].remote
     assert (remote.is_sudo, remote.python, remote.rsync_on("a")) == (is_sudo, python, path)
 
@@ -303,7 +303,7 @@ def test_an_inventory_says_where_sudo_is(inventory: Path, words: str, is_sudo: b
         ("@inv:web,x --exclude-target a --topology topology", "give --sudo or --no-sudo"),
     ],
 )
-def test_what_an_inventory_says_of_sudo_and_cannot_be_is_refused(inventory: Path, words: str, reason: str) -> None:
+def test_impossible_sudo_in_an_inventory_is_refused(inventory: Path, words: str, reason: str) -> None:
     targets, *options = words.split()
     with pytest.raises(UsageError, match=reason):
         parse_mrsync(["-m", targets, *options, "-s", "/", "-t", "/x"])

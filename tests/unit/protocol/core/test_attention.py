@@ -22,7 +22,7 @@ def test_a_turn_that_took_too_long_does_not_count() -> None:
     assert attention.lapsed_s == 12.0
 
 
-def test_of_a_stop_during_a_wait_the_wait_counts() -> None:
+def test_only_the_wait_counts_of_a_stop_during_it() -> None:
     attention = Attention(100.0)
     assert attention.woke(120.0, 101.5) == 101.5
     assert attention.woke(121.0, 121.0) == 102.5

@@ -55,12 +55,12 @@ def bounds(phase: Phase) -> Bounds:
 
 
 @pytest.mark.parametrize(("record", "phase"), HONEST)
-def test_what_honest_targets_say_is_taken(record: LogRecord, phase: Phase) -> None:
+def test_records_of_honest_targets_are_accepted(record: LogRecord, phase: Phase) -> None:
     assert Plausibility().holds(record, bounds(phase))
 
 
 @pytest.mark.parametrize(("record", "phase"), LIES)
-def test_what_only_liars_say_is_not(record: LogRecord, phase: Phase) -> None:
+def test_records_that_only_liars_send_are_not(record: LogRecord, phase: Phase) -> None:
     assert not Plausibility().holds(record, bounds(phase))
 
 
@@ -112,7 +112,7 @@ def test_changes_are_told_only_if_they_were_asked_for(record: LogRecord) -> None
     assert not Plausibility().holds(record, replace(known, itemizes=False))
 
 
-def test_who_tells_its_log_for_ever_is_left_out() -> None:
+def test_a_target_with_an_endless_log_is_left_out() -> None:
     session = Session().compared()
     for _ in range(10):
         session.report(0, *[NeedsRecord(0, 9, ())] * 10)

@@ -176,7 +176,7 @@ def test_one_that_took_over_a_cut_because_of_noise_is_freed_of_it_too() -> None:
     assert way.courtesy.size > 1.3 * before
 
 
-def test_what_was_learned_of_a_path_is_known_when_its_listener_is_a_monitor_again() -> None:
+def test_a_path_is_remembered_until_its_listener_is_a_monitor_again() -> None:
     way = congested_by_noise()
     for _ in range(20):
         way.page(0.001, lost=(0,))

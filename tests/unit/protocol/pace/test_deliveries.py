@@ -28,7 +28,7 @@ def test_packets_by_time() -> None:
     assert deliveries.feedback_s == pytest.approx(0.005)
 
 
-def test_what_the_program_did_not_send_tells_nothing_about_the_path() -> None:
+def test_pauses_of_the_program_say_nothing_about_the_path() -> None:
     deliveries = Deliveries()
     arrive(deliveries, 44, 0.005, 0.0, 0.5)
     for at in range(10):

@@ -96,7 +96,7 @@ def test_where_too_much_queues_it_sends_no_more_than_makes_as_much_queue_as_is_w
     assert control.packets_s(seen) < seen.pace(control.size)
 
 
-def test_what_is_taken_back_while_it_looks_comes_after_that() -> None:
+def test_a_cut_during_a_measurement_is_taken_back_after_it() -> None:
     control, busy = Ledbat(), way(0.001, depth_s=0.02)
     turn(control, way(0.0))
     before = control.size

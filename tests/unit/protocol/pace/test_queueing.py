@@ -33,7 +33,7 @@ def test_one_late_program_is_not_a_queue() -> None:
     assert not made.is_full
 
 
-def test_of_two_round_trips_the_shorter_counts() -> None:
+def test_the_shorter_of_two_round_trips_counts() -> None:
     assert fed(0.02, 0.001).queue_s == 0
 
 

@@ -234,7 +234,7 @@ def test_an_object_is_not_over_before_all_hold_it() -> None:
     assert hop.feeder.needed_by(claim) is ObjectKind.PLAN_AGAIN
 
 
-def test_who_falls_silent_in_an_island_keeps_nobody_waiting() -> None:
+def test_a_silent_child_of_an_island_keeps_nobody_waiting() -> None:
     hop = island()
     for page in range(WAITING_MAX):
         hop.feeder.offer(CONTENTS, page, SIZE)
@@ -251,7 +251,7 @@ def test_feeds_of_an_island_are_long_and_short_while_some_have_not_heard_a_long_
     assert sorted(sizes) == [FEED_BYTES] * 2 + [PROBE] * 2
 
 
-def test_what_all_behind_hold_is_not_forwarded() -> None:
+def test_pages_that_all_children_hold_are_not_forwarded() -> None:
     hop = heard()
     hop.claim(0.01, frontier=6)
     for page in (4, 5, 6):

@@ -45,7 +45,7 @@ def test_a_report_holds_missing_packets() -> None:
     assert (report.tx_seen, report.tx_done, report.hold_us) == (6, 6, 500_000)
 
 
-def test_what_does_not_fit_into_a_report_is_told_by_its_continuations() -> None:
+def test_needs_that_do_not_fit_into_a_report_follow_in_its_continuations() -> None:
     pages = 1000
     reception = Reception(0.0)
     reception.expect(ObjectKind.CONTENTS, Assembly(pages * PAGE, GEOMETRY))

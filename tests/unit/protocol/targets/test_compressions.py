@@ -44,7 +44,7 @@ def test_the_best_that_all_targets_can_expand_is_chosen(
     ("allowed", "there", "is_refused"),
     [(BOTH, DEFLATE, False), (ZSTD, DEFLATE, True), (ZSTD, BOTH, False), (0, DEFLATE, False)],
 )
-def test_who_cannot_expand_what_was_asked_for_is_refused(allowed: int, there: int, is_refused: bool) -> None:
+def test_a_target_that_cannot_expand_zstd_is_refused(allowed: int, there: int, is_refused: bool) -> None:
     assert ("cannot expand zstd" in Compressions(allowed).refusal(hello(compressions=there))) is is_refused
 
 

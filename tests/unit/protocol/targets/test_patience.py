@@ -51,7 +51,7 @@ def test_pages_that_are_claimed_again_count_once() -> None:
     assert waiting.is_over(Patience(1), log_bytes=0)
 
 
-def test_who_works_on_a_large_source_gets_time_for_it() -> None:
+def test_a_large_source_gives_targets_more_time() -> None:
     patience = Patience(60)
     patience.work_s = work_s(1_000_000, 10**12)
     assert patience.budget_s(0, 0) > 3 * 86400
@@ -77,7 +77,7 @@ def test_activity_alone_is_believed_for_a_while() -> None:
     assert "(comparing); if it is only slow, raise --ack-wait" in busy(400, Patience(10))[1]
 
 
-def test_who_sheds_slow_targets_has_less_patience() -> None:
+def test_shedding_slow_targets_leaves_less_patience() -> None:
     assert busy(100, Patience(10))[1] == ""
     assert "held the others up for 31 s" in busy(100, Patience(10, is_shedding=True))[1]
 

@@ -154,7 +154,7 @@ def test_whom_not_even_the_smallest_probes_reach_cannot_take_part() -> None:
     assert town.reach.step == STEPS[0]
 
 
-def test_what_did_not_arrive_by_unicast_says_nothing_about_the_group() -> None:
+def test_losses_by_unicast_say_nothing_about_the_group() -> None:
     town = Town()
     town.deaf(0, 0.0)
     town.reach.look(DEAF_S + 0.01)

@@ -100,7 +100,7 @@ def test_records_are_taken_in_order_and_once_however_their_pieces_come() -> None
     assert session.messages(Ack)[-1].log_offset == second + len(pieces[2])
 
 
-def test_what_was_changed_and_deleted_reaches_the_application() -> None:
+def test_changes_and_deletions_reach_the_application() -> None:
     session = Session().planned()
     records: list[ChangesRecord | DeletionsRecord] = [
         DeletionsRecord(b"gone"),

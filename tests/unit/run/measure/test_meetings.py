@@ -23,7 +23,7 @@ def test_requests_are_repeated_with_the_same_numbers() -> None:
     assert sorted(set(counters)) == counters, "else the second would look as if others had repeated the first"
 
 
-def test_of_many_targets_neighbours_by_address_meet() -> None:
+def test_neighbours_by_address_meet_if_there_are_many_targets() -> None:
     count = 10 * ALL_MAX
     meetings = Meetings({target: (f"10.0.0.{count - target}", 5) for target in range(count)})
     met = Counter(request.target for request in meetings.requests())

@@ -68,7 +68,7 @@ def test_other_lines_are_no_findings(line: bytes) -> None:
         "four",
     ],
 )
-def test_what_no_honest_verifier_reports_is_refused(values: object) -> None:
+def test_findings_that_no_honest_verifier_sends_are_refused(values: object) -> None:
     with pytest.raises(ProtocolDataError, match="makes no sense") as caught:
         decode_finding(line_of(values))
     assert "\n" not in str(caught.value)

@@ -223,7 +223,7 @@ def test_pages_from_another_address_are_dropped_unread() -> None:
         assert link.opened() == {0: link.plain(0)}
 
 
-def test_of_another_address_a_few_statuses_are_handed_on_and_nothing_else() -> None:
+def test_only_a_few_statuses_of_another_address_are_handed_on() -> None:
     with Link(sample(1)) as link, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
         headers = {kind: link.packets(0)[0][:2] + bytes((kind,)) + bytes(5) for kind in Kind}
         tag = link.packets(0)[0][8:12]

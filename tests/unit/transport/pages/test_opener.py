@@ -143,7 +143,7 @@ def test_whatever_is_forged_raises_nothing_and_opens_nothing_false(seed: int) ->
 
 @pytest.mark.parametrize("at", [0, 7, FULL - 1])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_of_two_packets_for_one_place_the_seal_chooses(at: int, is_first: bool) -> None:
+def test_the_seal_chooses_between_two_packets_for_one_place(at: int, is_first: bool) -> None:
     with Link(sample(1), is_merging=False) as link:
         packets = link.packets(0)
         fake = link.forged(0, at)

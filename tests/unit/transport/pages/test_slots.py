@@ -98,7 +98,7 @@ def test_a_page_has_two_generations_in_part_at_most() -> None:
     assert slots.crowded((2, 1, 0)) is None
 
 
-def test_of_two_packets_for_one_place_both_are_kept() -> None:
+def test_two_packets_for_one_place_are_both_kept() -> None:
     slot = Slots(GEOMETRY, 4).take()
     assert not slot.store(3, b"true")
     assert not slot.store(3, b"true")

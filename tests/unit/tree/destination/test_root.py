@@ -117,7 +117,7 @@ def test_new_entries_need_inodes(tmp_path: Path) -> None:
         check_room(os.fsencode(tmp_path), manifest, [], 1 << 62)
 
 
-def test_what_a_path_leads_to_below_the_root_of_everything() -> None:
+def test_paths_below_the_root_directory() -> None:
     fd = os.open("/", os.O_RDONLY)
     try:
         found = [path_below(fd, path) for path in (b"/", b".", b"/old", b"old", b"../a//b/", b"//old/x/..")]

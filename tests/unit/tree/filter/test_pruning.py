@@ -42,7 +42,7 @@ def test_protected_directories_stay_with_those_above(source: Path) -> None:
     assert {manifest.path(entry) for entry in find_pruned(manifest, None)} == {b"empty/deep/deeper"}
 
 
-def test_of_listed_directories_those_without_listed_files_are_omitted(source: Path, tmp_path: Path) -> None:
+def test_listed_directories_without_listed_files_are_omitted(source: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     files = (b"full/", b"empty/deep/", b"linked/link")
     outcome = sync(source, dest, policy=Policy(prunes_empty=True), selection=Selection(files=files))

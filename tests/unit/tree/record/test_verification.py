@@ -87,7 +87,7 @@ def test_a_tree_that_nobody_changes_is_right(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_changed_before_it_is_read_is_told(tree: Path, change: Callable[[Path], None]) -> None:
+def test_changes_before_reading_are_reported(tree: Path, change: Callable[[Path], None]) -> None:
     result = verified(tree, lambda: change(tree / "b" / "c"))
     assert [difference.path for difference in result.differences] == [b"b/c"]
     assert result.files == 1
@@ -102,7 +102,7 @@ def test_a_large_file_that_goes_while_it_is_read_is_told_once(tree: Path) -> Non
 
 
 @pytest.mark.parametrize("change", [remove, shorten])
-def test_what_was_missing_from_the_beginning_is_told_once(tree: Path, change: Callable[[Path], None]) -> None:
+def test_files_missing_from_the_start_are_reported_once(tree: Path, change: Callable[[Path], None]) -> None:
     manifest = scan(bytes(tree), Policy()).manifest
     record = Record(manifest.encode(), 1)
     record.extend([ProvenFile(manifest.find(b"b/c"), Grid(SIZE, SIZE, 32, "any"), 0, SIZE, [], bytes(32))])

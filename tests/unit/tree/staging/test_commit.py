@@ -62,7 +62,7 @@ def test_files_are_placed_piece_by_piece_and_once(trees: Path) -> None:
     assert commit.files_updated == 3
 
 
-def test_what_is_in_the_way_of_one_file_does_not_keep_back_the_next(tmp_path: Path) -> None:
+def test_an_obstacle_to_one_file_does_not_stop_the_next(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     (source / "new").mkdir(parents=True)
     for name in ("1", "2", "3", "4", "new/5", "new/6"):

@@ -214,7 +214,7 @@ def test_no_link_within_the_destination_is_followed(trees: Path) -> None:
     StagingArea(Destination(os.fsencode(trees / "alias")), str(trees / "dest/a"), "").close()
 
 
-def test_what_would_be_refused_is_foreseen_for_a_destination_that_is_absent(trees: Path) -> None:
+def test_refusals_are_foreseen_for_an_absent_destination(trees: Path) -> None:
     near = os.open(trees, os.O_RDONLY)
     absent = os.fsencode(trees / "absent")
     try:

@@ -95,7 +95,7 @@ def _with_an_acl(trees: Path) -> None:
     "change",
     [_second_name, _link, _readable_by_more, _without_set_id, _of_another_user, _of_another_group, _with_an_acl],
 )
-def test_what_others_have_too_is_replaced(trees: Path, change: Callable[[Path], None]) -> None:
+def test_files_that_other_users_have_too_are_replaced(trees: Path, change: Callable[[Path], None]) -> None:
     change(trees)
     old = (trees / "dest/f").read_bytes()
     with open(trees / "dest/f", "rb") as reader:
@@ -127,7 +127,7 @@ def test_a_run_that_breaks_leaves_a_torn_file_and_the_next_one_mends_it(trees: P
     assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
 
 
-def test_what_the_old_version_has_in_holes_of_the_new_one_goes(trees: Path) -> None:
+def test_old_data_in_new_holes_is_removed(trees: Path) -> None:
     with open(trees / "source/f", "wb") as new:
         new.write(b"first")
         new.seek(1 << 20)
@@ -166,7 +166,7 @@ def test_files_come_into_directories_that_are_new(trees: Path, has_file: bool) -
 
 
 @pytest.mark.parametrize("user", [1001, None])
-def test_who_may_not_set_owners_replaces_the_files_of_others(trees: Path, user: int | None) -> None:
+def test_without_the_right_to_set_owners_files_of_others_are_replaced(trees: Path, user: int | None) -> None:
     if os.geteuid():
         pytest.skip("needs root")
     old = (trees / "dest/f").read_bytes()

@@ -56,7 +56,7 @@ def test_directories_get_their_times_back(tmp_path: Path) -> None:
     assert sorted(path.name for path in dest.rglob("*")) == ["d", "e"]
 
 
-def test_who_swaps_a_directory_stops_only_what_is_in_it(tmp_path: Path) -> None:
+def test_a_swapped_directory_stops_only_its_own_entries(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     for tree in (source, dest):
         (tree / "open" / "d").mkdir(parents=True)

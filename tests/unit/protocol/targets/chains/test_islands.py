@@ -84,7 +84,7 @@ def test_and_several_chains_where_they_are_asked_for() -> None:
     assert chains.chain_ids() == [[0, 1], [2, 3]]
 
 
-def test_who_does_not_hear_the_relay_is_fed_by_the_last_one() -> None:
+def test_a_target_that_does_not_hear_the_relay_is_fed_by_the_last_one() -> None:
     chains = islands()
     confirm(chains)
     for target in (2, 3):
