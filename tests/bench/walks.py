@@ -29,6 +29,7 @@ FRAME = (
     "run/catch/catch.py",
     "run/catch/record_keeper.py",
     "run/launch.py",
+    "transport/blocking.py",  # reads /proc
     "transport/loop.py",
     "transport/worker.py",
     "tree/record/",

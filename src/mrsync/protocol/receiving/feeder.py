@@ -55,7 +55,6 @@ class Feeder:
         self._forwarded_before = 0  # pages of earlier objects
         self._me = me
         self._retained_pages = retained_pages
-        self._waiting_max = min(WAITING_MAX, retained_pages // 2)  # they must still be at hand
         self._horizon_of = horizon_of
         self._next_held = next_held
         self._next_counter = next_counter
@@ -84,7 +83,8 @@ class Feeder:
     @property
     def is_full(self) -> bool:
         """Whether the child is so far behind that our own sender must be slowed down."""
-        return self._passage is not None and self._passage.waiting > self._waiting_max
+        waiting_max = min(WAITING_MAX, self._retained_pages // 2)  # they must still be at hand
+        return self._passage is not None and self._passage.waiting > waiting_max
 
     @property
     def is_idle(self) -> bool:

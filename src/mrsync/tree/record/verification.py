@@ -85,7 +85,7 @@ def verify(
     try:
         result.note(*_compared(manifest, destination, result.compared, on_activity))
         with ThreadPoolExecutor(threads) as pool:
-            _read(manifest, destination, record, check, pool, result, on_activity)
+            _read(destination, record, check, pool, result, on_activity)
     finally:
         destination.close()
     return result
@@ -127,7 +127,6 @@ def _compared(
 
 
 def _read(
-    manifest: Manifest,
     destination: Destination,
     record: Record,
     check: Check,
@@ -135,7 +134,8 @@ def _read(
     result: Verified,
     on_activity: Callable[[int], None],
 ) -> None:
-    """Read all files with proofs, in the threads of a pool."""
+    """Read all files with proofs, in the threads of a pool. The destination is bound to the manifest."""
+    manifest = destination.manifest
     proven = [file for file in record.files() if file.entry < len(manifest) and manifest.kind(file.entry) == REGULAR]
     known = {file.entry for file in proven}
     contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
