@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from mrsync.cli.registry.option import COUNT, FOLDER, HOSTS, INTERFACE, LIST, MRSYNC, ORDERED, PATH, Option
-from mrsync.cli.registry.options import PROGRAMS, options_of
+from mrsync.cli.registry.options import OPTIONS, PROGRAMS, options_of
 
 COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their options; empty: none
     "rtt": "rtt",
@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their 
     "completion": "",
     "config": "",
 }
+_WORDS_ONLY = ("mrsync help", "mrsync completion")  # which take no files
 INSTALLED = tuple(program for program in PROGRAMS if " " not in program)
 EVERY = ("--help", "--version")
 _BASH_VALUES = {
@@ -76,11 +77,20 @@ def _bash() -> Iterator[str]:
     yield "  esac"
     yield "  case $1 in"
     for called, program in _called():
-        words = " ".join([*(COMMANDS if called == MRSYNC else ()), *EVERY, *_names(program)])
-        yield f'  "{called}") compgen -W "{words}" -- "$cur"; [[ $cur == -* ]] || compgen -f -- "$cur" ;;'
+        words = " ".join([*_words_of(called), *EVERY, *_names(program)])
+        yield f'  "{called}") compgen -W "{words}" -- "$cur"{_bash_operands(called)} ;;'
     yield "  esac"
     yield "}"
     yield f"complete -o filenames -o nosort -F _mrsync_complete {' '.join(INSTALLED)}"
+
+
+def _bash_operands(called: str) -> str:
+    """Return the command for words that are no options: files, and hosts for the last word of SOURCE TARGETS:DEST."""
+    if called in _WORDS_ONLY:
+        return ""
+    files = '; [[ $cur == -* ]] || compgen -f -- "$cur"'
+    hosts = '; [[ -z $cur || $cur == -* || $2 == *mrsync ]] || _mrsync_hosts "$cur"'
+    return files + (hosts if called == MRSYNC else "")
 
 
 def _bash_value(option: Option) -> str:
@@ -111,7 +121,10 @@ def _zsh() -> Iterator[str]:
         yield "  _arguments -s \\"
         yield "    '(- *)'{-h,--help}'[the common options; all: every option]' '(- *)--version[the version]' \\"
         yield from (f"    {spec} \\" for spec in specs)
-        yield f"    {first} '*:file:_files'" if called == MRSYNC else "    '*:file:_files'"
+        if called in _WORDS_ONLY:
+            yield f"    '*:word:({' '.join(_words_of(called))})'"
+        else:
+            yield f"    {first} '*:file:_files'" if called == MRSYNC else "    '*:file:_files'"
         yield "  ;;"
     yield "esac"
 
@@ -137,6 +150,9 @@ def _fish() -> Iterator[str]:
     known = " ".join(COMMANDS)
     for name in COMMANDS:
         yield f"complete -c mrsync -n '__fish_use_subcommand' -a {name}"
+    for called in _WORDS_ONLY:
+        when = f"__fish_seen_subcommand_from {called.split()[1]}"
+        yield f"complete -c mrsync -n '{when}' -f -a '{' '.join(_words_of(called))}'"
     for called, program in _called():
         command, _, own = called.partition(" ")
         when = f" -n '__fish_seen_subcommand_from {own}'" if own else ""
@@ -163,6 +179,15 @@ def _called() -> Iterator[tuple[str, str]]:
     """Yield every way to call a program, with the program; empty if it has no options."""
     yield from ((program, program) for program in INSTALLED)
     yield from ((f"mrsync {command}", program) for command, program in COMMANDS.items())
+
+
+def _words_of(called: str) -> list[str]:
+    """Return the words that may follow a command, other than its options."""
+    if called == "mrsync help":
+        return list(dict.fromkeys([*COMMANDS, "exit", *(option.key for option in OPTIONS)]))
+    if called == "mrsync completion":
+        return list(SHELLS)
+    return list(COMMANDS) if called == MRSYNC else []
 
 
 def _names(program: str) -> list[str]:

@@ -19,6 +19,8 @@ CASES = [
     ("mrsync --comm", "--commit"),
     ("mrsync --commit f", "file"),
     ("mrsync doct", "doctor"),
+    ("mrsync help comm", "commit"),
+    ("mrsync completion fi", "fish"),
     ("mrsync doctor --rat", "--rate"),
     ("multicatcher --suf", "--suffix"),
     ("mrsync -s /usr/shar", "/usr/share"),
