@@ -166,11 +166,31 @@ def _print(outcome: DoctorOutcome, *, is_verbose: bool) -> None:
             print(line)
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _aligned(rows: list[tuple[str, ...]], gap: str = "  ") -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for first, *others in rows:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-        yield "  ".join(cells)
+        yield gap.join(cells)
+
+
+def tables(rows: list[tuple[str, ...]], width: int) -> Iterator[list[str]]:
+    """Yield the lines of a table. If it is too wide, move its columns together, then make a second table of the rest.
+
+    rows: the head first. Each table has the column of targets. width: in columns of the terminal.
+    """
+    for gap in ("  ", " "):
+        lines = list(_aligned(rows, gap))
+        if len(lines[0]) <= width or len(rows[0]) <= 2:
+            yield lines
+            return
+    fitting = next(count for count in range(len(rows[0]) - 1, 1, -1) if count == 2 or _fits(rows, count, width))
+    yield list(_aligned([row[:fitting] for row in rows]))
+    yield from tables([(row[0], *row[fitting:]) for row in rows], width)
+
+
+def _fits(rows: list[tuple[str, ...]], count: int, width: int) -> bool:
+    """Return whether the first columns fit, two spaces apart."""
+    return len(next(_aligned([row[:count] for row in rows]))) <= width
 
 
 def _print_colours(found: list[Conclusion], rows: list[tuple[str, ...]]) -> None:
@@ -186,9 +206,8 @@ def _print_colours(found: list[Conclusion], rows: list[tuple[str, ...]]) -> None
             line = Text.assemble((hosts, "bold"), ": ", (finding.cause, style), f": {finding.detail}; ")
             line.append(f"remedy: {finding.remedy}", "cyan")
         console.print(line, soft_wrap=True)
-    if rows:
+    for head, *others in tables([HEADS, *rows], console.width) if rows else ():
         console.print()
-        head, *others = _aligned([HEADS, *rows])
         console.print(Text(head, "dim"), soft_wrap=True)
         for other in others:
             console.print(Text(other), soft_wrap=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from mrsync.cli.registry.completion import SHELLS
+from mrsync.cli.registry.layout import columns, filled
 from mrsync.cli.registry.option import FILELIST, MRSYNC, SECTIONS, Option
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
 from mrsync.cli.registry.parser import make_parser
@@ -33,9 +33,9 @@ def help_on(topics: Sequence[str]) -> Iterator[str]:
     """Yield the help on each topic, or the list of topics. Raise UsageError for an unknown topic."""
     if not topics:
         yield "mrsync help TOPIC explains one of these:\n"
-        yield f"  a command    {', '.join([*_COMMANDS, *_SMALL_COMMANDS])}"
+        yield filled(f"  a command    {', '.join([*_COMMANDS, *_SMALL_COMMANDS])}")
         yield "  an option    by its long name or letter: commit, --commit, -w"
-        yield f"  a section    {'; '.join(SECTIONS)}"
+        yield filled(f"  a section    {'; '.join(SECTIONS)}")
         yield f"  {_EXIT}         the exit statuses"
     for topic in topics:
         yield from _explain(topic)
@@ -48,12 +48,12 @@ def _explain(topic: str) -> Iterator[str]:
         yield make_parser(_COMMANDS[topic]).format_help()
     elif topic in _SMALL_COMMANDS:
         form, meaning = _SMALL_COMMANDS[topic]
-        yield f"usage: mrsync {topic}{form}\n\n{meaning}"
+        yield filled(f"usage: mrsync {topic}{form}\n\n{meaning}")
         for option in options:  # help and config are options, too
             yield ""
             yield from _lines(option)
     elif topic == _EXIT:
-        yield from (f"  {int(status):>2}  {meaning}" for status, meaning in MEANINGS.items())
+        yield from (filled(f"  {int(status):>2}  {meaning}") for status, meaning in MEANINGS.items())
     elif found := [section for section in SECTIONS if topic == section or topic in section.split()]:
         for option in OPTIONS:
             if option.section in found and MRSYNC in option.programs:
@@ -73,6 +73,6 @@ def _is_called(option: Option, topic: str) -> bool:
 
 def _lines(option: Option) -> Iterator[str]:
     value = option.value().join(option.around_value())
-    yield f"{', '.join(option.all_names(option.programs[0]))}{value}    ({', '.join(option.programs)})"
-    width = min(100, shutil.get_terminal_size().columns)
-    yield textwrap.fill(plain(option.manual or option.help), width, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    yield filled(f"{', '.join(option.all_names(option.programs[0]))}{value}    ({', '.join(option.programs)})")
+    text = plain(option.manual or option.help)
+    yield textwrap.fill(text, columns(), initial_indent=_INDENT, subsequent_indent=_INDENT)

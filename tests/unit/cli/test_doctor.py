@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mrsync.cli import doctor
-from mrsync.cli.doctor import HEADS, ROWS_MAX, complaint, outcome_fields, table_rows, verdict_line, verdicts
+from mrsync.cli.doctor import HEADS, ROWS_MAX, complaint, outcome_fields, table_rows, tables, verdict_line, verdicts
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.errors import UsageError
 from mrsync.run.measure.doctor import DoctorOutcome, Examined
@@ -64,6 +64,16 @@ def test_the_rows_of_many_unfit_are_bounded() -> None:
     result = outcome(*(examined(f"n{i}", FAULT, seen=DEAF) for i in range(200)))
     assert lines(result) == ["n[0-199]: MTU: too large; remedy: make it smaller"]
     assert len(table_rows(result, is_verbose=False)) == ROWS_MAX
+
+
+@pytest.mark.parametrize(("width", "count"), [(100, 1), (80, 1), (50, 2), (30, 4)])
+def test_the_table_fits_the_terminal(width: int, count: int) -> None:
+    rows = [HEADS, *table_rows(outcome(*(examined(f"node{i}") for i in range(1, 4))), is_verbose=True)]
+    made = list(tables(rows, width))
+    assert len(made) == count
+    assert max(len(line) for lines in made for line in lines) <= width
+    words = [word for lines in made for word in lines[0].replace("p50 us", "p50us").split()]
+    assert [word for word in words if word != "target"] == [head.replace(" ", "") for head in HEADS[1:]]
 
 
 def test_exit_status_follows_from_targets_and_faults() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mrsync.cli.registry.option import SECTIONS
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
+from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.topics import help_on
 from mrsync.errors import UsageError
 from tests.programs import program
@@ -38,6 +39,14 @@ def test_a_section_a_command_and_the_statuses() -> None:
 )
 def test_everything_has_help(topic: str) -> None:
     assert explained(topic)
+
+
+def test_help_fits_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer lines would be broken within a word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    texts = [explained(), explained("exit"), explained("deletion")]
+    texts += [make_parser(name, has_all=has_all).format_help() for name in PROGRAMS for has_all in (False, True)]
+    assert [line for text in texts for line in text.splitlines() if len(line) > 80] == []
 
 
 def test_without_a_topic_they_are_listed() -> None:

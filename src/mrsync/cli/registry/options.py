@@ -46,7 +46,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
     MRSYNC: (
         "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
         "mrsync [rsync's options] SOURCE... TARGETS:DEST",
-        "mrsync doctor | verify | rtt | filelist | report | demo | help | completion ...",
+        "mrsync doctor|verify|rtt|filelist|report|demo|help|completion ...",
     ),
     MULTICASTER: ("multicaster -m TARGETS -s SOURCE --key-file FILE [options]",),
     MULTICATCHER: ("multicatcher -t DEST -i ID --key-file FILE [options]",),

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
+from mrsync.cli.registry.layout import filled
 from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
@@ -43,6 +44,13 @@ class Words(NamedTuple):
     options: list[str]
     operands: list[str]
     strangers: list[str]
+
+
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """Keep the lines of descriptions and epilogs, but break those that are too long between words."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return filled(text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -139,6 +147,9 @@ class Parser(argparse.ArgumentParser):
                 message = f"{unknown[1]} is not supported: {foreign.why}"
         elif unknown and (question := did_you_mean(unknown[1], self._option_string_actions)):
             message = f"there is no option {unknown[1]}{question}"
+        elif (operands := message.removeprefix("unrecognized arguments: ")) != message and not unknown:
+            hint = "; TARGETS are given by -m" if "-m" in self._option_string_actions else ""
+            message = f"{operands} is not expected here{hint}"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _foreign(self, name: str) -> Foreign | None:
@@ -214,7 +225,7 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
         called or program,
         description=PROGRAMS[program],
         epilog=_epilog(program, has_all),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Layout,
         allow_abbrev=False,
         add_help=False,
     )
@@ -274,5 +285,5 @@ def _epilog(program: str, has_all: bool) -> str:
 
 
 def _examples(program: str) -> str:
-    lines = [f"  {command:<42}  {meaning}\n" for command, meaning in EXAMPLES.get(program, {}).items()]
+    lines = [f"  {command}\n      {meaning}\n" for command, meaning in EXAMPLES.get(program, {}).items()]
     return "".join(("examples:\n", *lines)) if lines else ""

@@ -1,0 +1,28 @@
+"""Lay out help for the width of the terminal."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+
+WIDTH_MAX = 100  # columns; longer lines are hard to read
+
+
+def columns() -> int:
+    """Return how many columns a line of help may have."""
+    return min(WIDTH_MAX, shutil.get_terminal_size().columns)
+
+
+def filled(text: str) -> str:
+    """Return a text with each line that is too long broken between words.
+
+    What is broken off goes below the second column, if the line has columns two spaces apart, or below its start.
+    """
+    return "\n".join(map(_broken, text.splitlines()))
+
+
+def _broken(line: str) -> str:
+    start = re.match(r" *(?:\S+(?: \S+)?  +)?", line)
+    indent = " " * (start.end() if start else 0)
+    return textwrap.fill(line, columns(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
