@@ -32,7 +32,7 @@ def test_most_of_a_target_is_not_deleted_by_accident(filled: Site, is_empty: boo
 def test_intended_deletions_are_done_and_counted(filled: Site, option: str) -> None:
     ended = filled.sync(option)
     assert (ended.status, filled.all_differences()) == (0, {})
-    assert "1 to 120 deleted, by target" in ended.stdout
+    assert "1 to 120 deleted per target" in ended.stdout
 
 
 def test_a_few_go_without_a_word_and_are_counted(site: Site) -> None:

@@ -68,8 +68,11 @@ def _figures(fields: Fields) -> Iterator[str]:
         (size(sum(target["bytes_written"] for target in targets)), "written on all targets"),
         (f"{seconds['total']:.3g} s", "in all"),
     ]
-    if seconds["cast"] and fields["bytes_planned"]:
-        figures.append((f"{size(fields['bytes_planned'] / seconds['cast'])}/s", "sent once"))
+    # Reports of other programs may lack the pages.
+    share = min(1.0, fields.get("pages_sent", 0) / fields["pages"]) if fields.get("pages") else 1.0
+    sent_once = fields["bytes_planned"] * share
+    if seconds["cast"] and sent_once:
+        figures.append((f"{size(sent_once / seconds['cast'])}/s", "sent once"))
     if fields["bytes_sent"]:
         figures.append((percentage(fields["bytes_repaired"], fields["bytes_sent"]), "of it repairs"))
     if saved := fields.get("bytes_saved"):  # older reports have none

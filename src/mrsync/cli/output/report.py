@@ -113,6 +113,11 @@ def size(bytes_count: float) -> str:
     return f"{bytes_count:.3g} TB"
 
 
+def files_of(count: int) -> str:
+    """Return "1 file" or "3 files"."""
+    return "1 file" if count == 1 else f"{count} files"
+
+
 def percentage(part: float, whole: float) -> str:
     """Format a share: 4, 1000 -> 0.4 %; 2, 3 -> 67 %."""
     percent = 100 * part / whole
@@ -137,30 +142,32 @@ def verdict(outcome: Outcome) -> str:
     if outcome.is_dry_run:
         parts = [
             f"dry run: {', '.join(states)}",
-            f"{outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent",
+            f"{files_of(outcome.files_planned)}, {size(outcome.bytes_planned)} would be sent",
         ]
         return "; ".join([*parts, *_deletions(outcome)])
-    parts = [", ".join(states), f"{size(outcome.bytes_planned)} in {outcome.seconds.total:.3g} s"]
+    parts = [", ".join(states), f"{size(outcome.contents_sent)} in {outcome.seconds.total:.3g} s"]
     written = sum(target.bytes_written for target in outcome.targets)
     if written and outcome.seconds.cast > 0:
-        once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
+        once, delivered = outcome.contents_sent / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
         parts.append(f"repair {percentage(outcome.bytes_repaired * outcome.copies, outcome.bytes_sent)}")
     if outcome.bytes_saved:
         parts.append(f"{size(outcome.bytes_saved)} saved by compression")
+    if outcome.contents_sent < outcome.bytes_planned and not outcome.incomplete:
+        parts.append(f"{size(outcome.bytes_planned - outcome.contents_sent)} had arrived before")
     parts += _deletions(outcome)
     parts += _copies(outcome)
     return "; ".join(parts)
 
 
 def _deletions(outcome: Outcome) -> Iterator[str]:
-    """Yield "54 deleted", or "12 to 54 deleted, by target"."""
+    """Yield "54 deleted", or "12 to 54 deleted per target"."""
     counts = [target.deleted for target in outcome.targets if target.state in (TargetState.DONE, TargetState.PARTIAL)]
     if any(counts):
         low, high = min(counts), max(counts)
         would = "would be " if outcome.is_dry_run else ""
-        yield f"{high} {would}deleted" if low == high else f"{low} to {high} {would}deleted, by target"
+        yield f"{high} {would}deleted" if low == high else f"{low} to {high} {would}deleted per target"
 
 
 def _copies(outcome: Outcome) -> Iterator[str]:
@@ -204,10 +211,11 @@ def _complete(outcome: Outcome) -> Iterator[str]:
         if target.state is not TargetState.DONE:
             continue
         if outcome.is_dry_run:
-            facts = f"{target.files_needed} files, {size(target.bytes_needed)} needed; {target.changes} other changes"
+            facts = f"{files_of(target.files_needed)}, {size(target.bytes_needed)} needed; "
+            facts += "1 other change" if target.changes == 1 else f"{target.changes} other changes"
             facts += f"; {target.deleted} would be deleted" if target.deleted else ""
         else:
-            facts = f"ok; {target.files_updated} files updated, {target.deleted} deleted"
+            facts = f"ok; {files_of(target.files_updated)} updated, {target.deleted} deleted"
         groups.setdefault(facts, []).append(target.host)
     for facts, hosts in groups.items():
         yield f"{fold(hosts)}: {facts}"

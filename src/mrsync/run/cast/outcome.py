@@ -137,6 +137,13 @@ class Outcome(NamedTuple):
         )
 
     @property
+    def contents_sent(self) -> int:
+        """Bytes of contents that were sent at least once. The others came with an earlier run, or nobody wants them."""
+        if not self.pages:
+            return self.bytes_planned
+        return self.bytes_planned * min(self.pages_sent, self.pages) // self.pages
+
+    @property
     def exit_status(self) -> ExitStatus:
         """OK only if every target is equal to the source; see docs/cli.md."""
         if self.failure:

@@ -69,6 +69,15 @@ def test_all_well_is_one_line() -> None:
     assert complaint(outcome()) is None
 
 
+def test_what_an_earlier_run_brought_is_not_counted_as_sent() -> None:
+    resumed = outcome()._replace(pages=4, pages_sent=3, bytes_repaired=0)
+    assert summary(resumed) == [
+        "3/3 complete; 3 MB in 2.5 s; 1.5 MB/s sent once = 6 MB/s delivered; 1 MB had arrived before"
+    ]
+    broken = resumed._replace(targets=(target("a", TargetState.LOST, "interrupted"),))
+    assert "had arrived before" not in summary(broken)[0]
+
+
 def test_a_run_without_contents_shows_no_rates() -> None:
     quiet = outcome()._replace(bytes_planned=0, bytes_sent=0, bytes_repaired=0, seconds=Seconds(total=0.05))
     assert summary(quiet) == ["3/3 complete; 0 B in 0.05 s"]
@@ -105,7 +114,7 @@ def test_a_dry_run_reports_what_would_change() -> None:
     lines = summary(outcome(*targets)._replace(is_dry_run=True))
     assert lines == [
         "dry run: 2/2 complete; 3 files, 4 MB would be sent",
-        "n[1-2]: 2 files, 5 kB needed; 1 other changes",
+        "n[1-2]: 2 files, 5 kB needed; 1 other change",
     ]
 
 
