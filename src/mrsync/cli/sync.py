@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from mrsync.cli.output import report
 from mrsync.cli.output.logfile import LogFile
-from mrsync.cli.output.progress import Progress, make_progress, tell_left_out, warn_of_misspelled
+from mrsync.cli.output.progress import Progress, make_progress, tell_left_out, warn_of_doubts
 from mrsync.cli.output.recording import Recording
 from mrsync.cli.output.rsync_statistics import rsync_statistics
 from mrsync.cli.output.service_status import ServiceStatus
@@ -85,7 +85,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, files: Res
         for path in output.configurations:
             observer.on_notice(Notice(2, f"settings from {path}"))
         tell_left_out(observer, output.left_out)
-        warn_of_misspelled(observer, output.misspelled)
+        warn_of_doubts(observer, output.doubts)
         try:
             stop = Stop()
             with signals_requesting(stop, partial(_leave, display, settings, files, log)):

@@ -98,7 +98,7 @@ def _text(target: VerifiedTarget, named: int | None) -> str:
     if result.differences:
         shown = "; ".join(_sentence(each) for each in target.differences[:named])
         left = result.differences - len(target.differences[:named])
-        more = f"; and {left} more" if left > 0 else ""
+        more = f"; and {left} more{'' if named is None else ', which -v 1 names'}" if left > 0 else ""
         noun = "difference" if result.differences == 1 else "differences"
         return f"{result.differences} {noun} from {known}: {shown}{more}"
     proven = f"equal to {known}: {result.entries} entries, {size(result.bytes)} in {result.files} files proven"

@@ -168,10 +168,10 @@ def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
         observer.on_notice(Notice(0, "left out, because it is this host", host))
 
 
-def warn_of_misspelled(observer: Observer, words: Iterable[str]) -> None:
-    """Warn the user that these words in DEST look like {host} and are taken as they are."""
-    for word in words:
-        observer.on_notice(Notice(0, f"warning: {word} in DEST is part of a name; the name of the target is {{host}}"))
+def warn_of_doubts(observer: Observer, doubts: Iterable[str]) -> None:
+    """Warn the user of what is taken as it is, but is likely a mistake. doubts: sentences."""
+    for doubt in doubts:
+        observer.on_notice(Notice(0, f"warning: {doubt}"))
 
 
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from mrsync.cli.registry.declared.foreign import DEFAULTS
 from mrsync.cli.registry.option import MRSYNC
-from mrsync.cli.registry.parser import Parser, make_parser
+from mrsync.cli.registry.parser import Parser, Words, make_parser
 from mrsync.cli.registry.rsync_form import make_rsync_parser
+from mrsync.errors import UsageError
 from mrsync.run.settings import LOCAL
 from mrsync.tuples import NamedTuple
 
@@ -32,6 +33,8 @@ def form_of(words: Sequence[str]) -> Form:
     mine = own.sort_out(words)
     if not mine.operands:
         return Form(list(words), own, own)
+    if not mine.strangers:
+        _check_list(mine)
     theirs = make_rsync_parser()
     read = theirs.sort_out(words)
     is_own = not mine.strangers and len(mine.operands) == 2 and ":" in mine.operands[1]
@@ -58,3 +61,17 @@ def _with_local(words: Sequence[str]) -> Iterable[str]:
     if not places or os.path.lexists(LOCAL):
         return words
     return [*words[: places[0] - 1], f"--rsh={LOCAL}", *words[places[0] + 1 :]]
+
+
+def _check_list(line: Words) -> None:
+    """Raise UsageError if TARGETS are several words, as after `-m node[1-3]` where files have such names.
+
+    line: split with the letters of the form -m TARGETS -s SOURCE. It has operands.
+    """
+    given = dict(word.split("=", 1) for word in line.options if "=" in word)
+    targets = given.get("-m", given.get("--targets"))
+    if targets and not given.keys().isdisjoint(("-s", "--source")) and not any(":" in each for each in line.operands):
+        raise UsageError(
+            f"-m {targets} is followed by {' '.join(line.operands)}: list all targets in one word, and quote a range, "
+            "as in -m 'node[1-3]', or the shell replaces it by names of files"
+        )

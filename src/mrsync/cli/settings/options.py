@@ -22,7 +22,7 @@ from mrsync.cli.settings.places import (
     absolute,
     check_local_dests,
     check_remote_dest,
-    misspelled_hosts,
+    doubts_of,
     source_of,
     take_positionals,
 )
@@ -58,7 +58,7 @@ class Output(NamedTuple):
     metrics: str | None = None
     verbosity: int = 0
     left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
-    misspelled: tuple[str, ...] = ()  # words in DEST that look like {host}
+    doubts: tuple[str, ...] = ()  # sentences on what is taken as it is, but is likely a mistake
     line_format: str | None = None  # of --out-format
     human_level: int = 1  # of numbers, as rsync's --human-readable
     log_file: str | None = None
@@ -331,7 +331,7 @@ def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
         page=reports.get(".html"),
         verbosity=options.verbose,
         left_out=left_out,
-        misspelled=misspelled_hosts(getattr(options, "dest", None) or ""),
+        doubts=tuple(doubts_of(options)),
         line_format=options.out_format,
         human_level=getattr(options, "human_level", 1),
         **fields_of(MULTICASTER, "output", options),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.targets import is_address
-from mrsync.spelling import closest
+from mrsync.spelling import closest, did_you_mean
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.source.selection import OffLimits, Selection
 
@@ -76,8 +76,9 @@ def source_of(text: str | None) -> bytes:
         raise UsageError("SOURCE is missing (-s)")
     source = os.fsencode(absolute(text))
     if not os.path.isdir(source):
-        trouble = "is not a directory" if os.path.lexists(source) else "does not exist"
-        raise SelectionError(f"the source {text} {trouble}")
+        if os.path.lexists(source):
+            raise SelectionError(f"the source {text} is not a directory")
+        raise SelectionError(f"the source {text} does not exist{_meant(source)}")
     return source
 
 
@@ -91,10 +92,20 @@ def absolute(path: str) -> str:
         ) from error
 
 
-def misspelled_hosts(text: str) -> tuple[str, ...]:
-    """Return what looks like a misspelled {host} in DEST. It is part of a name that is taken as it is."""
-    words = (word for word in _BRACED.findall(text) if word != "host")
-    return tuple(f"{{{word}}}" for word in words if closest(word.lower(), ("host", "hostname", "target")))
+def doubts_of(options: argparse.Namespace) -> Iterator[str]:
+    """Yield what in SOURCE and DEST is taken as it is, but is likely a mistake: a sentence each."""
+    dest = getattr(options, "dest", None) or ""
+    for word in _BRACED.findall(dest):
+        if word != "host" and closest(word.lower(), ("host", "hostname", "target")):
+            yield f"{{{word}}} in DEST is part of a name; the name of the target is {{host}}"
+    if not options.is_rsync_form or options.relative or not os.path.isdir(source := options.source):
+        return
+    name = os.path.basename(source)  # empty with a slash at the end
+    if name and name == os.path.basename(dest.rstrip("/")):
+        yield (
+            f"{source} without a slash at its end goes into {dest}, as {os.path.join(dest, name)}; "
+            f"{source}/ is what makes {dest} itself equal to it"
+        )
 
 
 def check_remote_dest(text: str) -> None:
@@ -141,6 +152,16 @@ def _check_apart(seen: dict[bytes, str], count: int) -> None:
         raise UsageError(f"DEST of {seen[nested[1]]} on this host is inside that of {seen[nested[0]]}")
     if len(ordered) < count:
         raise UsageError("several targets on this host need {host} in DEST, or they would all write to the same place")
+
+
+def _meant(source: bytes) -> str:
+    """Return the question which name beside a missing source was meant, or ""."""
+    folder, name = os.path.split(source)
+    try:
+        known = [os.fsdecode(entry.name) for entry in os.scandir(folder) if entry.is_dir()]
+    except OSError:
+        return ""  # its parent is missing, too
+    return did_you_mean(os.fsdecode(name), known, before=f"{os.fsdecode(folder).rstrip('/')}/")
 
 
 def _existing(dest: bytes) -> tuple[int, int, bytes]:

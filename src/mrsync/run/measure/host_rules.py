@@ -77,7 +77,7 @@ def encryption(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
 def options(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if not facts.missing_options:
         return None
-    remedy = "none is needed; a newer kernel, or one outside the sandbox, is faster or tells more"
+    remedy = "none is needed; a newer kernel is faster or tells more"
     return Finding("socket options missing", facts.missing_options, remedy, is_fault=False)
 
 

@@ -102,8 +102,27 @@ def test_a_misspelled_host_in_dest_is_part_of_the_name_and_warned_of(
     source: str, dest: str, words: tuple[str, ...]
 ) -> None:
     settings, output = parse_mrsync(["-m", "a", "-s", source, "-t", dest])
-    assert output.misspelled == words
+    assert tuple(doubt.split()[0] for doubt in output.doubts) == words
     assert settings.dest_for("a") == os.fsencode(dest.replace("{host}", "a"))
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("-a {source} a:/t/{name}", 1),
+        ("-a {source} a:/t/{name}/", 1),
+        ("-a {source}/ a:/t/{name}", 0),
+        ("-a {source} a:/t", 0),
+        ("-aR {source} a:/t/{name}", 0),
+        ("-m a -s {source} -t /t/{name}", 0),
+        ("-a {source}/file a:/t/file", 0),
+    ],
+)
+def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> None:
+    """The tree would go into a directory of its own name."""
+    Path(source, "file").touch()
+    _, output = parse_mrsync(words.format(source=source, name=Path(source).name).split())
+    assert len(output.doubts) == count
 
 
 def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
@@ -183,6 +202,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source}", "TARGETS is missing"),
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "a has no colon: give SOURCE TARGETS:DEST, such as a:/srv/data, or"),
+        ("-m a b c -s {source}", "-m a is followed by b c: list all targets in one word, and quote a range"),
         ("{source} a:/b c", "SOURCE a:/b is on another host.*comes last, and c has no colon"),
         ("-a {source} a:/b --no-R", "--no-R is not supported"),
         ("{source} a:/b -t /c", "cannot be combined with -m"),
@@ -200,7 +220,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
         ("-s {source} -m a --topology /nowhere", "no such file"),
         ("-s {source} -m a -r local -t /x -b /opt", "are for other hosts"),
-        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|SOURCE TARGETS"),
+        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|list all targets in one word"),
         ("-s {source} -m a --exclude-target a", "no target"),
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
@@ -239,6 +259,12 @@ def test_a_source_that_is_not_a_directory(tmp_path: Path, kind: str, trouble: st
     (tmp_path / "file").touch()
     with pytest.raises(SelectionError, match=trouble):
         parse_mrsync(["-m", "a", "-s", str(tmp_path / kind)])
+
+
+def test_a_source_with_a_misspelled_name_is_guessed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(SelectionError, match=f"does not exist; did you mean {tmp_path}/data"):
+        parse_mrsync(["-m", "a", "-s", str(tmp_path / "dta")])
 
 
 def test_every_error_has_the_status_of_the_contract() -> None:
