@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from mrsync.cli.registry.completion import SHELLS
-from mrsync.cli.registry.layout import columns, filled
+from mrsync.cli.registry.line_breaks import columns, filled
 from mrsync.cli.registry.option import FILELIST, MRSYNC, SECTIONS, Option
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
 from mrsync.cli.registry.parser import make_parser

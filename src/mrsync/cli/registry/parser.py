@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
-from mrsync.cli.registry.layout import filled
+from mrsync.cli.registry.line_breaks import filled
 from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS

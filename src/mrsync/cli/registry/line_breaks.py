@@ -1,4 +1,4 @@
-"""Lay out help for the width of the terminal."""
+"""Break the lines of help between words, for the width of the terminal."""
 
 from __future__ import annotations
 
