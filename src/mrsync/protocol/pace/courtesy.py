@@ -69,10 +69,16 @@ class Bottleneck:
 
 
 class Courtesy:
-    """The window and the pace of a caster; without a control both are unlimited."""
+    """The window and the pace of a caster; without a control both are unlimited.
+
+    gap_s: seconds from one packet to the next; 0: bursts leave whole. late_s: seconds for which packets may follow at
+    once when a timer was late. Both are asked for several times per page, and change only with a report.
+    """
 
     def __init__(self, share: NetworkShare) -> None:
         self.share = share
+        self.gap_s = 0.0
+        self.late_s = LATE_S_MIN
         self._make_control = _CONTROLS[share]
         self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
         self._paths: dict[int, PathSignals] = {}  # of all listeners
@@ -105,6 +111,7 @@ class Courtesy:
                 known.seen = self._sent
             self._bottlenecks[listener] = known
         self._former |= before
+        self._set_pace()
 
     def _made_like(self, tightest: Bottleneck | None, path: PathSignals) -> Bottleneck:
         if tightest is None:
@@ -138,6 +145,7 @@ class Courtesy:
             path.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
         if known := self._bottlenecks.get(listener):
             self._follow(known, before, report, tx, now)
+            self._set_pace()
             return
         is_settled = not any(other.control.is_probing for other in self._bottlenecks.values())
         if is_settled and path.learn(*path.take_heard(), now) and listener in self._former:
@@ -198,27 +206,14 @@ class Courtesy:
         known = self._bottlenecks.get(listener)
         return known is None or self._sent - known.seen < known.control.size + 2 * page_packets
 
-    @property
-    def gap_s(self) -> float:
-        """Seconds from one packet to the next; 0: bursts leave whole."""
-        packets_s = self.packets_s
-        return 1 / packets_s if packets_s is not None and packets_s < PACKETS_S_MAX else 0.0
-
-    @property
-    def late_s(self) -> float:
-        """Seconds for which packets may follow at once when a timer was late: what follows must fit into the queue."""
-        depth_s = min((known.path.queueing.depth_s for known in self._bottlenecks.values()), default=0.0)
-        return min(LATE_S_MAX, max(LATE_S_MIN, depth_s / LATE_SHARE))
-
-    @property
-    def packets_s(self) -> float | None:
-        """Number of packets that may leave per second; None: no limit."""
-        rates = [
-            max(PACKETS_S_MIN, known.control.packets_s(known.path))
-            for known in self._bottlenecks.values()
-            if known.path.queueing.rtt_s
-        ]
-        return min(rates, default=None)
+    def _set_pace(self) -> None:
+        """Set gap_s and late_s: the slowest path counts, and what follows at once must fit into the shortest queue."""
+        followed = self._bottlenecks.values()
+        rates = (known.control.packets_s(known.path) for known in followed if known.path.queueing.rtt_s)
+        packets_s = max(PACKETS_S_MIN, min(rates, default=PACKETS_S_MAX))
+        self.gap_s = 1 / packets_s if packets_s < PACKETS_S_MAX else 0.0
+        depth_s = min((known.path.queueing.depth_s for known in followed), default=0.0)
+        self.late_s = min(LATE_S_MAX, max(LATE_S_MIN, depth_s / LATE_SHARE))
 
 
 _CONTROLS: dict[NetworkShare, Callable[[], Control] | None] = {

@@ -37,13 +37,15 @@ class Children:
     """The children of one link, and the audience that its schedule has in them.
 
     peer: the only child, or the island. The relay is not told who is in an island, so whoever claims there is a child.
-    probe_bytes: size of the packets that must reach a child before it gets pages.
+    probe_bytes: size of the packets that must reach a child before it gets pages. is_open: whether pages may be sent to
+    a child, which then knows by a short feed that its claims arrive.
     """
 
     def __init__(self, peer: Peer, probe_bytes: int, now: float, *, is_island: bool) -> None:
         self.audience = Audience()
         self.is_island = is_island
         self.probe_bytes = probe_bytes
+        self.is_open = False
         self._members = {} if is_island else {peer.target: Child(peer.target, now)}
         self.audience.flows = [child.flow for child in self._members.values()]
 
@@ -51,11 +53,6 @@ class Children:
     def is_heard(self) -> bool:
         """Whether a child has answered on this link, and packets of full size reach it."""
         return any(child.is_heard(self.probe_bytes) for child in self._members.values())
-
-    @property
-    def is_open(self) -> bool:
-        """Whether pages may be sent to a child, which then knows by a short feed that its claims arrive."""
-        return any(map(self._listens, self._members.values()))
 
     @property
     def listeners(self) -> int:
@@ -82,7 +79,9 @@ class Children:
         if not self.is_island and claim.child not in self._members:
             return None
         child = self._members.setdefault(claim.child, Child(claim.child, now))
-        return child if child.receive(claim, now) else None
+        is_new = child.receive(claim, now)
+        self._look_for_listeners()
+        return child if is_new else None
 
     def has_taken(self, claim: Claim) -> bool:
         """Return whether this is the newest claim of a child."""
@@ -98,6 +97,10 @@ class Children:
         """Note which children have claimed nothing for QUIET_S."""
         for child in self._members.values():
             child.is_quiet |= now - child.heard_at > QUIET_S
+        self._look_for_listeners()
+
+    def _look_for_listeners(self) -> None:
+        self.is_open = any(map(self._listens, self._members.values()))
 
     def gather(self, now: float) -> list[Flow]:
         """Have the audience be those children that take their pages from this link. Return those that have left it."""

@@ -271,9 +271,6 @@ class Schedule:
             self._beyond.append(self.tx)
         return sends
 
-    def _must_wait(self, now: float) -> bool:
-        return self._awaits_rate(now) or not self._clock.is_courteous(now)
-
     def _awaits_rate(self, now: float) -> bool:
         """Return whether the rate cap forbids the next burst, and set a timer then."""
         opens_at = self._clock.window.opens_at(now)
@@ -289,7 +286,9 @@ class Schedule:
 
     def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
         sends: list[Send] = []
-        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent) and not self._must_wait(now):
+        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent):
+            if self._awaits_rate(now) or (sends and not self._clock.is_courteous(now)):
+                break  # the caller has asked for the first one whether it is courteous
             self._turn += 1
             is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0
             if repairs.is_waiting and not is_first:
