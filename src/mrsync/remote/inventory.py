@@ -23,7 +23,7 @@ NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fe
 GROUPS_MAX = 1 << 12  # groups within groups, each counted as often as it is reached
 _RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
-_YAML_NAMES = (".yml", ".yaml")
+_YAML_NAMES = (".yml", ".yaml", ".json")  # what is JSON is YAML, too
 
 
 class Member(NamedTuple):

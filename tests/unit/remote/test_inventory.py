@@ -64,6 +64,12 @@ def yml(tmp_path: Path) -> Path:
     return path
 
 
+def test_json_is_read_as_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.json"
+    path.write_text('{"all": {"children": {"web": {"hosts": {"a": {"ansible_user": "eve"}, "b": null}}}}}')
+    assert read_targets(f"@{path}:web").hosts == read_targets(str(path)).hosts == ("eve@a", "b")
+
+
 WEB = ["deploy@web01.example.com", "deploy@web02.example.com", "deploy@web03.example.com", "10.0.0.9"]
 DOUBLED_INI = "[g0]\nh\n" + "".join(
     f"[g{i}:children]\ng{i - 1}\na{i}\n[a{i}:children]\ng{i - 1}\n" for i in range(1, 40)
