@@ -68,6 +68,11 @@ class Assembly:
         """The number of pages, from the first on, that are known to have been sent."""
         return self._horizon
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether held pages are needed again to be forwarded."""
+        return bool(self._passing)
+
     def let_pass(self, page: int) -> bool:
         """Request a held page again, to forward it. Return False if it is not held, already requested, or no page."""
         if page >= self.page_count or self._pages[page] != HELD or page in self._passing:

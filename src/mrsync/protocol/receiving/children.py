@@ -141,7 +141,7 @@ def report_of(claim: Claim) -> Report:
         log_end=0,
         log_offset=0,
         log_bytes=b"",
-        needs_first=claim.needs_first,
+        needs_first=min(claim.needs_first, claim.frontier),  # a claim continues no other one
         needs_end=claim.needs_end,
         needs=claim.needs,
         ended_tx=claim.ended_tx,

@@ -132,9 +132,12 @@ class Reporter:
         return report
 
     def continuation(self, report: Report, counter: int) -> Report | None:
-        """Return a report of the needs that did not fit into this one. None: all fitted."""
+        """Return a report of the needs that did not fit into this one. None: all fitted.
+
+        None as well while pages below the frontier are needed to be forwarded: a continuation would withdraw them.
+        """
         assembly = self._reception.assembly
-        if assembly is None or not report.needs:
+        if assembly is None or assembly.is_passing or not report.needs:
             return None
         first, end, needs = assembly.needs_behind(report.needs_end)
         if not needs:

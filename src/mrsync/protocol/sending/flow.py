@@ -47,9 +47,10 @@ class Flow:
 
     def _spoken_for_by(self, report: Report) -> int:
         """Return the new needs_end. A report that begins behind the frontier goes on where another one ended."""
-        if report.active is not self.active or report.needs_first <= report.frontier:
+        if report.needs_first <= report.frontier:
             return report.needs_end
-        return max(self.needs_end, report.needs_end) if report.needs_first <= self.needs_end else self.needs_end
+        known = self.needs_end if report.active is self.active else 0
+        return max(known, report.needs_end) if report.needs_first <= known else known
 
     def pages_held(self, kind: ObjectKind) -> int:
         """Return the number of pages that the listener holds from the beginning of an object."""

@@ -161,7 +161,7 @@ class Schedule:
     def _count_losses(self, transfer: Transfer, flow: Flow, report: Report, now: float) -> None:
         """Judge the losses that a report mentions first, of pages sent at the current rate."""
         from_tx = flow.losses.from_tx
-        first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
+        first, end = flow.looked_page, min(flow.needs_end, transfer.sent_before(report.tx_seen))
         packets, lost, missed = transfer.heard_repairs(flow.id, report.tx_seen, from_tx)
         first_tx = report.tx_seen
         if end > first:

@@ -163,7 +163,7 @@ class Transfer:
         entries = [
             (max(start, frontier), min(stop, first), mask, seen)
             for start, stop, mask, seen in known
-            if start < first and stop > frontier
+            if max(start, frontier) < min(stop, first)
         ]
         entries += [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
         entries += [(max(start, end), stop, mask, seen) for start, stop, mask, seen in known if stop > end]

@@ -265,3 +265,13 @@ def test_nothing_is_known_of_what_an_island_holds() -> None:
     hop = Hop(peer=ISLAND)
     hop.claim(0.0, frontier=6)
     assert hop.feeder.held_behind(CONTENTS) == 0
+
+
+def test_a_child_that_is_ahead_of_those_behind_it_gets_repairs_at_once() -> None:
+    hop = heard()
+    for page in range(992, 1000):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+        hop.sends(page / 1e5)
+    hop.sends(0.02)
+    hop.claim(0.021, frontier=2, needs_first=996, needs_end=1000, needs=((997, 1, 0),), tx_seen=99, tx_done=99)
+    assert 997 in hop.sends(0.022)[1]

@@ -45,15 +45,21 @@ def test_a_report_holds_missing_packets() -> None:
     assert (report.tx_seen, report.tx_done, report.hold_us) == (6, 6, 500_000)
 
 
-def test_needs_that_do_not_fit_into_a_report_follow_in_its_continuations() -> None:
-    pages = 1000
+def lossy(assembly: Assembly) -> Reception:
+    """Return a reception that has half of the packets of each page."""
+    pages = assembly.page_count
     reception = Reception(0.0)
-    reception.expect(ObjectKind.CONTENTS, Assembly(pages * PAGE, GEOMETRY))
-    sizes = (ObjectState(), ObjectState(), ObjectState(pages * PAGE, pages))
+    reception.expect(ObjectKind.CONTENTS, assembly)
+    sizes = (ObjectState(), ObjectState(), ObjectState(assembly.size_bytes, pages))
     reception.believe(status(tx=pages + 1, objects=sizes), 1.0)
     for page in range(pages):
         reception.receive_packets(ObjectKind.CONTENTS, page, 0, 0b101, 4, page + 1, 1.0)
-    reporter = Reporter(3, 103, 1 << 20, reception)
+    return reception
+
+
+def test_needs_that_do_not_fit_into_a_report_follow_in_its_continuations() -> None:
+    pages = 1000
+    reporter = Reporter(3, 103, 1 << 20, lossy(Assembly(pages * PAGE, GEOMETRY)))
     reporter.log(LONG)
     first = report = reporter.report(1, 1.0)
     assert len(report.log_bytes) == LOG_ROOM_BYTES
@@ -68,6 +74,18 @@ def test_needs_that_do_not_fit_into_a_report_follow_in_its_continuations() -> No
     assert report.needs_end == pages
     assert told == [(page, 1, 0b1010) for page in range(pages)]
     assert report.packets_lost == 2 * pages
+
+
+def test_a_report_that_asks_for_held_pages_is_not_continued() -> None:
+    pages = 1000
+    assembly = Assembly(pages * PAGE, GEOMETRY)
+    reporter = Reporter(3, 103, 1 << 20, lossy(assembly))
+    assembly.written([0])
+    assembly.let_pass(0)
+    report = reporter.report(1, 1.0)
+    assert report.needs[0][0] == 0
+    assert report.needs_end < pages
+    assert reporter.continuation(report, 2) is None
 
 
 def test_a_clock_that_stands_does_not_show_a_negative_hold() -> None:

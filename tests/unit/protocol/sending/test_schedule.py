@@ -237,3 +237,15 @@ def test_while_casting_a_few_losses_wait_for_company() -> None:
     repair = cast.schedule.sends(REPAIR_PATIENCE_S * 1.5)[0]
     assert isinstance(repair, SendPage)
     assert (repair.page, repair.mask) == (1, 0b10)
+
+
+def test_pages_that_a_lost_report_told_of_are_not_taken_for_received() -> None:
+    cast = Cast(99)
+    while cast.schedule.sends(0.0):
+        pass
+    flow = found(cast.roster, 0).flow
+    for first, end, looked in ((3, 6, 0), (0, 3, 3)):  # the report that the first one continues was lost
+        said = report(0, active=KIND, tx_seen=cast.schedule.tx, needs_first=first, needs_end=end)
+        flow.receive(said, 0.0, is_believed=True)
+        cast.schedule.receive_flow(flow, None, said, 0.0)
+        assert flow.looked_page == looked

@@ -195,3 +195,11 @@ def test_skipped_pages_are_repaired_for_targets_that_miss_them() -> None:
     assert transfer.is_sent
     transfer.receive_claim(1, 3, 4, [(3, 1, 0)])
     assert transfer.take([3]) == [{1: WHOLE}]
+
+
+def test_a_claim_below_the_frontier_keeps_all_later_ones_in_order() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(0, 9, 0)])
+    transfer.receive_claim(1, 12, 10, [(3, 1, 0), (8, 1, 0)], first=3, frontier=6)
+    assert missing(transfer) == [3, 8]
+    assert transfer.take([3, 8]) == [{1: WHOLE}, {1: WHOLE}]
