@@ -17,7 +17,7 @@ from mrsync.tree.staging import journal as journal_module
 from mrsync.tree.staging import journal_reader as reader_module
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
-from tests.unit.tree.staging.test_resume import SHORT_TICK_NS, let_it_settle
+from tests.unit.tree.staging.resuming import SHORT_TICK_NS, let_it_settle
 from tests.unit.tree.syncing import leftovers
 
 DELTA = Policy(delta=True)

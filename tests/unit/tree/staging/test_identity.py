@@ -17,7 +17,7 @@ from mrsync.tree.staging.identity import inode_generation
 from mrsync.tree.staging.stage import PLACED, SAT_OUT, WHOLE
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
-from tests.unit.tree.staging.test_resume import SHORT_TICK_NS, let_it_settle
+from tests.unit.tree.staging.resuming import SHORT_TICK_NS, let_it_settle
 from tests.unit.tree.syncing import NOBODY, leftovers
 
 MINE = b"what the attacker wrote"

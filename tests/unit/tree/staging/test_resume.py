@@ -6,8 +6,6 @@ import errno
 import os
 import random
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,69 +13,26 @@ import pytest
 
 from mrsync.errors import FileError
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.staging import journal as journal_module
-from mrsync.tree.staging import journal_reader as reader_module
 from mrsync.tree.staging.resume import RUNNING_WAIT_S
 from mrsync.tree.staging.stage import Stage
-from tests.support.waiting import HANG_S
 from tests.trees import differences
-from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
+from tests.unit.tree.breaking import PAGE, in_a_process_that_is_killed
+from tests.unit.tree.staging.resuming import (
+    BIG_PAGES,
+    fill,
+    finish,
+    let_it_settle,
+    missing_pages,
+    session,
+    staged,
+    wants_big,
+)
 from tests.unit.tree.syncing import as_nobody, leftovers, nobodys_directory
 
-BIG_PAGES = 40
-SHORT_TICK_NS = 20_000_000
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
-def let_it_settle() -> None:
-    """Until no change of now can be mistaken for one that was seen."""
-    time.sleep(2 * SHORT_TICK_NS / 1e9)
-
-
-def fill(source: Path) -> None:
-    """A large file, one with a hole, small ones, an empty one."""
-    chance = random.Random(7)
-    (source / "sub").mkdir(parents=True)
-    (source / "big").write_bytes(chance.randbytes(BIG_PAGES * PAGE + 17))
-    for number in range(20):
-        (source / "sub" / f"small{number}").write_bytes(chance.randbytes(250))
-    (source / "sub" / "empty").touch()
-    with open(source / "sparse", "wb") as file:
-        file.write(chance.randbytes(3000))
-        file.seek(1 << 20)
-        file.write(chance.randbytes(3000))
-        file.truncate(2 << 20)
-    let_it_settle()
-
-
-@pytest.fixture
-def trees(tmp_path: Path) -> Path:
-    fill(tmp_path / "source")
-    (tmp_path / "dest").mkdir()
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "FLUSH_S", 0.0)
-    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)
-
-
-def session(trees: Path, policy: Policy = Policy()) -> Session:  # noqa: B008
-    return Session(trees / "source", trees / "dest", policy=policy)
-
-
-def missing_pages(trees: Path) -> list[int]:
-    """As of a session that did nothing."""
-    run = session(trees)
-    run.break_off()
-    return run.pages
-
-
-def finish(trees: Path, run: Session) -> None:
-    """The rest comes: then the trees are equal, and nothing is left."""
-    assert run.cast().finish().failures == []
-    assert differences(trees / "source", trees / "dest") == []
-    assert leftovers(trees / "dest") == []
+CHANGES = ("rename", "writev", "unlink", "fchmod", "utime", "pwritev", "open", "close")
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -223,9 +178,6 @@ def test_a_directory_that_came_meanwhile_is_the_new_home(trees: Path) -> None:
     finish(trees, run)
 
 
-CHANGES = ("rename", "writev", "unlink", "fchmod", "utime", "pwritev", "open", "close")
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_step_it_costs_one_file_at_most(trees: Path, seed: int) -> None:
     """Taking over is interrupted again and again, each time a bit later, whatever it does next."""
@@ -284,24 +236,6 @@ def _die_after(trees: Path, steps: int, *, is_whole: bool = False) -> None:
 # what is not ours, or no longer what we left
 
 
-def staged(trees: Path, size: int) -> Path:
-    (found,) = [path for path in leftovers(trees / "dest") if path.suffix != ".journal" and path.stat().st_size == size]
-    return found
-
-
-@pytest.fixture
-def broken(trees: Path) -> Path:
-    """The large file is complete, but not committed; others have not begun."""
-    in_a_process_that_is_killed(lambda: session(trees).cast(range(BIG_PAGES + 1)))
-    return trees
-
-
-def wants_big(trees: Path) -> bool:
-    run = session(trees)
-    finish(trees, run)
-    return bool(set(range(BIG_PAGES)) & set(run.pages))
-
-
 def test_the_large_file_is_taken_up(broken: Path) -> None:
     assert not wants_big(broken)
 
@@ -346,86 +280,6 @@ def test_a_fifo_does_not_block(broken: Path) -> None:
     left = staged(broken, BIG_PAGES * PAGE + 17)
     left.unlink()
     os.mkfifo(left)
-    assert wants_big(broken)
-
-
-def journal(trees: Path) -> Path:
-    (found,) = (trees / "dest").glob(".mrsync-*.journal")
-    return found
-
-
-@pytest.mark.parametrize("way", ["link", "mode", "second name", "gone", "empty", "fifo", "directory"])
-def test_modified_journal_is_not_used(broken: Path, way: str) -> None:
-    path = journal(broken)
-    if way == "mode":
-        path.chmod(0o640)
-    elif way == "second name":
-        (broken / "other").hardlink_to(path)
-    elif way == "empty":
-        path.write_bytes(b"")
-    else:
-        path.rename(broken / "kept")
-        if way == "link":
-            path.symlink_to(broken / "kept")
-        elif way == "fifo":
-            os.mkfifo(path, 0o600)
-        elif way == "directory":
-            path.mkdir(0o600)
-    assert wants_big(broken)
-
-
-def test_damaged_journal_is_used_up_to_the_damage(broken: Path) -> None:
-    path = journal(broken)
-    data = path.read_bytes()
-    chance = random.Random(3)
-    for _ in range(300):
-        spoilt = bytearray(data[: chance.randrange(len(data) + 1)])
-        for _ in range(chance.choice((0, 1, 5))):
-            if spoilt:
-                spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
-        path.write_bytes(spoilt)
-        root = os.open(broken / "dest", os.O_RDONLY)
-        found = reader_module.read_notes(root, path.name.split("-")[1].split(".")[0].encode())
-        os.close(root)
-        for file in range(30):
-            note = found.find(file) if found else None
-            if note is not None:
-                assert all(0 <= first < end <= note.size for first, end in note.pieces)
-
-
-def test_after_a_reboot_only_synced_pages_count(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")
-    assert wants_big(broken)
-
-
-def test_synced_notes_count_after_a_reboot(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_module, "LARGE_BYTES", BIG_PAGES * PAGE)
-    monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 0.0)
-
-    def cast() -> None:
-        run = session(trees).cast(range(20))
-        deadline = time.monotonic() + HANG_S
-        before = -1
-        while run.stage.journal is not None and run.stage.journal.position != before:
-            before = run.stage.journal.position
-            assert time.monotonic() < deadline
-            while threading.active_count() > 1:
-                time.sleep(0.001)
-            run.stage.write_many([])  # notes what was synced
-        monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 60.0)
-        run.cast(range(20, 50))
-
-    in_a_process_that_is_killed(cast)
-    monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")
-    run = session(trees)
-    assert run.pages == list(range(run.pages[0], 54))
-    assert run.pages[0] in (20, 21)  # one checkpoint was due already when the interval was made long
-    finish(trees, run)
-
-
-def test_an_unknown_boot_is_never_the_same(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_module, "boot_id", lambda: b"")
-    monkeypatch.setattr(journal_module, "boot_id", lambda: b"")
     assert wants_big(broken)
 
 
