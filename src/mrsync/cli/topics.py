@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -26,6 +27,7 @@ _SMALL_COMMANDS = {  # without options of their own: (arguments, what it does)
     "help": (" [TOPIC ...]", "Explain options, commands, sections of options, or the exit statuses."),
 }
 _EXIT = "exit"
+SPEAKING_MAX = 6  # options that a message names
 _INDENT = " " * 8
 
 
@@ -63,7 +65,17 @@ def _explain(topic: str) -> Iterator[str]:
             yield from _lines(option)
     else:
         known = [*_COMMANDS, *_SMALL_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
-        raise UsageError(f"there is no help on {topic}{did_you_mean(name, known)} (see mrsync help)")
+        hint = did_you_mean(name, known) or _speaking_of(name)
+        raise UsageError(f"there is no help on {topic}{hint} (see mrsync help)")
+
+
+def _speaking_of(word: str) -> str:
+    """Return "; options that speak of it: ..." with the options of mrsync whose help has this word, or ""."""
+    has_word = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE).search
+    found = [
+        each.names(MRSYNC)[-1] for each in OPTIONS if MRSYNC in each.programs and has_word(each.manual or each.help)
+    ]
+    return f"; options that speak of it: {', '.join(found[:SPEAKING_MAX])}" if word and found else ""
 
 
 def _is_called(option: Option, topic: str) -> bool:

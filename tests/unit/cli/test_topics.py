@@ -58,6 +58,11 @@ def test_the_topic_that_was_meant_is_named() -> None:
         explained("comit")
 
 
+def test_options_that_speak_of_an_unknown_topic_are_named() -> None:
+    with pytest.raises(UsageError, match=r"there is no help on firewall; options that speak of it: --port \(see"):
+        explained("firewall")
+
+
 @pytest.mark.parametrize("topic", ["demo", "completion", "config", "help", "filelist"])
 def test_every_command_of_the_usage_has_help(topic: str) -> None:
     assert explained(topic).startswith("usage: ")

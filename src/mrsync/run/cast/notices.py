@@ -29,7 +29,8 @@ class Notices:
         self._settings = settings
         self._rendezvous = rendezvous
         self._observer = observer
-        self._absent: dict[str, list[Target]] = {}  # reason -> targets that never joined and were not shown yet
+        # (state, reason) -> targets that could not take part and were not shown yet
+        self._absent: dict[tuple[RosterState, str], list[Target]] = {}
 
     def greet(self, missing: str) -> None:
         """Tell where the session takes place, and warn of problems. missing: socket options that this host lacks."""
@@ -48,16 +49,16 @@ class Notices:
         self._observer.on_notice(Notice(level, text, host))
 
     def on_target_lost(self, target: Target) -> None:
-        """Tell the end of a target at once, unless it never joined: many of those may have the same reason."""
-        if target.state is RosterState.UNREACHABLE:
-            self._absent.setdefault(target.reason, []).append(target)
+        """Tell the end of a target at once, unless it could not take part: many of those may have the same reason."""
+        if target.state in (RosterState.UNREACHABLE, RosterState.REFUSED):
+            self._absent.setdefault((target.state, target.reason), []).append(target)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
     def tell_absent(self) -> None:
-        """Tell which targets turned out not to join since the last call."""
-        for reason, targets in self._absent.items():
-            self._tell_end(f"unreachable: {reason}", [target.name for target in targets])
+        """Tell which targets turned out not to take part since the last call."""
+        for (state, reason), targets in self._absent.items():
+            self._tell_end(f"{state.name.lower()}: {reason}", [target.name for target in targets])
             self.tell_routed([target.name for target in targets if target.ended_by is TargetTrigger.ABSENCE])
         self._absent.clear()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mrsync.protocol.core.states import TargetTrigger
 from mrsync.protocol.targets.roster import Roster
 from mrsync.run.cast.notices import Notices
@@ -45,15 +47,18 @@ def ended(trigger: TargetTrigger, reason: str, *numbers: int) -> Roster:
     return roster
 
 
-def test_those_that_never_came_for_one_reason_are_one_line() -> None:
+@pytest.mark.parametrize(
+    ("trigger", "state"), [(TargetTrigger.ABSENCE, "unreachable"), (TargetTrigger.REFUSAL, "refused")]
+)
+def test_those_that_cannot_take_part_for_one_reason_are_one_line(trigger: TargetTrigger, state: str) -> None:
     told, listener = notices()
-    roster = ended(TargetTrigger.ABSENCE, "no route", 0, 1, 2)
+    roster = ended(trigger, "no route", 0, 1, 2)
     for number in range(3):
         told.on_target_lost(found(roster, number))
     assert listener.heard == []
     told.tell_absent()
     told.tell_absent()
-    assert listener.heard == [Notice(0, "unreachable: no route", "n[1-3]")]
+    assert listener.heard == [Notice(0, f"{state}: no route", "n[1-3]")]
     assert told.warnings == []
 
 

@@ -18,6 +18,10 @@ from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, SHARES, Network
 
 RTT_PORT = 7900  # as in 4.0.1
 _PORT_TEXT = "the data port; reports come back to the one below; default: {}"
+_PORT_MANUAL = (
+    "the data port; reports come back to the one below. A firewall must let UDP into the targets at this port, and "
+    "into the master at the one below. Default: {}"
+)
 _GROUP_TEXT = "the multicast group; auto: an unused one; default: {0.ipv4} or {0.ipv6}"
 _GROUP_MANUAL = (
     "the multicast group, IPv4 or IPv6. Sessions with another group or port run side by side. `auto`: an "
@@ -49,6 +53,7 @@ OPTIONS = (
         _PORT_TEXT.format(Network().port),
         NETWORK,
         SYNCERS,
+        manual=_PORT_MANUAL.format(Network().port),
         metavar="P",
         type=values.port,
         default=Network().port,
@@ -59,6 +64,7 @@ OPTIONS = (
         _PORT_TEXT.format(RTT_PORT),
         NETWORK,
         MEASURERS,
+        manual=_PORT_MANUAL.format(RTT_PORT),
         metavar="P",
         type=values.port,
         default=RTT_PORT,
