@@ -93,9 +93,7 @@ def beside_another_session(queue_ms: int) -> Figure:
         (first.source.parent / "second").mkdir()
         second = Fleet(first.lab, first.source.parent / "second")
         fill(second.source, 256 * MIB)
-        rules = [f"ip daddr {group} counter" for group in GROUPS]
-        chain = f"type filter hook prerouting priority -300; {'; '.join(rules)};"
-        target.run("nft", f"table ip seen {{ chain heard {{ {chain} }} }}")
+        count(target)
         casters = []
         for made, group, port in zip((first, second), GROUPS, PORTS, strict=True):
             made.start_catchers("-A", group, "-P", port)
@@ -114,6 +112,13 @@ def beside_another_session(queue_ms: int) -> Figure:
         raise RuntimeError("a session ended too early")
     note = f"together {100 * sum(got) * 8e-6 / MBIT / (TCP_S - COUNTED_FROM_S):.0f} % of the port; even: 50 %"
     return Figure(f"a second session beside one, queue of {queue_ms} ms", 100 * got[1] / sum(got), "%", 40, note=note)
+
+
+def count(target: Host) -> None:
+    """Have a host count what reaches it for each group."""
+    rules = "\n".join(f"ip daddr {group} counter" for group in GROUPS)
+    table = f"table ip seen {{\n chain heard {{\n type filter hook prerouting priority -300;\n{rules}\n}}\n}}\n"
+    run(*target.command("nft", "-f", "-"), stdin=table)
 
 
 def heard(target: Host) -> list[int]:
