@@ -7,6 +7,7 @@ stay with the driver.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -49,7 +50,7 @@ RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log 
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
 CONTINUATIONS_MAX = 3  # of a report: with losses in every page, 512 pages fit into four, as many as are retained
-TALKATIVE_TARGETS_MAX = 32  # with more of them, the caster has no time for continuations
+CONTINUED_APART_S = 0.005  # times the targets, between two such reports: an eighth of the caster's time at most
 
 
 class Catcher:
@@ -62,6 +63,7 @@ class Catcher:
         self._counter = 0
         self._slot = 0
         self._reported_at = now
+        self._continued_at = -math.inf  # the last report that did not fit into one datagram
         self._pages_done = 0  # since the last report
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
@@ -388,8 +390,8 @@ class Catcher:
         fed_tx = joined.status.tx if self.relaying.is_fed else None
         report = self._reporter.report(self._next_counter(), now, fed_tx)
         self._messages.append(SendMessage(report, joined.session))
-        if not self.relaying.is_fed:
-            self._say_continuations(report, joined)
+        if now >= self._continued_at + CONTINUED_APART_S * joined.status.target_count and not self.relaying.is_fed:
+            self._say_continuations(report, joined, now)
         self._pages_done = 0
         self._reported_at = now
         self.relaying.note_report(now)
@@ -401,14 +403,15 @@ class Catcher:
         else:
             self._report_by(now + keepalive_s(joined.status.ack_wait_s))
 
-    def _say_continuations(self, report: Report, joined: Candidate) -> None:
-        """Send what did not fit into a report, unless too many targets report."""
-        for _ in range(CONTINUATIONS_MAX if joined.status.target_count <= TALKATIVE_TARGETS_MAX else 0):
+    def _say_continuations(self, report: Report, joined: Candidate, now: float) -> None:
+        """Send what did not fit into a report."""
+        for _ in range(CONTINUATIONS_MAX):
             more = self._reporter.continuation(report, self._counter + 1)
             if more is None:
                 return
             report = more
             self._counter += 1
+            self._continued_at = now
             self._messages.append(SendMessage(report, joined.session))
 
     def _interval_s(self) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.catcher import (
+    CONTINUED_APART_S,
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
-    TALKATIVE_TARGETS_MAX,
 )
 from mrsync.protocol.core.events import (
     GroupSilent,
@@ -189,15 +189,16 @@ def test_needs_are_repeated_every_interval() -> None:
     only_report(catcher, 0.1 + INTERVAL_S)
 
 
-@pytest.mark.parametrize(("targets", "reports"), [(TALKATIVE_TARGETS_MAX, 2), (TALKATIVE_TARGETS_MAX + 1, 1)])
-def test_a_report_is_continued_unless_too_many_targets_report(targets: int, reports: int) -> None:
+def test_a_report_that_is_full_is_continued_but_not_too_often_where_many_targets_report() -> None:
     objects = (ObjectState(), ObjectState(), ObjectState(500 * PAGE, 400))
+    targets = 80
     catcher = joined(wanted=[(0, 500)], target_count=targets, objects=objects)
     for page in range(400):
         catcher.receive_packets(CONTENTS, page, 0, 0b101, 4, page + 2, 0.1)
-    said_reports = said(catcher, 1.0)
-    assert len(said_reports) == reports
-    assert [report.counter for report in said_reports] == list(range(said_reports[0].counter, catcher._counter + 1))
+    first, more = said(catcher, 1.0)
+    assert (more.counter, more.needs_first, more.needs_end) == (first.counter + 1, first.needs_end, 400)
+    assert only_report(catcher, 1.0 + 0.9 * targets * CONTINUED_APART_S).counter == more.counter + 1
+    assert len(said(catcher, 1.0 + targets * CONTINUED_APART_S + INTERVAL_S)) == 2
 
 
 def test_the_log_is_repeated_until_acknowledged() -> None:
