@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mrsync.protocol.core.states import RosterState
@@ -32,3 +34,24 @@ def test_a_slow_disk_is_left_behind_if_that_is_asked_for(is_shedding: bool, soon
     fast_done = [simulation.oracle.hosts[index, 0].storage.committed_at[0] for index in (1, 2)]
     assert soonest < max(fast_done) < latest
     assert result.cast_seconds < 1.3 * PAGES / SLOW_PAGES_S
+
+
+def test_a_relay_that_is_left_behind_leaves_nobody_else_behind() -> None:
+    fast, pages = TargetScenario(buffer_bytes=2 << 20), PAGES // 6
+    slow, deaf = replace(fast, port_bytes_s=4e5, port_queue_bytes=100_000), replace(fast, is_deaf=True)
+    scenario = Scenario(
+        seed=1,
+        geometry=GEOMETRY,
+        targets=(slow, fast, deaf, deaf),
+        file_bytes=(pages * GEOMETRY.page_bytes,),
+        commit_rule=CommitRule.EACH,
+        uplink_bytes_s=2e7,
+        is_shedding=True,
+        has_relays=True,
+        ack_wait_s=30.0,
+    )
+    simulation = Simulation(scenario)
+    result = simulation.run()
+    assert set(result.states) == {RosterState.DONE}
+    done = [simulation.oracle.hosts[index, 0].storage.committed_at[0] for index in (1, 2, 3)]
+    assert max(done) < 0.6 * result.cast_seconds

@@ -448,4 +448,6 @@ class Caster:
             self._timers.advance(Timer.STATUS, now)
         if shed := self._stragglers.look(self._schedule.tx, now):
             self._events.append(TargetShed(shed.id))
+            if (target := self.roster.find(shed.id)) is not None:
+                self.relays.leave_behind(target, now)
         self._set_unless_over(Timer.ELECT, now + ELECTION_S)

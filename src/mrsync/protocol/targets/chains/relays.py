@@ -107,7 +107,9 @@ class Relays:
     def _heads(self) -> list[Target]:
         """Return the targets that receive the group and can forward what they receive."""
         return [
-            target for target in self._roster.live if not target.path.is_unicast and target.path.verified is not None
+            target
+            for target in self._roster.live
+            if not target.path.is_unicast and target.path.verified is not None and target.id not in self.barred
         ]
 
     # links
@@ -219,6 +221,12 @@ class Relays:
             self._set_ways(now, [target])
         elif hop.feeding is Feeding.STARVED and link.is_fed:
             self._doubt(link, now)
+
+    def leave_behind(self, target: Target, now: float) -> None:
+        """Have a target that is served after all others feed nobody, and nobody wait to feed it."""
+        self.barred[target.id] = "it is left behind"
+        if self.chains.take_out(target):
+            self._connect(now)
 
     def forget(self, target: Target, now: float) -> None:
         """Remove a target that has ended, or was replaced by another process."""
