@@ -32,12 +32,11 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
                 raise
             if makes_parents:
                 _make_parents(_parent(path))
-            os.mkdir(path, 0o700)
-            is_new = True
+            is_new = _make(path)
             fd = os.open(path, flags)
     except FileNotFoundError as error:
         raise FileError(_NO_PARENT.format(shown)) from error
-    except FileExistsError as error:  # and nevertheless it could not be opened
+    except FileExistsError as error:
         raise FileError(_NO_GOAL.format(shown)) from error
     except NotADirectoryError as error:
         if (obstacle := _deepest(path)) != path.rstrip(b"/"):
@@ -50,6 +49,17 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
         os.close(fd)
         raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
     return fd, is_new
+
+
+def _make(path: bytes) -> bool:
+    """Make a directory. Return False if another program has made it meanwhile. Raise OSError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if os.path.exists(path):
+            return False
+        raise  # a soft link to nothing
+    return True
 
 
 def _make_parents(path: bytes) -> None:

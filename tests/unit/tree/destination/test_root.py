@@ -23,6 +23,29 @@ def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
         check_absent_root(os.fsencode(tmp_path / "not" / "there"))
 
 
+@pytest.mark.parametrize("is_made_meanwhile", [True, False])
+def test_a_destination_that_another_program_makes_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made_meanwhile: bool
+) -> None:
+    new, real = tmp_path / "new", os.mkdir
+
+    def make(path: bytes, mode: int) -> None:
+        if is_made_meanwhile:
+            real(path, mode)
+        else:
+            new.symlink_to("nowhere")
+        real(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", make)
+    if is_made_meanwhile:
+        fd, is_new = open_root(os.fsencode(new), makes_parents=False, is_only_read=False)
+        os.close(fd)
+        assert not is_new
+    else:
+        with pytest.raises(FileError, match="is a soft link to something that does not exist"):
+            open_root(os.fsencode(new), makes_parents=False, is_only_read=False)
+
+
 def test_a_working_directory_that_is_closed_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as a home on NFS, where root may do nothing."""
     tmp_path.chmod(0o777)
