@@ -263,6 +263,10 @@ class Caster:
     def next_timeout(self) -> float | None:
         return self._timers.next_timeout()
 
+    def pages_received(self, target: Target) -> int:
+        """Return how many pages of those that were sent in the first round the target holds without a gap."""
+        return self._rounds.sent_below(target.frontier(ObjectKind.CONTENTS))
+
     def statistics(self) -> CasterStatistics:
         """Return the state of the session in numbers."""
         return CasterStatistics.of(self.phase, self._outbox, self._schedule, self.clock, self._rounds, self.roster)

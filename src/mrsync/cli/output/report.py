@@ -155,7 +155,7 @@ def verdict(outcome: Outcome) -> str:
     if outcome.bytes_saved:
         parts.append(f"{size(outcome.bytes_saved)} saved by compression")
     if outcome.contents_sent < outcome.bytes_planned and not outcome.incomplete:
-        parts.append(f"{size(outcome.bytes_planned - outcome.contents_sent)} had arrived before")
+        parts.append(f"{size(outcome.bytes_planned - outcome.contents_sent)} were there before")
     parts += _deletions(outcome)
     parts += _copies(outcome)
     return "; ".join(parts)

@@ -61,6 +61,8 @@ class Transfer:
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
         self._fewer: dict[int, int] = {}  # page -> number of packets, for compressed pages
         self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
+        self._skips: list[int] = []  # where ranges of skipped pages end
+        self._skipped: list[int] = []  # how many pages below each of these ends were skipped
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
         self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
@@ -130,7 +132,21 @@ class Transfer:
         return SendPage(self.kind, page, 0, tx)
 
     def _skip(self) -> None:
-        self.next_page = self._ahead[0][0] if self._ahead else self.page_count
+        page = self._ahead[0][0] if self._ahead else self.page_count
+        if page > self.next_page:
+            self._skips.append(page)
+            self._skipped.append(page - self.pages_sent)
+        self.next_page = page
+
+    def sent_below(self, page: int) -> int:
+        """Return how many of the pages below this one were sent, and not skipped."""
+        page = min(page, self.next_page)
+        at = bisect_left(self._skips, page)
+        skipped = self._skipped[at - 1] if at else 0
+        if at < len(self._skips):
+            first = self._skips[at] - (self._skipped[at] - skipped)
+            skipped += max(0, page - first)
+        return page - skipped
 
     def first_tx(self, page: int) -> int:
         """Return the tx with which a page was first sent, or the one before it if it was skipped."""

@@ -38,6 +38,10 @@ class Rounds:
         if transfer.kind in (FIRST.contents, AGAIN.contents):
             self.transfers.append(transfer)
 
+    def sent_below(self, page: int) -> int:
+        """Return how many of the first round's pages below this one were sent."""
+        return self.transfers[0].sent_below(page) if self.transfers else 0
+
     def skip_unwanted(self, transfer: Transfer, roster: Roster) -> None:
         """Skip pages that no live target wants. In the second round all targets want all pages."""
         if transfer.kind is not ObjectKind.CONTENTS:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mrsync.protocol.caster import Caster
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.observer import Snapshot, TargetProgress
-from mrsync.wire.messages import ObjectKind
 
 
 def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: float) -> Snapshot:
@@ -23,7 +22,7 @@ def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: flo
         TargetProgress(
             host=target.name,
             state=target.state.name.lower(),
-            bytes_done=min(target.frontier(ObjectKind.CONTENTS) * size, planned),
+            bytes_done=min(caster.pages_received(target) * size, planned),
             packets_lost=target.flow.losses.missed,
             kernel_drops=target.report.kernel_drops if target.report else 0,
             is_monitor=target.name == numbers.monitor,

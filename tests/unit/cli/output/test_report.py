@@ -72,10 +72,10 @@ def test_all_well_is_one_line() -> None:
 def test_what_an_earlier_run_brought_is_not_counted_as_sent() -> None:
     resumed = outcome()._replace(pages=4, pages_sent=3, bytes_repaired=0)
     assert summary(resumed) == [
-        "3/3 complete; 3 MB in 2.5 s; 1.5 MB/s sent once = 6 MB/s delivered; 1 MB had arrived before"
+        "3/3 complete; 3 MB in 2.5 s; 1.5 MB/s sent once = 6 MB/s delivered; 1 MB were there before"
     ]
     broken = resumed._replace(targets=(target("a", TargetState.LOST, "interrupted"),))
-    assert "had arrived before" not in summary(broken)[0]
+    assert "were there before" not in summary(broken)[0]
 
 
 def test_a_run_without_contents_shows_no_rates() -> None:

@@ -28,6 +28,18 @@ def test_pages_go_in_order_and_end() -> None:
     assert Transfer(ObjectKind.PLAN, 0, GEOMETRY).is_sent
 
 
+def test_skipped_pages_do_not_count_as_sent() -> None:
+    wanted = RangeSet([(0, 2), (5, 8), (9, 10)])
+    transfer = sent(0, size_pages=12)
+    transfer.skip_unwanted(wanted)
+    pages: list[int] = []
+    while not transfer.is_sent:
+        pages.append(transfer.first_send(len(pages) + 1).page)
+        for page in range(13):
+            assert transfer.sent_below(page) == len([sent for sent in pages if sent < page])
+    assert pages == [0, 1, 5, 6, 7, 9]
+
+
 def always(page: int, tx: int) -> bool:
     return True
 
