@@ -83,7 +83,7 @@ def test_others_have_other_old_copies(site: Site, big: Path) -> None:
     """What each lacks is cast once, to all."""
     for number, host in enumerate(site.hosts):
         with open(site.dest(host) / "big", "r+b") as file:
-            file.seek((3 + 5 * number) * MEGABYTE)
+            file.seek((1 + 4 * number) * MEGABYTE)
             file.write(os.urandom(MEGABYTE))
         os.utime(site.dest(host) / "big", (1, 1))
     ended = site.sync("--delta")
@@ -96,7 +96,7 @@ def test_a_delta_that_breaks_is_taken_up(site: Site, big: Path) -> None:
     half = len(data) // 2
     big.write_bytes(os.urandom(half) + data[half:])
     time.sleep(0.2)  # no change of before can be mistaken for one that was scanned
-    run = site.start("--delta", "--rate", "16M", "-v", 2)
+    run = site.start("--delta", "--rate", "6M", "-v", 2)
     catchers = run.catchers(3)
     run.wait_for(" casting$")
     time.sleep(0.5)
