@@ -66,11 +66,12 @@ def _with_local(words: Sequence[str]) -> Iterable[str]:
 def _check_list(line: Words) -> None:
     """Raise UsageError if TARGETS are several words, as after `-m node[1-3]` where files have such names.
 
-    line: split with the letters of the form -m TARGETS -s SOURCE. It has operands.
+    line: split with the letters of the form -m TARGETS -s SOURCE. It has operands; one with a slash is a path.
     """
     given = dict(word.split("=", 1) for word in line.options if "=" in word)
     targets = given.get("-m", given.get("--targets"))
-    if targets and not given.keys().isdisjoint(("-s", "--source")) and not any(":" in each for each in line.operands):
+    is_list = not any(sign in word for word in line.operands for sign in ":/")
+    if targets and is_list and not given.keys().isdisjoint(("-s", "--source")):
         raise UsageError(
             f"-m {targets} is followed by {' '.join(line.operands)}: list all targets in one word, and quote a range, "
             "as in -m 'node[1-3]', or the shell replaces it by names of files"

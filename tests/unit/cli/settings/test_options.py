@@ -203,6 +203,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "a has no colon: give SOURCE TARGETS:DEST, such as a:/srv/data, or"),
         ("-m a b c -s {source}", "-m a is followed by b c: list all targets in one word, and quote a range"),
+        ("-m a -s {source} /x", "^/x has no colon"),
         ("{source} a:/b c", "SOURCE a:/b is on another host.*comes last, and c has no colon"),
         ("-a {source} a:/b --no-R", "--no-R is not supported"),
         ("{source} a:/b -t /c", "cannot be combined with -m"),
