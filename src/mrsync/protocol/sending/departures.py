@@ -6,6 +6,7 @@ after another. Time in which there was nothing to send, or a wait for the window
 
 from __future__ import annotations
 
+import math
 from array import array
 
 TIMES = 8192  # number of tx that are remembered; a power of two
@@ -21,12 +22,14 @@ class Departures:
         self._sent_by = array("Q", bytes(8 * TIMES))  # packets sent to each listener, up to and with a tx,
         self._idle_by = array("d", bytes(8 * TIMES))  # and seconds of waits before it
         self._packets, self._idle_s, self._last = 0, 0.0, 0.0
+        self._newest = 0  # tx
 
     def on_planned(self, tx: int, packets: int, now: float, gap_s: float) -> None:
         """Note a burst. packets: 0 for a status. gap_s: between two packets."""
         self._idle_s += max(0.0, now - self._last - PAUSE_S)
         self._last = max(self._last, now)
         self._packets += packets
+        self._newest = tx
         at = tx & TIMES - 1
         self._at[at], self._sent_by[at], self._idle_by[at] = now + packets * gap_s, self._packets, self._idle_s
 
@@ -43,7 +46,13 @@ class Departures:
         return self._at[tx & TIMES - 1]
 
     def packets_s(self, first_tx: int, last_tx: int) -> float:
-        """Return the packets per second that left between two tx."""
+        """Return the packets per second that left between two tx, as far as they are remembered.
+
+        Infinity: both are older. A listener that told of nothing for long may name some that are.
+        """
+        first_tx = max(first_tx, self._newest - TIMES + PLANNED_MAX + 1)
+        if last_tx < first_tx:
+            return math.inf
         first, last = first_tx & TIMES - 1, last_tx & TIMES - 1
         seconds = self._left_by(last_tx) - self._left_by(first_tx) - (self._idle_by[last] - self._idle_by[first])
         return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, seconds)

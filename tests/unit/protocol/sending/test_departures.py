@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from mrsync.protocol.sending.departures import PAUSE_S, Departures
+from mrsync.protocol.sending.departures import PAUSE_S, TIMES, Departures
 
 
 def test_bursts_that_are_planned_together_leave_one_after_another() -> None:
@@ -41,3 +43,11 @@ def test_packets_that_were_spared_did_not_leave() -> None:
     departures.on_spared(10)
     departures.on_planned(3, 40, 1.01, 0.0)
     assert departures.packets_s(1, 3) == pytest.approx(7000)
+
+
+def test_what_left_too_long_ago_to_be_remembered_shows_no_rate() -> None:
+    departures = Departures()
+    for tx in range(1, 2 * TIMES):
+        departures.on_planned(tx, 40, tx * 0.01, 0.0)
+    assert departures.packets_s(5, 2 * TIMES - 5) == pytest.approx(40 / PAUSE_S, rel=0.01)
+    assert departures.packets_s(5, 90) == math.inf
