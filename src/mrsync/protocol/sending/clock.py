@@ -140,13 +140,14 @@ class Clock:
 
         Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
         Where the queue can be seen to be full, courtesy answers. Other losses are tried here, whatever queue was seen
-        before: late programs look like one, and nobody else would answer what a short queue drops.
+        before: late programs look like one, and nobody else would answer what a short queue drops. While a trial has
+        spread the packets, all losses are judged here as well: the rate must not grow into a queue.
         """
         if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost, first_tx)
-        if self._courtesy.sees_full_queue(flow.id):
+        if self._courtesy.sees_full_queue(flow.id) and not (flow.losses.is_on_trial or pacing.is_on):
             return
         verdict = flow.losses.add(
             packets, lost, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on
