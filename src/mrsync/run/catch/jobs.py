@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from mrsync.tree.staging.rollback import Rollback
 
 COMMIT_FILES = 1000  # files to rename between two reports of activity
-SHORT_FILES = 1000  # files that are renamed in about 10 ms
+SHORT_FILES = 200  # files that are renamed in a few ms; on a slow network file system in seconds, and only once
 
 
 class Compared(NamedTuple):

@@ -6,7 +6,7 @@ Data can be written sparsely. Then blocks of zeros become holes of a file that w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
 from mrsync.tree.model.failure import Changed
@@ -36,6 +36,22 @@ def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
     rest = memoryview(b"".join(run))
     while written < length:
         written += os.pwrite(fd, rest[written:], position + written)
+
+
+def cut(run: Iterable[Data], lengths: Iterable[int]) -> Iterator[list[Data]]:
+    """Yield the data of consecutive pieces of these lengths, each as views of the buffers of the run."""
+    buffers = iter(run)
+    rest = memoryview(b"")
+    for length in lengths:
+        piece: list[Data] = []
+        while length > len(rest):
+            if rest:
+                piece.append(rest)
+                length -= len(rest)
+            rest = memoryview(next(buffers))
+        piece.append(rest[:length])
+        rest = rest[length:]
+        yield piece
 
 
 def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:

@@ -34,7 +34,7 @@ from operator import sub
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
-from mrsync.tree.fs.pieces import Data, write_all, write_sparsely
+from mrsync.tree.fs.pieces import Data, cut, write_all, write_sparsely
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -305,11 +305,8 @@ class Stage:
             file, position, _ = pieces[0]
             self._write_piece(file, position, run, length)
         else:
-            at = 0
-            view = memoryview(run[0] if len(run) == 1 else b"".join(run))  # a file in two pages is then written at once
-            for file, position, size in pieces:
-                self._write_piece(file, position, [view[at : at + size]], size)
-                at += size
+            for (file, position, size), data in zip(pieces, cut(run, (size for _, _, size in pieces))):
+                self._write_piece(file, position, data, size)
 
     def _write_piece(self, file: int, position: int, run: list[Data], length: int) -> None:
         state = self.states[file]

@@ -1,4 +1,4 @@
-"""Only whole blocks of zeros are left out, wherever the data begins."""
+"""Runs are cut where files end; only whole blocks of zeros are left out, wherever the data begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from mrsync.tree.fs.pieces import BLOCK_BYTES, data_spans, write_sparsely
+from mrsync.tree.fs.pieces import BLOCK_BYTES, cut, data_spans, write_sparsely
 
 
 def test_spans_hold_everything_but_zeros() -> None:
@@ -26,3 +26,15 @@ def test_written_data_equals_the_input(tmp_path: Path) -> None:
             write_sparsely(file.fileno(), pieces, position)
             os.truncate(file.fileno(), position + sum(map(len, pieces)))
             assert file.read() == bytes(position) + b"".join(pieces)
+
+
+def test_pieces_are_those_of_the_joined_run() -> None:
+    chance = random.Random(2)
+    for _ in range(200):
+        run = [chance.randbytes(chance.randrange(1, 30)) for _ in range(chance.randrange(1, 6))]
+        whole = b"".join(run)
+        ends = sorted(chance.randrange(len(whole) + 1) for _ in range(chance.randrange(5)))
+        lengths = [end - first for first, end in zip([0, *ends], [*ends, len(whole)], strict=True)]
+        pieces = list(cut(run, lengths))
+        assert [sum(map(len, piece)) for piece in pieces] == lengths
+        assert b"".join(data for piece in pieces for data in piece) == whole
