@@ -30,8 +30,7 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
-BURSTS_MAX = 16  # per call; reports are read in between, and repairs are planned
-TURN_S = 0.01  # in which the bursts of a call should leave, so that repairs wait no longer for their turn on slow links
+BURSTS_MAX = 16  # per call; reports are read in between
 REPAIR_PATIENCE_S = 0.1  # longest wait of a lost packet for others to be coded with
 LONE_PATIENCE_S = 0.01  # the same with one listener, which nobody else is to report with: what is late may still arrive
 COMPANY_S = 1.0  # the same while first sends remain, as more of them may be lost
@@ -70,8 +69,6 @@ class Schedule:
         self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
         self._batched = 0  # pages below were in a batch, as far as they were missed by then
         self._turn = 0  # of repairs and first sends
-        self._bursts_max = BURSTS_MAX  # per call
-        self._called_at: float | None = None  # when as many were planned
 
     @property
     def packets_repaired(self) -> int:
@@ -217,7 +214,7 @@ class Schedule:
             self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
             self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.cycle_s))
             return []
-        bursts_max = 1 if self._clock.gap_s else self._fit_turn(now)  # the driver asks again when it has spread it
+        bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
         room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
         if self._is_halted:
             room = 0
@@ -229,20 +226,11 @@ class Schedule:
             sends = self._sends_beyond(transfer, repairs, now)
         if sends:
             self._timers.stop(Timer.POLL)
-        self._called_at = now if len(sends) == bursts_max else None
         if len(sends) < bursts_max and not self._timers.is_set(Timer.RATE):
             is_tail = room and transfer.is_at_end  # a relay whose next page has not come yet need not ask
             wait_s = self._poll_s if is_tail else max(self._poll_s, self._answers_s)
             self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.cycle_s))
         return sends
-
-    def _fit_turn(self, now: float) -> int:
-        """Return how many bursts to plan. The driver calls when those of the last call have left."""
-        if self._called_at is not None:
-            passed_s = max(1e-6, now - self._called_at)
-            wanted = self._bursts_max * min(2.0, TURN_S / passed_s)
-            self._bursts_max = max(1, min(BURSTS_MAX, int(wanted)))
-        return self._bursts_max
 
     @property
     def _answers_s(self) -> float:

@@ -15,7 +15,6 @@ from mrsync.protocol.sending.schedule import (
     POLL_MAX_S,
     POLL_MIN_S,
     REPAIR_PATIENCE_S,
-    TURN_S,
     Schedule,
 )
 from mrsync.protocol.sending.transfer import Transfer
@@ -68,21 +67,6 @@ def test_pages_leave_in_order_until_the_window_is_full() -> None:
     sent = [cast.schedule.sends(0.0) for _ in range(3)]
     assert [len(sends) for sends in sent] == [BURSTS_MAX, WINDOW_PAGES_START - BURSTS_MAX, 0]
     assert sent[0] + sent[1] == [SendPage(KIND, page, 0, page + 1) for page in range(WINDOW_PAGES_START)]
-
-
-def test_on_a_slow_link_a_call_plans_what_leaves_in_a_turn() -> None:
-    """Repairs and statuses that come up meanwhile wait for no more than that."""
-    cast = Cast(999)
-    cast.clock.window.size = 999.0
-    now, page_s = 0.0, TURN_S / 3.5
-    for _ in range(9):
-        planned = len(cast.schedule.sends(now))
-        now += planned * page_s
-    assert planned == 3
-    for _ in range(9):
-        planned = len(cast.schedule.sends(now))
-        now += planned * page_s / 100
-    assert planned == BURSTS_MAX
 
 
 def test_a_status_uses_up_a_tx() -> None:
