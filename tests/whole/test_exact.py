@@ -143,7 +143,7 @@ def test_a_dry_run_changes_nothing_and_lists_the_changes(site: Site) -> None:
     assert [ended.target(host)["files_needed"] for host in site.hosts] == [1, 1, 10]
     assert [ended.target(host)["bytes_needed"] for host in site.hosts] == [100, 100, 1000]
     assert "10 files, 1 kB would be sent" in ended.stdout
-    assert "a: 1 files, 100 B needed" in ended.stdout
+    assert "a: 1 file, 100 B needed" in ended.stdout
     assert "c: 10 files, 1 kB needed" in ended.stdout
 
 

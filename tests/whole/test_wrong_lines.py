@@ -110,9 +110,9 @@ LINES = """
 1  ... --daemon                                  | --daemon is not supported:
 1  ... --no-verbose                              | did you mean --verbose
 1  ... --sudo-hosts a                            | --sudo-hosts
-1  mrsync doctor x                               | unrecognized arguments: x
-1  mrsync verify -m a -t src x y                 | unrecognized arguments: x y
-1  rtt a                                         | unrecognized arguments: a
+1  mrsync doctor x                               | unexpected: x
+1  mrsync verify -m a -t src x y                 | unexpected: x y
+1  rtt a                                         | unexpected: a
 1  multicatcher -i 4096 -t out --insecure        | is not an id from 0 to 4095
 1  mrsync -m inventory.yml:web -s src            | a group of an inventory is written @inventory.yml:web
 1  mrsync -m '@inventory.yml:web' -s src         | there is no group web in inventory.yml

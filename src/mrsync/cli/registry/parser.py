@@ -149,7 +149,7 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no option {unknown[1]}{question}"
         elif (operands := message.removeprefix("unrecognized arguments: ")) != message and not unknown:
             hint = "; TARGETS are given by -m" if "-m" in self._option_string_actions else ""
-            message = f"{operands} is not expected here{hint}"
+            message = f"unexpected: {operands}{hint}"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _foreign(self, name: str) -> Foreign | None:
