@@ -97,7 +97,7 @@ FAULTS: dict[Callable[[Host], None], tuple[str, str]] = {  # what is done, and w
     reports_dropped_on_the_way: ("firewall drops reports", "no report comes back"),
     igmp_dropped: ("firewall drops IGMP", "no report of it left the host"),
     small_mtu: ("MTU", "packets of 1500 bytes do not arrive there, packets of 1300 do"),
-    slow_link: ("slow link", "it takes 19 Mbit/s"),  # without the headers
+    slow_link: ("slow link", "Mbit/s; it was sent 200 Mbit/s"),
     lossy: ("loss", "% of the packets are lost at any rate"),
 }
 
