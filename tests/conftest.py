@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -24,7 +23,6 @@ if "CI" not in os.environ:
     hypothesis.settings.register_profile("explore", deadline=None)
     hypothesis.settings.load_profile("explore")
 
-TESTS = Path(__file__).parent
 WORKERS_PER_CORE = 3  # most tests wait for packets, timers and programs rather than compute
 
 
@@ -45,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Tests that need the machine come at the very end, so that few others wait for them.
     """
-    items.sort(key=lambda item: (is_alone(item), (TESTS / "unit") in item.path.parents))
+    items.sort(key=lambda item: (is_alone(item), item.nodeid.startswith("tests/unit/")))
 
 
 def is_alone(item: pytest.Item) -> bool:

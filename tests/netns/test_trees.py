@@ -36,7 +36,7 @@ def fill(tree: Path, size: int, *, files: int = 1) -> None:
         (tree / f"f{number}").write_bytes(os.urandom(size))
 
 
-@pytest.mark.parametrize(("seal", "loss", "files"), [("--encrypt", 0.01, 1200), ("--no-encrypt", 0.0, 300)])
+@pytest.mark.parametrize(("seal", "loss", "files"), [("--encrypt", 0.01, 1000), ("--no-encrypt", 0.0, 100)])
 def test_thousands_of_entries_of_every_kind(
     make_lab: MakeLab, folder: Path, seal: str, loss: float, files: int
 ) -> None:

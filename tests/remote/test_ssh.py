@@ -55,9 +55,9 @@ def test_trees_become_equal_and_nothing_is_left(make_estate: MakeEstate, target_
     assert estate.report()["warnings"] == []  # encrypted
 
 
-def test_16_targets_at_once(make_estate: MakeEstate) -> None:
+def test_8_targets_at_once(make_estate: MakeEstate) -> None:
     """How soon they are under way is a figure of `./run bench start`."""
-    estate = make_estate(16)
+    estate = make_estate(8)
     build_awkward_tree(estate.source, seed=16)
     estate.serve_all()
     assert estate.sync() == 0

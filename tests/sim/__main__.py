@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 
 from tests.sim.reception import Violation
 from tests.sim.scenario import draw, draw_islands, draw_relays
 from tests.sim.simulation import Simulation
-from tests.sim.world import World
+from tests.sim.trace import printed, untraced
 
 FAILURES_MAX = 20
 
@@ -27,10 +26,9 @@ def main() -> int:
     failures = 0
     started_at = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
-        simulation = Simulation(drawn(seed))
+        simulation = Simulation(drawn(seed), record=printed if options.trace else untraced)
         if options.trace:
             print(simulation.scenario)
-            simulation.world.record = printer(simulation.world)  # type: ignore[method-assign]
         try:
             result = simulation.run()
         except (Violation, RuntimeError) as error:
@@ -43,15 +41,6 @@ def main() -> int:
                 print(result)
     print(f"{failures} of {options.seeds} seeds failed, {time.monotonic() - started_at:.1f} s")
     return 1 if failures else 0
-
-
-def printer(world: World) -> Callable[..., None]:
-    """In place of World.record."""
-
-    def record(*facts: object) -> None:
-        print(f"{world.events.now:.6f}", *facts)
-
-    return record
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario
 from tests.sim.strangers import Strangers
 from tests.sim.target import TargetHost
+from tests.sim.trace import Record, untraced
 from tests.sim.world import LIMIT_S, World
 
 REPORTS_EACH_MAX = 250  # per second, beside those of the monitors
@@ -27,7 +28,6 @@ class Result:
     """What came of one run."""
 
     seed: int
-    trace_hash: str
     seconds: float
     cast_seconds: float  # until the caster had finished
     rival_share: float  # of what the switch could carry meanwhile
@@ -52,9 +52,9 @@ class Result:
 class Simulation:
     """Runs a scenario; raises Violation where the cores break their word, or take more than limit_s of virtual time."""
 
-    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S, record: Record = untraced) -> None:
         self.scenario = scenario
-        self.world = World(scenario, limit_s)
+        self.world = World(scenario, limit_s, record)
         self.oracle = Oracle(self.world)
         self.master = MasterHost(self.world, self.oracle)
         self.oracle.watch(self.master.caster)
@@ -138,7 +138,6 @@ class Simulation:
         oracle = self.oracle
         return Result(
             seed=self.scenario.seed,
-            trace_hash=self.world.trace_hash,
             seconds=self.world.events.now,
             cast_seconds=self.master.finished_at,
             rival_share=self._rival_share(),

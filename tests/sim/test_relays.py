@@ -16,7 +16,7 @@ from tests.sim.simulation import Simulation
 
 SEEDS = 10
 SLEEPERS = 930104  # hosts that get the processor late, and whose buffers are small
-LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
+LONG = 60  # the cost of a step grows with the targets; 1000 take minutes
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 
@@ -14,6 +13,7 @@ from tests.sim.clock import Events
 from tests.sim.network import Network
 from tests.sim.plan import Plan
 from tests.sim.scenario import Scenario
+from tests.sim.trace import Record, untraced
 
 SECRET = bytes(range(32))
 SESSION = 0x0123456789ABCDEF
@@ -41,7 +41,7 @@ def address_of(peer: Peer) -> Address:
 class World:
     """One run's surroundings."""
 
-    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S, record: Record = untraced) -> None:
         self.scenario = scenario
         self.events = Events(limit_s=limit_s, steps_max=STEPS_MAX)
         self.network = Network(scenario, self.events)
@@ -54,16 +54,12 @@ class World:
         self.void: set[int] = set()  # those of them that some target was still to get
         self.spoilt: dict[tuple[int, int, int], set[int]] = {}  # (object, page, generation) -> files with zeros there
         self.hear_answer: Callable[[Address, bytes], None] = lambda address, datagram: None
-        self._trace = hashlib.blake2b(digest_size=16)
+        self._record = record
         self._last: tuple[bytes, Message | Rejection] | None = None
-
-    @property
-    def trace_hash(self) -> str:
-        return self._trace.hexdigest()
 
     def record(self, *facts: object) -> None:
         """Put something that happens now into the trace."""
-        self._trace.update(repr((self.events.now, facts)).encode())
+        self._record(self.events.now, *facts)
 
     def decoded(self, datagram: bytes, codec: ControlCodec) -> Message | Rejection:
         """What codec.decode says; asked once for what many hosts hear alike."""
