@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import Phase
 from tests.sim.reception import Violation

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mrsync.protocol.core.events import CommitGranted
 from mrsync.protocol.core.ranges import RangeSet
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.messages import Phase, Status
 from tests.sim.reception import Violation
 

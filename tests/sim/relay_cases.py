@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.messages import NetworkShare
 from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
 from tests.sim.reception import Violation

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import NetworkShare
 

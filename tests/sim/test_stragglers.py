@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from tests.sim.scenario import Scenario, TargetScenario
 from tests.sim.simulation import Simulation
 from tests.sim.test_crowds import GEOMETRY

@@ -27,14 +27,14 @@ from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import Admission
 from mrsync.protocol.targets.chains.relays import Relays
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.liveness import Expectation
@@ -72,13 +72,13 @@ class Caster:
         self._linger = LINGER_COUNT
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()
-        self._commits = Commits(0, config.commit_rule)
+        self._commits = CommitDecisions(0, config.commit_rule)
         self._bounds = Bounds(itemizes=config.itemizes)
         page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
         self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self.clock = Clock(roster.audience, window, Courtesy(config.share))
+        self.clock = AckClock(roster.audience, window, Courtesy(config.share))
         schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
         self._stragglers = Stragglers(roster.audience, self.clock, is_shedding=config.is_shedding)
         outbox = self._outbox = Outbox(config.session, geometry, config.ack_wait_s, roster, self.clock, schedule)

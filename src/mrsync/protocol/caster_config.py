@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mrsync.protocol.targets.chains.chains import RelayRules
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Step
 from mrsync.wire.messages import NetworkShare

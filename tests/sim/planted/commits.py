@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mrsync.protocol.receiving.grants import Grants
-from mrsync.protocol.targets import commits
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets import commit_decisions
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.roster import Target
 from tests.sim.planted.fault import Fault
 
@@ -13,7 +13,7 @@ AGAIN = "files change while they are cast, some of them twice, and some vanish"
 COMMIT_FAULTS = (
     Fault(
         "commits follow the fastest target",
-        Commits,
+        CommitDecisions,
         "update",
         "roster.lowest(lambda target: target.ready)",
         "max((target.ready for target in roster.live), default=0)",
@@ -28,7 +28,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "sit-outs are forgotten",
-        Commits,
+        CommitDecisions,
         "sit_out",
         "self._exceptions.add(index, index + 1)",
         "pass",
@@ -36,7 +36,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "commits start where the fastest target is",
-        Commits,
+        CommitDecisions,
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
@@ -45,7 +45,7 @@ COMMIT_FAULTS = (
     Fault("exceptions are lost on the way", Grants, "take", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
         "files that were not read yet may be committed ahead",
-        Commits,
+        CommitDecisions,
         "_span",
         "self._read_end",
         "self.file_count",
@@ -53,7 +53,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "a job is committed before all files are ready",
-        Commits,
+        CommitDecisions,
         "update",
         "ready < self.file_count",
         "False",
@@ -61,7 +61,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "a job is committed although a target sits out a file",
-        Commits,
+        CommitDecisions,
         "veto",
         'return next(filter(None, map(_objection, roster)), "")',
         'return ""',
@@ -69,7 +69,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "a job is committed although a target is lost",
-        commits,
+        commit_decisions,
         "_objection",
         "if target.is_ended:",
         "if False:",
@@ -77,7 +77,7 @@ COMMIT_FAULTS = (
     ),
     Fault(
         "a job is committed although a file has changed",
-        Commits,
+        CommitDecisions,
         "invalidate",
         "self.changed.add(index)",
         "pass",
@@ -92,11 +92,16 @@ COMMIT_FAULTS = (
         found_by="all or nothing: one dies",
     ),
     Fault(
-        "files that are cast again are never granted", Commits, "cast_again", "+= file_count", "+= 0", found_by=AGAIN
+        "files that are cast again are never granted",
+        CommitDecisions,
+        "cast_again",
+        "+= file_count",
+        "+= 0",
+        found_by=AGAIN,
     ),
     Fault(
         "a job is committed although a file vanished",
-        Commits,
+        CommitDecisions,
         "cast_again",
         "difference_update(files)",
         "clear()",

@@ -6,7 +6,7 @@ from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.departures import Departures
 from mrsync.protocol.sending.flow import Audience
-from mrsync.protocol.sending.losses import Losses
+from mrsync.protocol.sending.loss_trials import LossTrials
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.outbox import Outbox
@@ -24,7 +24,7 @@ FLOW_FAULTS = (
     ),
     Fault(
         "noise narrows the window for good",
-        Losses,
+        LossTrials,
         "_judge_trial",
         "return LossVerdict.NOISE",
         "return LossVerdict.CONGESTION",
@@ -64,7 +64,7 @@ FLOW_FAULTS = (
     ),
     Fault(
         "a full queue is taken for noise",
-        Losses,
+        LossTrials,
         "_judge_trial",
         "return LossVerdict.CONGESTION",
         "return LossVerdict.NOISE",

@@ -6,7 +6,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.noise import Noise
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.slowstart import SlowStart
 from tests.sim.planted.fault import Fault
@@ -35,13 +35,13 @@ QUEUE_FAULTS = (
         "until the first loss the window grows as if nothing queued",
         Cubic,
         "on_seen",
-        "GROWTH_BUSY if path.queueing.is_busy else GROWTH",
+        "GROWTH_BUSY if signals.queueing.is_busy else GROWTH",
         "1.0",
         found_by=EMPTY_PATH,
     ),
     Fault(
         "every loss is known as noise",
-        PathSignals,
+        QueueSignals,
         "judge",
         "LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING",
         "LossVerdict.NOTHING",
@@ -74,8 +74,8 @@ QUEUE_FAULTS = (
     Fault(
         "what a path is like is forgotten with each election",
         Courtesy,
-        "_path_to",
-        "not in self._paths",
+        "_signals_of",
+        "not in self._signals",
         "not in self._bottlenecks",
         found_by=MANY_LOSE,
         also=Fault("and so is the window", Courtesy, "listen_to", "self._former |= before", "pass"),
@@ -84,7 +84,7 @@ QUEUE_FAULTS = (
         "the first window is the same on long paths",
         Cubic,
         "on_seen",
-        "max(self.size, first_size(path))",
+        "max(self.size, first_size(signals))",
         "self.size",
         found_by="a long path is filled soon",
     ),

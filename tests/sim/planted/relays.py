@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
@@ -52,7 +52,7 @@ RELAY_FAULTS = (
     ),
     Fault(
         "a single loss of a burst that left whole shows a full queue",
-        PathSignals,
+        QueueSignals,
         "judge",
         "if are_bursts_whole and",
         "if False and",

@@ -24,7 +24,7 @@ from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.ledbat import Ledbat
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import LATE_S_MAX, LATE_S_MIN, PACKETS_S_MAX, PACKETS_S_MIN
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.wire.messages import NetworkShare, Report
 
 LATE_SHARE = 4  # of the depth of the queue
@@ -40,28 +40,28 @@ class Control(Protocol):
     def is_probing(self) -> bool:
         """Whether nobody knows yet how much is possible."""
 
-    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Note that this many more packets have arrived. Return whether the window was cut.
 
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """
 
-    def on_congestion(self, path: PathSignals, now: float) -> None:
+    def on_congestion(self, signals: QueueSignals, now: float) -> None:
         """The queue on the path was full."""
 
     def take_back_cut(self, now: float) -> None:
         """What was taken for congestion of late was noise."""
 
-    def packets_s(self, path: PathSignals) -> float:
+    def packets_s(self, signals: QueueSignals) -> float:
         """Return how many packets may leave in a second; infinity: bursts leave whole."""
 
 
 class Bottleneck:
     """The state of the path to one listener, and the window for it."""
 
-    def __init__(self, control: Control, path: PathSignals, origin: Bottleneck | None = None) -> None:
+    def __init__(self, control: Control, signals: QueueSignals, origin: Bottleneck | None = None) -> None:
         self.control = control
-        self.path = path
+        self.signals = signals
         self.origin = origin  # whose control it began with, until its own path was congested
         self.seen = 0  # packets sent up to the last tx that it has seen
         self.cut_tx = 0
@@ -81,7 +81,7 @@ class Courtesy:
         self.late_s = LATE_S_MIN
         self._make_control = _CONTROLS[share]
         self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
-        self._paths: dict[int, PathSignals] = {}  # of all listeners
+        self._signals: dict[int, QueueSignals] = {}  # of all listeners
         self._former: dict[int, Bottleneck] = {}  # of listeners that it followed; it may do so again
         self._sent = 0  # packets
         self._is_limiting = False
@@ -107,82 +107,84 @@ class Courtesy:
         for listener in listeners:
             known = before.pop(listener, None)
             if known is None:
-                known = self._former.pop(listener, None) or self._made_like(tightest, self._path_to(listener))
+                known = self._former.pop(listener, None) or self._made_like(tightest, self._signals_of(listener))
                 known.seen = self._sent
             self._bottlenecks[listener] = known
         self._former |= before
         self._set_pace()
 
-    def _made_like(self, tightest: Bottleneck | None, path: PathSignals) -> Bottleneck:
+    def _made_like(self, tightest: Bottleneck | None, signals: QueueSignals) -> Bottleneck:
         if tightest is None:
             assert self._make_control is not None
-            return Bottleneck(self._make_control(), path)
-        return Bottleneck(deepcopy(tightest.control), path, origin=tightest)
+            return Bottleneck(self._make_control(), signals)
+        return Bottleneck(deepcopy(tightest.control), signals, origin=tightest)
 
-    def _path_to(self, listener: int) -> PathSignals:
-        if listener not in self._paths:
-            self._paths[listener] = PathSignals()
-        return self._paths[listener]
+    def _signals_of(self, listener: int) -> QueueSignals:
+        if listener not in self._signals:
+            self._signals[listener] = QueueSignals()
+        return self._signals[listener]
 
     def on_heard(self, listener: int, packets: int, lost: int, first_tx: int) -> None:
         """Take a first report on this many packets, of which `lost` were lost. They left with first_tx and later."""
         if self._make_control is not None:
-            self._path_to(listener).hear(packets, lost, first_tx)
+            self._signals_of(listener).hear(packets, lost, first_tx)
 
     def sees_full_queue(self, listener: int) -> bool:
         """Return whether the queue on its way is so long now that losses may come from it. They are answered here."""
         known = self._bottlenecks.get(listener)
-        return known is not None and known.path.queueing.is_full
+        return known is not None and known.signals.queueing.is_full
 
     def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
         """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
         tx_seen = report.tx_seen
         if self._make_control is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
             return
-        path = self._path_to(listener)
+        signals = self._signals_of(listener)
         left_at = self._left_at[report.ended_tx & SENT_MAX - 1]
-        if left_at and report.ended_tx > max(path.ended_tx, tx - SENT_MAX):
-            path.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
+        if left_at and report.ended_tx > max(signals.ended_tx, tx - SENT_MAX):
+            signals.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
         if known := self._bottlenecks.get(listener):
             self._follow(known, before, report, tx, now)
             self._set_pace()
             return
         is_settled = not any(other.control.is_probing for other in self._bottlenecks.values())
-        if is_settled and path.learn(*path.take_heard(), now) and listener in self._former:
+        if is_settled and signals.learn(*signals.take_heard(), now) and listener in self._former:
             self._former[listener].control.take_back_cut(now)
 
     def _follow(self, known: Bottleneck, before: int, report: Report, tx: int, now: float) -> None:
         """Move the window of a monitor as its report says."""
-        control, path = known.control, known.path
+        control, signals = known.control, known.signals
         is_used = control.size < 2 * (self._sent - known.seen)
         is_full = is_used and (self._is_limiting or control.is_probing)  # as in Linux
         sent = self._sent_by[report.tx_seen & SENT_MAX - 1]
         packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
-        heard, lost, heard_from = path.take_heard()
-        path.deliveries.add(max(0, packets - lost), now, is_full=self._is_limiting)
+        heard, lost, heard_from = signals.take_heard()
+        signals.deliveries.add(max(0, packets - lost), now, is_full=self._is_limiting)
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
         is_fresh = before >= known.cut_tx
         verdict = LossVerdict.NOTHING
         if is_fresh and heard_from > known.cut_tx:  # reports that are full tell of some losses later
-            verdict = path.judge(
+            verdict = signals.judge(
                 heard,
                 lost,
                 heard_from,
                 now,
                 is_settled=not control.is_probing,
-                are_bursts_whole=isinf(control.packets_s(path)),
+                are_bursts_whole=isinf(control.packets_s(signals)),
             )
         if is_fresh and (is_marked or verdict is LossVerdict.CONGESTION):
             known.cut_tx = tx
             known.origin = None
             if is_marked:
-                path.noise.confirm()
-            control.on_congestion(path, now)
+                signals.noise.confirm()
+            control.on_congestion(signals, now)
         elif verdict is LossVerdict.NOISE:
             for other in self._bottlenecks.values():
                 if known in (other, other.origin):
                     other.control.take_back_cut(now)
-        elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=path.ended_tx > known.cut_tx):
+        elif packets and control.on_seen(
+            packets, signals, now, is_full=is_full, is_fresh=signals.ended_tx > known.cut_tx
+        ):
             known.cut_tx = tx
 
     def report_packets(self, reports_per_window: int) -> float:
@@ -209,10 +211,10 @@ class Courtesy:
     def _set_pace(self) -> None:
         """Set gap_s and late_s: the slowest path counts, and what follows at once must fit into the shortest queue."""
         followed = self._bottlenecks.values()
-        rates = (known.control.packets_s(known.path) for known in followed if known.path.queueing.rtt_s)
+        rates = (known.control.packets_s(known.signals) for known in followed if known.signals.queueing.rtt_s)
         packets_s = max(PACKETS_S_MIN, min(rates, default=PACKETS_S_MAX))
         self.gap_s = 1 / packets_s if packets_s < PACKETS_S_MAX else 0.0
-        depth_s = min((known.path.queueing.depth_s for known in followed), default=0.0)
+        depth_s = min((known.signals.queueing.depth_s for known in followed), default=0.0)
         self.late_s = min(LATE_S_MAX, max(LATE_S_MIN, depth_s / LATE_SHARE))
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.regrowth import GROWTH, Regrowth
 from mrsync.protocol.pace.slowstart import GAIN, PACKETS_START, PACKETS_START_S, SlowStart, first_size
 
@@ -46,41 +46,41 @@ class Cubic:
         """Whether it doubles, because nobody knows yet how much is possible."""
         return not self._start.is_over
 
-    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Note that this many more packets have arrived. Return False: only a loss cuts this window.
 
         is_full: the window kept more from leaving.
         """
         if self.is_probing:
-            self.size = max(self.size, first_size(path))
+            self.size = max(self.size, first_size(signals))
         if is_full and self.is_probing:
-            self.size = self._start.on_seen(packets, self.size, path)
+            self.size = self._start.on_seen(packets, self.size, signals)
             self._begin_curve(self.size, now)
         elif is_full and self._is_searching:
-            self.size += packets * (GROWTH_BUSY if path.queueing.is_busy else GROWTH)
+            self.size += packets * (GROWTH_BUSY if signals.queueing.is_busy else GROWTH)
             self._begin_curve(self.size, now)
-        elif is_full and (more := self._regrowth.growth(packets, self.size, path.queueing, now)):
+        elif is_full and (more := self._regrowth.growth(packets, self.size, signals.queueing, now)):
             self.size += more
             self._begin_curve(self.size, now)
         elif is_full:
-            self._grow(packets, path, now)
+            self._grow(packets, signals, now)
         return False
 
-    def _grow(self, packets: int, path: PathSignals, now: float) -> None:
+    def _grow(self, packets: int, signals: QueueSignals, now: float) -> None:
         self._reno += RENO_GAIN * packets / self.size
         back_s = (max(0.0, self._most - self._least) / STEEPNESS) ** (1 / 3)  # seconds until it is back
-        ahead_s = now - self._cut_at + path.queueing.rtt_s - back_s
+        ahead_s = now - self._cut_at + signals.queueing.rtt_s - back_s
         wanted = min(1.5 * self.size, STEEPNESS * ahead_s**3 + self._most)
         self.size = max(self.size, self._reno, self.size + (wanted - self.size) * packets / self.size)
 
-    def on_congestion(self, path: PathSignals, now: float) -> None:
+    def on_congestion(self, signals: QueueSignals, now: float) -> None:
         """Cut the window because the queue on the path was full."""
-        if path.noise.suspicions <= 1:
+        if signals.noise.suspicions <= 1:
             self._uncut, self._was_searching = self.size, self._is_searching
         is_less = self.size < self._most  # another sender has come, so leave room
         most = self.size * (1 + BETA) / 2 if is_less else self.size
         beta = BETA if now - self._cut_at < RARE_S else BETA_RARE
-        self.size = max(PACKETS_MIN, beta * self.size, min(self.size, path.filling))
+        self.size = max(PACKETS_MIN, beta * self.size, min(self.size, signals.filling))
         self._begin_curve(most, now)
         self._start.is_over = True
         self._is_searching = False
@@ -94,12 +94,12 @@ class Cubic:
     def _begin_curve(self, most: float, now: float) -> None:
         self._most, self._least, self._reno, self._cut_at = most, self.size, self.size, now
 
-    def packets_s(self, path: PathSignals) -> float:
+    def packets_s(self, signals: QueueSignals) -> float:
         """Return how many packets may leave in a second."""
-        queueing = path.queueing
+        queueing = signals.queueing
         if self.is_probing and PACKETS_START_S * queueing.way_s > PACKETS_START:
             return GAIN * self.size / queueing.way_s
         if self._is_searching:
             return math.inf
-        slowest = self.size / max(path.unhurried_s, queueing.way_s + queueing.depth_s)  # with the queue full
-        return max(slowest, path.pace(PACE_GAIN * self.size))
+        slowest = self.size / max(signals.unhurried_s, queueing.way_s + queueing.depth_s)  # with the queue full
+        return max(slowest, signals.pace(PACE_GAIN * self.size))

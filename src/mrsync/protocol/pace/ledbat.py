@@ -11,7 +11,7 @@ now and then this window sends nearly nothing for two round trips, which empties
 from __future__ import annotations
 
 from mrsync.protocol.pace.cubic import PACKETS_MIN
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.regrowth import Regrowth
 from mrsync.protocol.pace.slowstart import GAIN as PROBING_GAIN
@@ -40,12 +40,12 @@ class Ledbat:
         """Whether it doubles, because nobody knows yet how much is possible."""
         return not self._start.is_over
 
-    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Note that this many more packets have arrived. Return whether the window was cut.
 
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """
-        queueing = path.queueing
+        queueing = signals.queueing
         if self._slow_down(queueing.rtt_s, now):
             return False
         target_s = self._target_s(queueing)
@@ -56,18 +56,18 @@ class Ledbat:
                 self._cut(max(0.85, 1 - above / 8))
             return is_fresh
         if is_full and self.is_probing:
-            self.size = self._start.on_seen(packets, self.size, path)
+            self.size = self._start.on_seen(packets, self.size, signals)
         elif is_full:
             self.size -= above * GAIN * packets / self.size
             self.size += self._regrowth.growth(packets, self.size, queueing, now)
         return False
 
-    def on_congestion(self, path: PathSignals, now: float) -> None:
+    def on_congestion(self, signals: QueueSignals, now: float) -> None:
         """Halve the window because the queue on the path was full."""
-        self._depth_s = path.queueing.depth_s
-        if path.noise.suspicions <= 1:
+        self._depth_s = signals.queueing.depth_s
+        if signals.noise.suspicions <= 1:
             self._uncut = self.size
-        self._cut(max(0.5, min(1.0, path.filling / self.size)))
+        self._cut(max(0.5, min(1.0, signals.filling / self.size)))
         self._regrowth.on_congestion(now)
 
     def take_back_cut(self, now: float) -> None:
@@ -93,14 +93,14 @@ class Ledbat:
             self._slow_at = now + 2 * rtt_s
         return bool(self._size_before)
 
-    def packets_s(self, path: PathSignals) -> float:
+    def packets_s(self, signals: QueueSignals) -> float:
         """Return how many packets may leave in a second: fewer at once where more queues than is wanted."""
         if self.is_probing:
-            return PROBING_GAIN * self.size / path.unhurried_s
-        target_s, packets_s = self._target_s(path.queueing), path.pace(self.size)
-        if path.queueing.queue_s <= target_s:
+            return PROBING_GAIN * self.size / signals.unhurried_s
+        target_s, packets_s = self._target_s(signals.queueing), signals.pace(self.size)
+        if signals.queueing.queue_s <= target_s:
             return packets_s
-        return min(packets_s, self.size / (path.queueing.way_s + target_s))
+        return min(packets_s, self.size / (signals.queueing.way_s + target_s))
 
     def _target_s(self, queueing: Queueing) -> float:
         return min(TARGET_S, max(queueing.noise_s, self._depth_s / TARGET_SHARE))

@@ -7,7 +7,7 @@ which the listener held its answer, so it holds little where the listener's proc
 
 from __future__ import annotations
 
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 
 PACKETS_START = 88.0  # two pages
 PACKETS_START_S = 4400.0  # on a long path: TCP needs some round trips to get there, and few links carry less
@@ -19,12 +19,12 @@ LASTING_SHARE = 0.5  # of the window
 ON_PATH_SHARE = 0.5  # of the window: if fewer packets are on the path, the others wait in a late program
 
 
-def first_size(path: PathSignals) -> float:
+def first_size(signals: QueueSignals) -> float:
     """Return the first window: a round trip's worth of PACKETS_START_S, because doubling takes long on a long path.
 
     A queue that somebody else keeps from the beginning looks like a long path, so the rate is low.
     """
-    return max(PACKETS_START, min(PACKETS_START_MAX, PACKETS_START_S * path.queueing.way_s))
+    return max(PACKETS_START, min(PACKETS_START_MAX, PACKETS_START_S * signals.queueing.way_s))
 
 
 class SlowStart:
@@ -34,9 +34,9 @@ class SlowStart:
         self.is_over = False
         self._queued = 0  # packets in a row
 
-    def on_seen(self, packets: int, size: float, path: PathSignals) -> float:
+    def on_seen(self, packets: int, size: float, signals: QueueSignals) -> float:
         """Note that this many more packets have arrived, and return the new size of the window."""
-        queueing, deliveries = path.queueing, path.deliveries
+        queueing, deliveries = signals.queueing, signals.deliveries
         if queueing.lasting_s < min(QUEUE_S_MAX, max(QUEUE_S_MIN, queueing.way_s / QUEUE_SHARE)):
             self._queued = 0
             return size + packets

@@ -18,7 +18,7 @@ from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.receiving.children import Children, report_of
 from mrsync.protocol.receiving.passage import Passage
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.formats.hops import FEED_BYTES
@@ -62,7 +62,7 @@ class Feeder:
         self._is_padded = False  # the last feed of an island
         self._timers = TimerTable()
         self._timers.set(Timer.FEED, now)
-        self._clock: Clock | None = None  # until the geometry is known
+        self._clock: AckClock | None = None  # until the geometry is known
         self._schedule: Schedule | None = None
         self._passage: Passage | None = None
         self._is_feed_due = self._is_poll_due = False
@@ -128,7 +128,7 @@ class Feeder:
         for flow in audience.flows:
             flow.answered_at = now
         self._geometry = geometry
-        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry), Courtesy(share))
+        self._clock = AckClock(audience, Window(rate_bytes_s=None, geometry=geometry), Courtesy(share))
         self._clock.fit(geometry)
         self._schedule = Schedule(audience, self._clock, self._timers)
         self._clock.elect(now)

@@ -6,7 +6,7 @@ import math
 
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.pace.delay import Delay
-from mrsync.protocol.sending.losses import Losses
+from mrsync.protocol.sending.loss_trials import LossTrials
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
@@ -31,7 +31,7 @@ class Flow:
 
     def __init__(self, id: int) -> None:
         self.id = id
-        self.losses = Losses()
+        self.losses = LossTrials()
         self.delay = Delay()
 
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:

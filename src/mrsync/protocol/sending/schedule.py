@@ -23,7 +23,7 @@ from collections.abc import Set
 
 from mrsync.protocol.core.sends import Send
 from mrsync.protocol.core.timers import Timer, TimerTable
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sending.transfer import Transfer
@@ -48,7 +48,7 @@ POLL_CYCLES_MAX = 4
 class Schedule:
     """Assign tx numbers, and plan the bursts of one transfer after another within window and rate."""
 
-    def __init__(self, audience: Audience, clock: Clock, timers: TimerTable) -> None:
+    def __init__(self, audience: Audience, clock: AckClock, timers: TimerTable) -> None:
         self.tx = 0
         self.transfer: Transfer | None = None
         self._repairs: Repairs | None = None

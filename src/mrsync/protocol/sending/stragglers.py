@@ -8,7 +8,7 @@ HELD_S.
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import Audience, Flow
 
 HELD_S = 5.0
@@ -19,7 +19,7 @@ FREE_SHARE = 0.5  # of the window, that all others must have left
 class Stragglers:
     """Watch which target holds the others back. is_shedding: whether to leave it behind."""
 
-    def __init__(self, audience: Audience, clock: Clock, *, is_shedding: bool) -> None:
+    def __init__(self, audience: Audience, clock: AckClock, *, is_shedding: bool) -> None:
         self._audience = audience
         self._clock = clock
         self._is_shedding = is_shedding

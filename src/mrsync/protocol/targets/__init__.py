@@ -2,7 +2,7 @@
 
 `roster` has a row for each target, with its `path` and its `progress`. `admission` decides which catchers take part,
 and `seals` and `compressions` what they use. `reports` takes what they say. `liveness` decides who is lost, within a
-budget (`patience`), and `endings` ends them. `commits` decides which files may be put into place, in one or two
-`rounds`. `reach` finds out whom the group reaches, `chains` lets others be fed by targets. `outbox` writes what the
-caster says.
+budget (`patience`), and `endings` ends them. `commit_decisions` decides which files may be put into place, in one or
+two `rounds`; a catcher obeys in `mrsync.protocol.receiving.grants`. `reach` finds out whom the group reaches, `chains`
+lets others be fed by targets. `outbox` writes what the caster says.
 """

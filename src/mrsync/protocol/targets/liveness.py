@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.relays import Relays
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.roster import Target
 from mrsync.tuples import NamedTuple
@@ -36,7 +36,7 @@ class Expectation(NamedTuple):
         phase: Phase,
         contents: ObjectKind,
         transfer: Transfer | None,
-        commits: Commits,
+        commits: CommitDecisions,
         relays: Relays,
         patience: Patience,
     ) -> Expectation:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mrsync.protocol.core.sends import Address, Send, SendMessage
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import CONTROL_BYTES_MAX, REFUSAL_BYTES_MAX
@@ -43,7 +43,7 @@ class Outbox:
         geometry: Geometry,
         ack_wait_s: float,
         roster: Roster,
-        clock: Clock,
+        clock: AckClock,
         schedule: Schedule,
     ) -> None:
         self.seal = SealKind.NONE
@@ -97,11 +97,11 @@ class Outbox:
         assert target.hello is not None  # its log came with reports of that instance
         self._say(Ack(target.hello.instance, self._next_counter(), target.id, target.log.offset), target.path.source)
 
-    def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
+    def status(self, phase: Phase, commits: CommitDecisions, *, is_poll: bool, now: float) -> None:
         """Send the current state to the group. It uses a tx."""
         self._tell(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
 
-    def announce(self, generation: int, phase: Phase, commits: Commits, *, tx: int) -> None:
+    def announce(self, generation: int, phase: Phase, commits: CommitDecisions, *, tx: int) -> None:
         """Announce that pages of this generation are sent from this tx on.
 
         Bursts with later tx numbers are already planned and leave after this status. So it must not count them as sent,
@@ -110,7 +110,7 @@ class Outbox:
         self.generation = generation
         self._tell(phase, commits, tx - 1, is_poll=False)
 
-    def _tell(self, phase: Phase, commits: Commits, tx: int, *, is_poll: bool) -> None:
+    def _tell(self, phase: Phase, commits: CommitDecisions, tx: int, *, is_poll: bool) -> None:
         transfer = self._schedule.transfer
         status = Status(
             session=self._session,

@@ -13,7 +13,7 @@ from mrsync.protocol.core.plausibility import Bounds
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.sending.schedule import Schedule
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.roster import Roster, Target
@@ -31,7 +31,7 @@ class Reports:
         roster: Roster,
         outbox: Outbox,
         schedule: Schedule,
-        commits: Commits,
+        commits: CommitDecisions,
         rounds: Rounds,
         endings: Endings,
         bounds: Bounds,

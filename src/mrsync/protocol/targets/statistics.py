@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.roster import Roster
@@ -30,7 +30,7 @@ class CasterStatistics(NamedTuple):
 
     @classmethod
     def of(
-        cls, phase: Phase, outbox: Outbox, schedule: Schedule, clock: Clock, rounds: Rounds, roster: Roster
+        cls, phase: Phase, outbox: Outbox, schedule: Schedule, clock: AckClock, rounds: Rounds, roster: Roster
     ) -> CasterStatistics:
         """Return the current numbers of the parts of a caster."""
         transfers = rounds.transfers

@@ -25,7 +25,7 @@ from mrsync.protocol.core.events import (
 )
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.chains.chains import RelayRules
-from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.protocol.traced import Trace, TracedCaster
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.pace.pathsignals import TAIL_PACKETS
+from mrsync.protocol.pace.queue_signals import TAIL_PACKETS
 from mrsync.wire.messages import NetworkShare, ObjectKind, Report
 
 PAGE = 44

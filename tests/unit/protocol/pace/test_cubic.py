@@ -7,45 +7,45 @@ import math
 import pytest
 
 from mrsync.protocol.pace.cubic import BETA, BETA_RARE, PACKETS_MIN, RARE_S, Cubic
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.slowstart import PACKETS_START, PACKETS_START_S
 
 RTT_S = 0.02
 
 
 @pytest.fixture
-def way() -> PathSignals:
-    made = PathSignals()
+def way() -> QueueSignals:
+    made = QueueSignals()
     made.queueing.add(RTT_S, 0.0)
     return made
 
 
 @pytest.fixture
-def busy_way() -> PathSignals:
+def busy_way() -> QueueSignals:
     """One on which some packets queue."""
-    made = PathSignals()
+    made = QueueSignals()
     for rtt_s in (RTT_S, *[1.3 * RTT_S] * 3):
         made.queueing.add(rtt_s, 0.0)
     return made
 
 
-def turn(control: Cubic, way: PathSignals, now: float, *, is_full: bool = True) -> None:
+def turn(control: Cubic, way: QueueSignals, now: float, *, is_full: bool = True) -> None:
     control.on_seen(int(control.size), way, now, is_full=is_full, is_fresh=True)
 
 
-def test_it_doubles_until_the_first_congestion(way: PathSignals) -> None:
+def test_it_doubles_until_the_first_congestion(way: QueueSignals) -> None:
     control = Cubic()
     turn(control, way, 0.0)
     assert control.size == 2 * PACKETS_START
 
 
-def test_an_unused_window_does_not_grow(way: PathSignals) -> None:
+def test_an_unused_window_does_not_grow(way: QueueSignals) -> None:
     control = Cubic()
     turn(control, way, 0.0, is_full=False)
     assert control.size == PACKETS_START
 
 
-def test_congestion_cuts_it_and_deeper_where_it_is_rare(way: PathSignals) -> None:
+def test_congestion_cuts_it_and_deeper_where_it_is_rare(way: QueueSignals) -> None:
     control = Cubic()
     control.on_congestion(way, RARE_S + 1)
     assert control.size == pytest.approx(BETA_RARE * PACKETS_START)
@@ -53,7 +53,7 @@ def test_congestion_cuts_it_and_deeper_where_it_is_rare(way: PathSignals) -> Non
     assert control.size == pytest.approx(BETA * BETA_RARE * PACKETS_START)
 
 
-def test_it_comes_back_to_where_it_was_but_slowly_beyond(busy_way: PathSignals) -> None:
+def test_it_comes_back_to_where_it_was_but_slowly_beyond(busy_way: QueueSignals) -> None:
     control = Cubic()
     control.size = 400.0
     control.on_congestion(busy_way, 1.0)
@@ -68,7 +68,7 @@ def test_it_comes_back_to_where_it_was_but_slowly_beyond(busy_way: PathSignals) 
 
 
 def test_the_search_goes_on_after_the_slow_start_with_a_queue_slower_and_nothing_is_paced() -> None:
-    way = PathSignals()
+    way = QueueSignals()
     control = Cubic()
     for rtt_s in (0.001, *[0.02] * 3):
         way.queueing.add(rtt_s, 0.0)
@@ -88,7 +88,7 @@ def test_the_search_goes_on_after_the_slow_start_with_a_queue_slower_and_nothing
     assert control.packets_s(way) == math.inf
 
 
-def test_cuts_that_were_wrong_are_taken_back_and_the_search_goes_on(way: PathSignals) -> None:
+def test_cuts_that_were_wrong_are_taken_back_and_the_search_goes_on(way: QueueSignals) -> None:
     control = Cubic()
     for at in range(3):
         way.noise.is_exceeded(44, 1)
@@ -99,7 +99,7 @@ def test_cuts_that_were_wrong_are_taken_back_and_the_search_goes_on(way: PathSig
     assert control.packets_s(way) == math.inf
 
 
-def test_a_cut_that_stands_is_not_taken_back_with_a_later_one(way: PathSignals) -> None:
+def test_a_cut_that_stands_is_not_taken_back_with_a_later_one(way: QueueSignals) -> None:
     control = Cubic()
     way.noise.is_exceeded(44, 1)
     control.on_congestion(way, 0.0)
@@ -113,7 +113,7 @@ def test_a_cut_that_stands_is_not_taken_back_with_a_later_one(way: PathSignals) 
 
 
 def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> None:
-    way = PathSignals()
+    way = QueueSignals()
     for rtt_s in (0.001, *[0.02] * 3, *[0.001] * 3):
         way.queueing.add(rtt_s, 0.0)
     for at in range(20):
@@ -124,7 +124,7 @@ def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> N
 
 
 def test_a_cut_leaves_what_fills_the_path() -> None:
-    way = PathSignals()
+    way = QueueSignals()
     for rtt_s in (RTT_S, *[1.2 * RTT_S] * 3):
         way.queueing.add(rtt_s, 0.0)
     for at in range(100):
@@ -136,15 +136,15 @@ def test_a_cut_leaves_what_fills_the_path() -> None:
     assert control.size >= 8800 * RTT_S
 
 
-def test_congestion_never_closes_the_window(way: PathSignals) -> None:
+def test_congestion_never_closes_the_window(way: QueueSignals) -> None:
     control = Cubic()
     for at in range(100):
         control.on_congestion(way, at)
     assert control.size == PACKETS_MIN
 
 
-def test_where_hardly_anything_queues_it_does_not_send_all_at_once(way: PathSignals) -> None:
-    short = PathSignals()
+def test_where_hardly_anything_queues_it_does_not_send_all_at_once(way: QueueSignals) -> None:
+    short = QueueSignals()
     short.queueing.add(0.0001, 0.0)
     control = Cubic()
     control.on_congestion(way, 0.5)
@@ -152,7 +152,7 @@ def test_where_hardly_anything_queues_it_does_not_send_all_at_once(way: PathSign
 
 
 def test_on_a_long_path_the_first_window_is_spread() -> None:
-    long = PathSignals()
+    long = QueueSignals()
     long.queueing.add(0.1, 0.0)
     control = Cubic()
     assert 0 < control.packets_s(long) < math.inf

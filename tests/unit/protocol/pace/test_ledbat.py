@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.slowstart import PACKETS_START
 
 WAY_S = 0.002
 
 
-def way(queue_s: float, *, depth_s: float = 0.0) -> PathSignals:
+def way(queue_s: float, *, depth_s: float = 0.0) -> QueueSignals:
     """One on which so much queues, and on which so much did."""
-    made = PathSignals()
+    made = QueueSignals()
     for rtt_s in (WAY_S, *[WAY_S + depth_s] * 3, *[WAY_S + queue_s] * 3):
         made.queueing.add(rtt_s, 0.0)
     for at in range(20):
@@ -21,7 +21,7 @@ def way(queue_s: float, *, depth_s: float = 0.0) -> PathSignals:
     return made
 
 
-def turn(control: Ledbat, seen: PathSignals, now: float = 0.0, *, is_fresh: bool = True) -> bool:
+def turn(control: Ledbat, seen: QueueSignals, now: float = 0.0, *, is_fresh: bool = True) -> bool:
     return control.on_seen(int(control.size), seen, now, is_full=True, is_fresh=is_fresh)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.slowstart import PACKETS_START, PACKETS_START_MAX, PACKETS_START_S, SlowStart, first_size
 
 
-def way(queue_s: float, way_s: float = 0.001) -> PathSignals:
-    made = PathSignals()
+def way(queue_s: float, way_s: float = 0.001) -> QueueSignals:
+    made = QueueSignals()
     for rtt_s in (way_s, *[way_s + queue_s] * 3):
         made.queueing.add(rtt_s, 0.0)
     for at in range(20):
@@ -55,7 +55,7 @@ def test_on_a_long_way_a_delay_must_be_longer() -> None:
 
 
 def test_the_first_window_is_larger_on_a_long_path() -> None:
-    assert first_size(PathSignals()) == PACKETS_START
+    assert first_size(QueueSignals()) == PACKETS_START
     assert first_size(way(0.0)) == PACKETS_START
     assert first_size(way(0.0, way_s=0.1)) == pytest.approx(0.1 * PACKETS_START_S)
     assert first_size(way(0.0, way_s=9.0)) == PACKETS_START_MAX

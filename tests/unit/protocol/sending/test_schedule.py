@@ -7,7 +7,7 @@ import pytest
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import (
     BURSTS_MAX,
     LONE_PATIENCE_S,
@@ -33,7 +33,7 @@ class Cast:
         self.roster = roster(targets)
         self.timers = TimerTable()
         window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
-        self.clock = Clock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
+        self.clock = AckClock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
         self.schedule = Schedule(self.roster.audience, self.clock, self.timers)
         self.transfer = self.start(pages)
 

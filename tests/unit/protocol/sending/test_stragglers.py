@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.stragglers import HELD_S, LOOK_S_MAX, Stragglers
 from mrsync.protocol.sending.window import WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster
@@ -13,10 +13,10 @@ from tests.unit.protocol.builders import GEOMETRY, found, roster
 TX = 100
 
 
-def watched(*behind: int, is_shedding: bool = True) -> tuple[Stragglers, Roster, Clock]:
+def watched(*behind: int, is_shedding: bool = True) -> tuple[Stragglers, Roster, AckClock]:
     """Return targets that are this many tx behind."""
     known = roster(len(behind))
-    clock = Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
+    clock = AckClock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
     for target, lag in enumerate(behind):
         flow = found(known, target).flow
         flow.tx_done, flow.lag, flow.answered_at = TX - lag, lag, 1e9

@@ -11,7 +11,7 @@ from mrsync.protocol.core.events import TargetJoined
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import TAKEOVER_S, Admission, is_taken
@@ -38,7 +38,7 @@ class Door:
         self.now = 0.0
         self.roster = Roster({0: "a", 1: "b", 2: "c"})
         window = Window(rate_bytes_s=None, geometry=STEPS[0].geometry)
-        clock = Clock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
+        clock = AckClock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
         schedule = Schedule(self.roster.audience, clock, TimerTable())
         self.outbox = Outbox(7, STEPS[0].geometry, ACK_WAIT_S, self.roster, clock, schedule)
         reach = Reach(self.roster, STEPS, ACK_WAIT_S, is_unicast_only=False, on_rerouted=lambda target: None)

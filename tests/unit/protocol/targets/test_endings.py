@@ -12,7 +12,7 @@ from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.endings import Endings
@@ -30,7 +30,7 @@ class Session:
         self.events: deque[CasterEvent] = deque()
         self.forgotten: list[int] = []
         self.sentences: list[tuple[str, bool]] = []
-        clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
+        clock = AckClock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
         schedule = Schedule(targets.audience, clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, clock, schedule)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
-from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.outbox import REPORT_INTERVAL_MAX_S, REPORT_INTERVAL_MIN_S, Outbox
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.formats.record_codec import encode_record
@@ -36,12 +36,14 @@ class Office:
 
     def __init__(self, targets: Roster) -> None:
         self.roster = targets
-        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
+        self.clock = AckClock(
+            targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL)
+        )
         self.schedule = Schedule(targets.audience, self.clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
 
     def status(self) -> Status:
-        self.outbox.status(Phase.CASTING, Commits(7), is_poll=True, now=0.0)
+        self.outbox.status(Phase.CASTING, CommitDecisions(7), is_poll=True, now=0.0)
         (send,) = self.outbox.take_all()
         assert isinstance(send, SendMessage)
         assert send.destination is None
@@ -103,7 +105,7 @@ def test_a_status_holds_the_pages_sent_of_each_object() -> None:
 def test_a_status_holds_the_span_of_commits() -> None:
     office = Office(roster(1))
     found(office.roster, 0).receive_report(report(ready=5), None, 0.0)
-    commits = Commits(7)
+    commits = CommitDecisions(7)
     commits.sit_out(3)
     commits.update(office.roster)
     office.outbox.status(Phase.CASTING, commits, is_poll=False, now=0.0)

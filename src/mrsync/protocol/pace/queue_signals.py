@@ -1,4 +1,4 @@
-"""PathSignals: what reports show of the path to one listener: what queues, what arrives, and what gets lost."""
+"""QueueSignals: what reports show of the path to one listener: what queues, what arrives, and what gets lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOISE_MAX = 0.5  # of the packets that are thought to have passed the queue and 
 FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 
-class PathSignals:
+class QueueSignals:
     """queueing: from round trips. deliveries: from what arrives. noise: the losses that no queue causes.
 
     ended_tx: the last burst that showed a round trip.

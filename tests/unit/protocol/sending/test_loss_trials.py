@@ -1,26 +1,26 @@
-"""Losses: when a window is to be narrowed, and when that was in vain."""
+"""LossTrials: when a window is to be narrowed, and when that was in vain."""
 
 from __future__ import annotations
 
 import pytest
 
 from mrsync.protocol.pace.loss_verdict import LossVerdict
-from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, Losses
+from mrsync.protocol.sending.loss_trials import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, LossTrials
 
 
-def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossVerdict:
+def look(losses: LossTrials, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossVerdict:
     """One sample, of which this share is lost."""
     return losses.add(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), first_tx=1, tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
-    losses = Losses()
+    losses = LossTrials()
     assert losses.add(100, 90, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
     assert losses.add(SAMPLE_PACKETS - 100, 0, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.SUSPICION
 
 
 def test_a_little_is_noise_at_once() -> None:
-    assert look(Losses(), EXCESS) is LossVerdict.NOTHING
+    assert look(LossTrials(), EXCESS) is LossVerdict.NOTHING
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def test_a_little_is_noise_at_once() -> None:
     ],
 )
 def test_loss_that_falls_with_the_rate_is_congestion(before: float, after: float, verdict: LossVerdict) -> None:
-    losses = Losses()
+    losses = LossTrials()
     assert look(losses, before) is LossVerdict.SUSPICION
     assert losses.from_tx == 10, "what was sent before the cut does not count"
     assert look(losses, after, tx_seen=11) is verdict
 
 
 def test_a_queue_that_was_still_filling_is_not_noise() -> None:
-    losses = Losses()
+    losses = LossTrials()
     assert look(losses, 0.1) is LossVerdict.SUSPICION
     assert look(losses, 0.3, tx=20) is LossVerdict.SUSPICION
     assert losses.from_tx == 20
@@ -49,7 +49,7 @@ def test_a_queue_that_was_still_filling_is_not_noise() -> None:
 
 
 def test_noise_is_tried_again_after_a_while() -> None:
-    losses = Losses()
+    losses = LossTrials()
     for _ in range(2):
         look(losses, 0.2)
     assert look(losses, 0.2, now=NOISE_S) is LossVerdict.NOTHING
@@ -57,20 +57,20 @@ def test_noise_is_tried_again_after_a_while() -> None:
 
 
 def test_where_packets_are_spread_less_is_enough() -> None:
-    losses = Losses()
+    losses = LossTrials()
     count = SAMPLE_PACKETS_PACED
     assert losses.add(count, count // 25, first_tx=1, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossVerdict.SUSPICION
 
 
 def test_the_span_of_a_sample_begins_where_its_packets_left_however_late_they_are_reported() -> None:
-    losses = Losses()
+    losses = LossTrials()
     losses.add(0, 0, first_tx=30, tx_seen=30, tx=40, now=0.0)  # a report with no room for more
     assert losses.add(SAMPLE_PACKETS, 400, first_tx=11, tx_seen=30, tx=40, now=0.0) is LossVerdict.SUSPICION
     assert losses.span == (10, 30)
 
 
 def test_a_trial_for_another_one_is_used() -> None:
-    losses = Losses()
+    losses = LossTrials()
     losses.add(200, 40, first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.from_tx == 10
@@ -78,7 +78,7 @@ def test_a_trial_for_another_one_is_used() -> None:
 
 
 def test_two_samples_of_the_same_noise_are_not_alike() -> None:
-    losses = Losses()
+    losses = LossTrials()
     losses.add(120, 5, first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.is_on_trial
@@ -87,7 +87,7 @@ def test_two_samples_of_the_same_noise_are_not_alike() -> None:
 
 
 def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
-    losses = Losses()
+    losses = LossTrials()
     look(losses, 0.2)
     look(losses, 0.2, tx_seen=11)
     assert look(losses, 0.2) is LossVerdict.NOTHING
@@ -95,7 +95,7 @@ def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
 
 
 def test_noise_fades() -> None:
-    losses = Losses()
+    losses = LossTrials()
     look(losses, 0.2)
     look(losses, 0.2, tx_seen=11)
     for _ in range(40):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.loss_verdict import LossVerdict
-from mrsync.protocol.pace.pathsignals import TAIL_PACKETS, TAIL_SHARE, PathSignals
+from mrsync.protocol.pace.queue_signals import TAIL_PACKETS, TAIL_SHARE, QueueSignals
 
 WAY_S, DEPTH_S = 0.001, 0.02
 PAGE, PAGE_S = 44, 0.005
 
 
-def way(queue_s: float) -> PathSignals:
+def way(queue_s: float) -> QueueSignals:
     """A path with a queue of DEPTH_S, in which this much queues; 8800 packets per second arrive."""
-    made = PathSignals()
+    made = QueueSignals()
     for rtt_s in (WAY_S, *[WAY_S + DEPTH_S] * 3, *[WAY_S + queue_s] * 3):
         made.queueing.add(rtt_s, 0.0)
     for at in range(100):
@@ -21,11 +21,11 @@ def way(queue_s: float) -> PathSignals:
     return made
 
 
-def judge(path: PathSignals, packets: int, lost: int, first_tx: int = 1, *, is_settled: bool = True) -> LossVerdict:
+def judge(path: QueueSignals, packets: int, lost: int, first_tx: int = 1, *, is_settled: bool = True) -> LossVerdict:
     return path.judge(packets, lost, first_tx, 1.0, is_settled=is_settled)
 
 
-def fill_queue(path: PathSignals, queue_s: float) -> None:
+def fill_queue(path: QueueSignals, queue_s: float) -> None:
     for _ in range(3):
         path.queueing.add(WAY_S + queue_s, 1.0)
 

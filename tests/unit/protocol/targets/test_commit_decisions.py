@@ -1,4 +1,4 @@
-"""Commits: what may go into place, and for whom not."""
+"""CommitDecisions: what may go into place, and for whom not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mrsync.protocol.core.events import FileSatOut
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.sending.schedule import TX_ROOM
-from mrsync.protocol.targets.commits import CommitRule, Commits
+from mrsync.protocol.targets.commit_decisions import CommitDecisions, CommitRule
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.limits import EXCEPTIONS_MAX, TX_MAX
 from mrsync.wire.messages import CommitSpan, Phase, Status
@@ -24,7 +24,7 @@ def stand(known: Roster, target: int, *, ready: int, committed: int = 0) -> None
 
 
 def test_the_slowest_decides() -> None:
-    known, commits = roster(2), Commits(10)
+    known, commits = roster(2), CommitDecisions(10)
     stand(known, 0, ready=7)
     assert not commits.update(known)
     stand(known, 1, ready=3)
@@ -34,7 +34,7 @@ def test_the_slowest_decides() -> None:
 
 
 def test_commits_never_shrink_when_a_target_falls_behind() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     stand(known, 0, ready=7, committed=5)
     commits.update(known)
     stand(known, 0, ready=7, committed=5)
@@ -45,14 +45,14 @@ def test_commits_never_shrink_when_a_target_falls_behind() -> None:
 
 
 def test_no_more_is_announced_than_exists() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     stand(known, 0, ready=99, committed=99)
     commits.update(known)
     assert commits.span == CommitSpan(0, 10)
 
 
 def test_exceptions_are_repeated_until_all_are_beyond_them() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     assert commits.sit_out(2)
     assert commits.sit_out(3)
     stand(known, 0, ready=6)
@@ -64,7 +64,7 @@ def test_exceptions_are_repeated_until_all_are_beyond_them() -> None:
 
 
 def test_released_and_unknown_files_cannot_be_excepted() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     stand(known, 0, ready=6)
     commits.update(known)
     assert not commits.sit_out(5)
@@ -73,7 +73,7 @@ def test_released_and_unknown_files_cannot_be_excepted() -> None:
 
 
 def test_an_exception_across_the_end_is_not_an_empty_range() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     stand(known, 0, ready=6)
     commits.update(known)
     commits.sit_out(6)
@@ -84,7 +84,7 @@ def test_an_exception_across_the_end_is_not_an_empty_range() -> None:
 
 def test_more_exceptions_than_a_status_holds_come_later() -> None:
     files = 4 * EXCEPTIONS_MAX
-    known, commits = roster(1), Commits(files)
+    known, commits = roster(1), CommitDecisions(files)
     for file in range(0, files, 2):
         commits.sit_out(file)
     stand(known, 0, ready=files)
@@ -99,12 +99,12 @@ def test_more_exceptions_than_a_status_holds_come_later() -> None:
 
 
 def test_without_anyone_nothing_is_granted() -> None:
-    commits = Commits(10)
+    commits = CommitDecisions(10)
     assert not commits.update(Roster({}))
 
 
 def test_a_source_that_changed_is_an_exception_unless_all_have_it_already() -> None:
-    known, commits = roster(1), Commits(10)
+    known, commits = roster(1), CommitDecisions(10)
     stand(known, 0, ready=3)
     commits.update(known)
     assert not commits.invalidate(2)
@@ -115,7 +115,7 @@ def test_a_source_that_changed_is_an_exception_unless_all_have_it_already() -> N
 
 
 def test_each_goes_as_far_as_was_read_whatever_others_sit_out() -> None:
-    known, commits = roster(2), Commits(10, CommitRule.EACH)
+    known, commits = roster(2), CommitDecisions(10, CommitRule.EACH)
     stand(known, 0, ready=8)
     stand(known, 1, ready=2)
     assert commits.sit_out(1)
@@ -132,7 +132,7 @@ def test_each_goes_as_far_as_was_read_whatever_others_sit_out() -> None:
 
 def test_too_many_exceptions_do_not_matter_with_commit_each() -> None:
     files = 4 * EXCEPTIONS_MAX
-    known, commits = roster(2), Commits(files, CommitRule.EACH)
+    known, commits = roster(2), CommitDecisions(files, CommitRule.EACH)
     commits.mark_read(files)
     stand(known, 0, ready=files)
     stand(known, 1, ready=1)
@@ -146,7 +146,7 @@ def test_too_many_exceptions_do_not_matter_with_commit_each() -> None:
 
 
 def test_the_job_is_granted_at_once_or_not_at_all() -> None:
-    known, commits = roster(2), Commits(10, CommitRule.JOB)
+    known, commits = roster(2), CommitDecisions(10, CommitRule.JOB)
     stand(known, 0, ready=10)
     stand(known, 1, ready=9)
     assert not commits.update(known)
@@ -159,7 +159,7 @@ def test_the_job_is_granted_at_once_or_not_at_all() -> None:
 
 
 def test_the_job_waits_for_files_that_changed() -> None:
-    known, commits = roster(1), Commits(10, CommitRule.JOB)
+    known, commits = roster(1), CommitDecisions(10, CommitRule.JOB)
     commits.invalidate(3)
     stand(known, 0, ready=10)
     assert not commits.update(known)
@@ -172,13 +172,13 @@ def test_the_job_waits_for_files_that_changed() -> None:
 
 @pytest.mark.parametrize("rule", CommitRule)
 def test_veto_by_one_target_stops_the_job(rule: CommitRule) -> None:
-    def veto(commits: Commits, known: Roster) -> str:
+    def veto(commits: CommitDecisions, known: Roster) -> str:
         said = commits.veto(known)
         assert rule is CommitRule.JOB or not said
         return said if rule is CommitRule.JOB else ""
 
     is_job = rule is CommitRule.JOB
-    known, commits = roster(2), Commits(10, rule)
+    known, commits = roster(2), CommitDecisions(10, rule)
     assert veto(commits, known) == ""
     found(known, 1).errors.append(ErrorRecord(13, b"x\n", "read"))
     assert veto(commits, known) == ("x\\n on b: cannot read: EACCES" if is_job else "")

@@ -1,4 +1,4 @@
-"""Losses: decide whether the losses of one listener are congestion or noise.
+"""LossTrials: decide whether the losses of one listener are congestion or noise.
 
 Invariant: only losses that decrease when less is sent slow the session down for long. A radio or a bad cable loses the
 same share at any rate; a full queue loses the excess over its rate or its length. A listener that loses clearly more
@@ -32,7 +32,7 @@ NOISE_FADING = 8
 NOISE_S = 5.0  # then it is tried again whether it is noise
 
 
-class Losses:
+class LossTrials:
     """What one listener was sent and lost; counts every packet once.
 
     from_tx: what left with this tx or an earlier one is not to be counted.

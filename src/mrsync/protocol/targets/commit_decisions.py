@@ -1,4 +1,4 @@
-"""Commits: which planned files targets may commit, by the rule of the session. Why no target gets ahead of another.
+"""CommitDecisions: which planned files targets may commit, by the commit rule. Why no target gets ahead of another.
 
 Invariant: the decision on a plan file below `end` is final: it is granted, or an exception. So STATUS can repeat the
 span from the lowest `committed` on, in any order and any number of times, and a target that was silent for a while does
@@ -37,7 +37,7 @@ class CommitRule(Enum):
     JOB = "job"  # all files on all targets, or nothing
 
 
-class Commits:
+class CommitDecisions:
     """The span of planned files that targets may commit, and its exceptions.
 
     changed: plan files that are exceptions because their source changed, and that were not cast again.

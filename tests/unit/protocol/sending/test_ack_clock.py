@@ -1,4 +1,4 @@
-"""Clock: who is the monitor, what counts as congestion, and how long a round trip takes."""
+"""AckClock: who is the monitor, what counts as congestion, and how long a round trip takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.pacing import CUT_MORE, PACKETS_S_MAX
-from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import ANSWER_S
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster
@@ -16,12 +16,12 @@ from tests.unit.protocol.builders import GEOMETRY, found, report, roster
 PACKETS = GEOMETRY.packets
 
 
-def clock(known: Roster, *, is_bounded: bool = True) -> Clock:
+def clock(known: Roster, *, is_bounded: bool = True) -> AckClock:
     window = Window(rate_bytes_s=None, geometry=GEOMETRY, is_bounded=is_bounded)
-    return Clock(known.audience, window, Courtesy(NetworkShare.ALL))
+    return AckClock(known.audience, window, Courtesy(NetworkShare.ALL))
 
 
-def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
+def hear(made: AckClock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
     """A report of one target, as the caster hands it on when tx was sent last."""
     of = found(known, target)
     old = of.report
@@ -86,7 +86,7 @@ def test_drops_at_a_host_narrow_the_window() -> None:
     assert made.window.cuts == 1
 
 
-def send(made: Clock, bursts: range, seconds_each: float) -> None:
+def send(made: AckClock, bursts: range, seconds_each: float) -> None:
     for tx in bursts:
         made.on_sent(tx, PACKETS, tx * seconds_each)
 
@@ -214,7 +214,7 @@ def test_packets_before_a_lapse_give_no_round_trip() -> None:
 
 def test_a_window_without_bound_needs_no_monitors() -> None:
     known = roster(3)
-    made = Clock(
+    made = AckClock(
         known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), Courtesy(NetworkShare.ALL)
     )
     hear(made, known, 1, 100, tx_seen=10, tx_done=1)
@@ -224,7 +224,7 @@ def test_a_window_without_bound_needs_no_monitors() -> None:
 
 def test_every_copy_counts_for_the_cap() -> None:
     known = roster(3)
-    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
+    made = AckClock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
     for target in (0, 1):
         found(known, target).path.why_unicast = "deaf"
     known.count_listeners()

@@ -1,4 +1,4 @@
-"""Clock: the monitors that clock the caster, the window that they keep open, and the round trips that they show.
+"""AckClock: the monitors that clock the caster, the window that they keep open, and the round trips that they show.
 
 Invariant: the window is measured against the slowest target that answers, so that no such target is overrun. Three
 monitors are elected: those that lag most, smoothed, with a bonus for incumbents. They report every few pages, all
@@ -34,7 +34,7 @@ REPORTS_PER_WINDOW = 4
 JUDGED_S = 0.1  # for reports on a trial; one that reports nothing must not keep the rate down
 
 
-class Clock:
+class AckClock:
     """Elect monitors, and update window and pacing by their reports."""
 
     def __init__(self, audience: Audience, window: Window, courtesy: Courtesy) -> None:
