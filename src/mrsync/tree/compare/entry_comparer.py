@@ -9,7 +9,7 @@ here, so everything below them is to be made without reading anything; `left` ho
 clash excludes, and everything below is skipped.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `LinkDecisions` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
+are only noted; `LinkWork` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
 that may keep it, so files that are separate in the source do not stay linked here.
 """
 
@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable
 from operator import ne
 
 from mrsync.tree.compare.alternate_search import AlternateSearch, itemize_made
-from mrsync.tree.compare.decisions import Decisions, LinkDecisions
 from mrsync.tree.compare.differences import Differences
 from mrsync.tree.compare.extraneous import Extraneous
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroups
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.compare.work_list import LinkWork, WorkList
 from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
@@ -70,9 +70,9 @@ class EntryComparer:
         keeps_links = destination is not None and destination.kept_links is not None
         self._leaves_some = self._policy.existing or self._policy.ignore_existing or keeps_links
         self._is_plain = self._policy.is_plain_comparison
-        self._decisions = Decisions(manifest, destination, result)
+        self._work = WorkList(manifest, destination, result)
         self._groups = LinkGroups(manifest)
-        self._links = LinkDecisions(manifest, self._groups, self._others, self._decisions, result)
+        self._links = LinkWork(manifest, self._groups, self._others, self._work, result)
         self._keepers: dict[Inode, int] = {}
 
     def compare_root(self) -> None:
@@ -118,7 +118,7 @@ class EntryComparer:
             return False
         if any(mode >> KIND_SHIFT != REGULAR for mode in set(self._manifest.modes[first:end])):
             return False
-        self._decisions.need(first, end)
+        self._work.need(first, end)
         return True
 
     def settle_links(self) -> None:
@@ -139,7 +139,7 @@ class EntryComparer:
             if entry in self._groups:
                 self._groups.note(entry, Found())
             elif self._manifest.kind(entry) == REGULAR:
-                self._decisions.need(entry, entry + 1)
+                self._work.need(entry, entry + 1)
 
     def _compare_root(self, directories: Directories) -> None:
         manifest = self._manifest
@@ -200,9 +200,9 @@ class EntryComparer:
         if not is_alike:
             near = self._others.find(entry) if listing is None else None
             if near is None or not self._others.take_made(entry, near, is_there=position >= 0):
-                self._decisions.make(entry, entry, found, near)
+                self._work.make(entry, entry, found, near)
         elif found.differences:
-            self._decisions.mend(entry, found.differences)
+            self._work.mend(entry, found.differences)
 
     def _look_at_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> Found:
         if listing is None:
@@ -235,7 +235,7 @@ class EntryComparer:
         """Compare a regular file; listing is None if no regular file has its name."""
         is_plain = self._is_plain and not self._others
         if is_plain and (listing is None or self._differences.has_other_size_or_time(entry, listing, position)):
-            self._decisions.need(entry, entry + 1)  # the most frequent case, so take a shortcut
+            self._work.need(entry, entry + 1)  # the most frequent case, so take a shortcut
             return
         found = self._look(entry, listing, position)
         if found.is_newer:
@@ -246,10 +246,10 @@ class EntryComparer:
         if near is not None and self._others.take(entry, near, found):
             return
         if not found.is_right or not self._may_keep(found.inode, entry):
-            self._decisions.need(entry, entry + 1)
-            self._decisions.itemize_sent(entry, found, near)
+            self._work.need(entry, entry + 1)
+            self._work.itemize_sent(entry, found, near)
         elif found.differences & ATTRIBUTES:
-            self._decisions.mend(entry, found.differences)
+            self._work.mend(entry, found.differences)
 
     def _may_keep(self, inode: Inode | None, entry: int) -> bool:
         """Return whether entry may keep inode; only the first entry may if separate source files share it here."""

@@ -79,8 +79,8 @@ class ListedEntryComparer(EntryComparer):
             is_sent = mark_of(self._manifest, entry) == Mark.SENT
             self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
         else:
-            self._decisions.need(entry, entry + 1)
-            self._decisions.itemize_sent(entry, look)
+            self._work.need(entry, entry + 1)
+            self._work.itemize_sent(entry, look)
 
 
 def mark_of(manifest: Manifest, entry: int) -> int:

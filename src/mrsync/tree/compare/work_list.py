@@ -1,6 +1,6 @@
-"""Note what a comparison decides about entries: make, mend, or send. Itemize it where the policy asks for that.
+"""WorkList: note what a comparison decided to do about entries: make, mend, or send. Itemize it where that is asked.
 
-`Decisions` is about single entries. `LinkDecisions` is about hard-link groups, once every member has been compared.
+`WorkList` is about single entries. `LinkWork` is about hard-link groups, once every member has been compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.spans import merged
 
 
-class Decisions:
+class WorkList:
     """Fill a Comparison. destination: None if it does not exist."""
 
     def __init__(self, manifest: Manifest, destination: Destination | None, result: Comparison) -> None:
@@ -78,22 +78,25 @@ class Decisions:
             self._result.items.add(entry, SENT | (NEW if near is None else near.differences | altered))
 
 
-class LinkDecisions:
-    """Turn settled groups into decisions. looks: what to itemize of members that a list decides about."""
+class LinkWork:
+    """Note what is to be done for settled hard-link groups.
+
+    looks: what to itemize of members that a list decides about, by entry.
+    """
 
     def __init__(
         self,
         manifest: Manifest,
         groups: LinkGroups,
         others: AlternateSearch,
-        decisions: Decisions,
+        work: WorkList,
         result: Comparison,
     ) -> None:
         self.looks: dict[int, Found] = {}
         self._manifest = manifest
         self._groups = groups
         self._others = others
-        self._decisions = decisions
+        self._work = work
         self._result = result
         self._near: dict[int, Alternate] = {}
 
@@ -121,7 +124,7 @@ class LinkDecisions:
                 path = self._manifest.path(group.first)
                 result.failures.append(Failure.of(error, path, "compare"))
                 if self._manifest.kind(group.first) == REGULAR:
-                    self._decisions.need(group.first, group.first + 1)
+                    self._work.need(group.first, group.first + 1)
                     linked += group.joined
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
@@ -131,12 +134,12 @@ class LinkDecisions:
         found = self._groups.found(group.first)
         is_restaged = False
         if group.needed >= 0 and self._manifest.kind(group.needed) != REGULAR:
-            self._decisions.make(group.needed, group.first, found)
+            self._work.make(group.needed, group.first, found)
         elif group.needed >= 0:
             self._fill(group, found)
         elif found.differences & ATTRIBUTES:
             names = 1 + len(group.joined)
-            is_restaged = not self._decisions.mend(group.first, found.differences, names)
+            is_restaged = not self._work.mend(group.first, found.differences, names)
         if self._result.items is not None:
             self._itemize(self._result.items, group)
         return group.joined if is_restaged else []
@@ -146,8 +149,8 @@ class LinkDecisions:
         near = self._near.get(group.first)
         if near is not None and self._others.take(group.needed, near, found, group.first):
             return
-        self._decisions.need(group.needed, group.needed + 1)
-        self._decisions.itemize_sent(group.first, self.looks.get(group.first, found), near)
+        self._work.need(group.needed, group.needed + 1)
+        self._work.itemize_sent(group.first, self.looks.get(group.first, found), near)
 
     def _itemize(self, items: Items, group: LinkGroup) -> None:
         for entry in group.joined:
