@@ -12,7 +12,7 @@ full. It answers while courtesy is on and sees a full queue at that listener. In
 `--share all`, where no queue can be seen, and while a trial or pacing is under way (`AckClock.on_losses`). Each judge
 has its own estimate of the noise, because a trial measures it at two rates, and `noise` while nothing queues.
 
-Likewise two meters take round trips. `delay` belongs to the window of `mrsync.protocol.sending`, which asks how much more
-than the shortest the last one took. `queueing` belongs to courtesy, which must also know how deep the queue is, and so
-remembers longer and takes medians.
+Likewise two meters take round trips. `delay` belongs to the window of `mrsync.protocol.sending`, which asks how much
+longer than the shortest the last one took. `queueing` belongs to courtesy, which must also know how deep the queue is,
+and so remembers longer and takes medians.
 """
