@@ -28,7 +28,7 @@ ISLAND_FAULTS = (
         "a network without multicast is tried as long as a link that is blocked",
         LinkWatch,
         "_is_unheard",
-        "return link.is_tried and is_over",
+        "return link.is_on_trial and is_over",
         "return False",
         found_by="no island after all",
     ),

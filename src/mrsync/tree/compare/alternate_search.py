@@ -102,19 +102,19 @@ class AlternateSearch:
         found: what the destination has. original: the entry that `near` is about, if that is another name of the file.
         """
         is_link = self._use == HARD_LINK and near.level == SAME
-        if not is_link and (found.is_file or near.level < SAME_CONTENTS):
+        if not is_link and (found.is_present or near.level < SAME_CONTENTS):
             return False
         itemized = entry if original < 0 else original
         if not is_link or found.inode != near.inode:
             self._add(entry, near, itemized, is_link=is_link)
-        if self._result.items is not None and not found.is_file:
+        if self._result.items is not None and not found.is_present:
             itemize_made(self._result.items, itemized, REGULAR, near)
         return True
 
     def revised(self, near: Alternate, found: Found) -> Found:
         """Return what the destination has of a file, which is not right if it is to be a link to another one."""
         is_other = self._use == HARD_LINK and near.level == SAME and found.inode != near.inode
-        return found._replace(is_right=False) if is_other and found.is_file else found
+        return found._replace(is_right=False) if is_other and found.is_present else found
 
     def take_made(self, entry: int, near: Alternate, *, is_there: bool) -> bool:
         """Do the same for a soft link or special file that the destination lacks, but that may be in its place."""

@@ -21,7 +21,7 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
 
     Then the source is probably the wrong one.
     """
-    staying = comparison.listed - len(comparison.extraneous)
+    staying = comparison.names_read - len(comparison.extraneous)
     going = 0
     for directory, name in comparison.extraneous:
         with suppress(OSError):  # the deletion itself reports the error

@@ -69,7 +69,7 @@ class Comparer:
 
     def run(self) -> Comparison:
         """Compare all entries of the manifest."""
-        manifest, left = self._manifest, self._entries.left
+        manifest, left = self._manifest, self._entries.skipped
         self._entries.compare_root()
         pending = 0
         for turn, directory in enumerate(manifest.directories):
@@ -106,7 +106,7 @@ class Comparer:
         """Return the listing of a directory with the children [first, end), or None if it is missing or unreadable."""
         listing = self._prefetch.take(self._manifest, directory) or self._read_now(directory)
         if listing is not None and self._kept_links is not None:
-            self._entries.left.update(self._kept_links.follow(range(first, end), listing, self._result.failures))
+            self._entries.skipped.update(self._kept_links.follow(range(first, end), listing, self._result.failures))
         return listing
 
     def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
@@ -138,7 +138,7 @@ class Comparer:
                 self._entries.compare(entry, None, -1)
 
     def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
-        self._result.listed += len(listing.names)
+        self._result.names_read += len(listing.names)
         if listing.names == self._manifest.names[first:end] and not self._pruned:
             for position in self._entries.suspects(first, end, listing):
                 self._entries.compare(first + position, listing, position)
@@ -179,7 +179,7 @@ class Comparer:
         path = self._manifest.path(entry)
         self._result.failures.append(Failure(errno.EEXIST, path, f"tell it from {printable(other)}"))
         if self._manifest.kind(entry) == DIRECTORY:
-            self._entries.left.add(entry)
+            self._entries.skipped.add(entry)
         return True
 
     def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing, *, deletes: bool) -> None:

@@ -5,8 +5,8 @@ examined: by kind, by the policy's options, and by differences of contents and a
 looked up in the directories of --link-dest, --copy-dest and --compare-dest.
 
 Two sets carry what is decided about a directory to the entries below it: `absent` holds directories that do not exist
-here, so everything below them is to be made without reading anything; `left` holds directories that an option or a name
-clash excludes, and everything below is skipped.
+here, so everything below them is to be made without reading anything; `skipped` holds directories that an option or a name
+clash leaves alone, with everything below.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
 are only noted; `LinkWork` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
@@ -54,7 +54,7 @@ class EntryComparer:
     ) -> None:
         self.result = result = Comparison(items=Items() if manifest.policy.itemizes else None)
         self.absent = {0} if destination is None else set()
-        self.left: set[int] = set()
+        self.skipped: set[int] = set()
         self._manifest = manifest
         self._policy = manifest.policy
         self._extraneous = Extraneous(destination)
@@ -159,7 +159,7 @@ class EntryComparer:
     def _compare_with(self, entry: int, listing: Listing | None, position: int) -> None:
         kind = self._manifest.modes[entry] >> KIND_SHIFT
         found = -1 if listing is None or position < 0 else listing.modes[position] >> KIND_SHIFT
-        if self._leaves_some and self._is_left(entry, kind, found):
+        if self._leaves_some and self._is_skipped(entry, kind, found):
             return
         if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):
             self._extraneous.note_obstacle(self._manifest.parents[entry])
@@ -210,26 +210,26 @@ class EntryComparer:
         found = 0
         if is_alike or self.result.items is not None:
             found = self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
-        return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
+        return Found(is_present=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
 
     def _attribute_differences(self, entry: int) -> int:
         if self._xattrs is None or self._directories is None:
             return 0
         return self._xattrs.differences(entry, self._directories.handle(entry))
 
-    def _is_left(self, entry: int, kind: int, found: int) -> bool:
+    def _is_skipped(self, entry: int, kind: int, found: int) -> bool:
         """Return whether an option skips entry; for a directory, skip everything below, too."""
-        if entry in self.left:
+        if entry in self.skipped:
             return True
         if found < 0:
-            is_left = self._policy.existing
+            is_skipped = self._policy.existing
         else:
-            is_left = self._policy.ignore_existing and not kind == found == DIRECTORY
-        if is_left and kind == DIRECTORY:
-            self.left.add(entry)
+            is_skipped = self._policy.ignore_existing and not kind == found == DIRECTORY
+        if is_skipped and kind == DIRECTORY:
+            self.skipped.add(entry)
             if found >= 0:
                 self.result.failures.append(Failure(errno.ENOTDIR, self._manifest.path(entry), "make"))
-        return is_left
+        return is_skipped
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
         """Compare a regular file; listing is None if no regular file has its name."""
@@ -266,7 +266,7 @@ class EntryComparer:
         if is_right or self.result.items is not None:
             differences |= self._attribute_differences(entry)
         return Found(
-            is_file=True,
+            is_present=True,
             differences=differences,
             inode=listing.inodes.get(position),
             is_right=is_right,

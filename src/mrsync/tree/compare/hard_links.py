@@ -13,14 +13,14 @@ Inode = tuple[int, int]
 
 
 class Found(NamedTuple):
-    """The file that has the name of an entry of a group on this target.
+    """What has the name of an entry on this target: a file or, for other entries than files, one of a related kind.
 
-    is_file: it is of the entry's kind. differences: flags of `model.items`. inode: of an entry with more than one name.
+    is_present: something of the entry's kind has the name. differences: flags of `model.items`. inode: of an entry with more than one name.
     is_right: has the entry's contents, or all that makes it what it is. is_newer: --update leaves it alone, unless
     another name of its group is what the others become links to. is_near: another directory has its contents.
     """
 
-    is_file: bool = False
+    is_present: bool = False
     differences: int = 0
     inode: Inode | None = None
     is_right: bool = False
@@ -108,7 +108,7 @@ class LinkGroups:
         first, taken = -1, []
         for member in sorted([each for each in members if each in self._found], key=self._rank):
             found = self._found[member]
-            if first < 0 and found.is_file:
+            if first < 0 and found.is_present:
                 if found.is_newer:
                     continue
                 first = member

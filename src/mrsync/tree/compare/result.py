@@ -15,7 +15,8 @@ from mrsync.tuples import NamedTuple
 class Comparison:
     """What a target lacks.
 
-    needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
+    names_read: the number of names in all directories that were read here, which `check_deletions` compares with
+    the number to delete. needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
     restaged: those among them that look as if the right contents were here. made: directories, soft links and special
     files to make. linked: hard-link members to link to their leader, which is in the manifest after the comparison.
     mended: entries of which only attributes differ. sightings: identities of these entries. extraneous: (directory
@@ -34,7 +35,7 @@ class Comparison:
         self.mended = array("I")
         self.sightings = Sightings()
         self.restaged = array("I")
-        self.listed = 0
+        self.names_read = 0
         self.extraneous: list[tuple[int, bytes]] = []
         self.stale: list[tuple[int, bytes]] = []
         self.listed_deletions: list[bytes] = []

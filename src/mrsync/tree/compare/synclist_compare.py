@@ -77,7 +77,7 @@ class ListedEntryComparer(EntryComparer):
         if entry in self._groups:
             # Other names must not be linked to one that is itself made a link.
             is_sent = mark_of(self._manifest, entry) == Mark.SENT
-            self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
+            self._groups.note(entry, Found(is_present=is_sent, inode=inode if is_sent else None))
         else:
             self._work.need(entry, entry + 1)
             self._work.itemize_sent(entry, look)

@@ -42,7 +42,7 @@ class WorkList:
         self._result.made.append(entry)
         if self._result.items is None:
             return
-        if found.is_file:
+        if found.is_present:
             self._result.items.add(itemized, MADE | ALTERED | found.differences)
         else:
             itemize_made(self._result.items, itemized, self._manifest.kind(itemized), near)
@@ -72,7 +72,7 @@ class WorkList:
         if self._result.items is None:
             return
         altered = ALTERED if self._manifest.policy.checksum else 0
-        if found.is_file:
+        if found.is_present:
             self._result.items.add(entry, SENT | found.differences | altered)
         else:
             self._result.items.add(entry, SENT | (NEW if near is None else near.differences | altered))
@@ -158,7 +158,7 @@ class LinkWork:
                 items.add(entry, LINKED | differences)
         for entry in group.apart:
             found, near = self._shown(entry), self._near.get(entry)
-            if found.is_file:
+            if found.is_present:
                 items.add(entry, LINKED | found.differences, group.first)
             elif (flags := self._others.link_flags(near, self._near.get(group.first))) is not None:
                 items.add(entry, flags, group.first)

@@ -56,7 +56,7 @@ class Delta:
                 elif spans:
                     held[file] = spans
             except OSError:  # the disk is full, for example: the file is sent, and sat out if that fails as well
-                stage.give_up(file)
+                stage.restart(file)
 
     def _fill_file(self, file: int, blocks: FileBlocks, held: list[Span]) -> list[Span]:
         """Fill one file, and return the spans of its bytes that are staged then. Raise OSError."""

@@ -259,7 +259,7 @@ class Stage:
                 self.journal.piece(file, position, length)
             self._keep_journal()
 
-    def give_up(self, file: int) -> None:
+    def restart(self, file: int) -> None:
         """Discard the staged file and wait for all its contents again."""
         self.discard(file)
         self.states[file] = WAITING
@@ -269,7 +269,7 @@ class Stage:
         try:
             self._complete(file, fd)
         except OSError:
-            self.give_up(file)
+            self.restart(file)
             raise
         self.files.close(file)
         self._remaining[file] = 0

@@ -7,8 +7,8 @@ from array import array
 from mrsync.tree.compare.hard_links import Found, LinkGroup, LinkGroups
 from tests.unit.tree.model.test_plan import manifest_of
 
-RIGHT = Found(is_file=True, inode=(1, 5), is_right=True)
-OTHER = Found(is_file=True, inode=(1, 6))
+RIGHT = Found(is_present=True, inode=(1, 5), is_right=True)
+OTHER = Found(is_present=True, inode=(1, 6))
 
 
 def settle(*found: Found | None, keepers: dict[tuple[int, int], int] | None = None) -> tuple[LinkGroup, dict[int, int]]:

@@ -29,6 +29,6 @@ class Link:
     supplied_at: float = 0.0  # when it last lacked nothing that was sent, or could not expect it from the parent
 
     @property
-    def is_tried(self) -> bool:
-        """Whether it is not known yet whether it works."""
+    def is_on_trial(self) -> bool:
+        """Whether it is not known yet if the link works."""
         return not self.is_fed and self.doubted_at is None

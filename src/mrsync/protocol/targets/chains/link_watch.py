@@ -74,7 +74,7 @@ class LinkWatch:
         ):
             link.known_since = now
         is_over = link.known_since is not None and now - link.known_since > ISLAND_TRIAL_S + slack_s
-        return link.is_tried and is_over
+        return link.is_on_trial and is_over
 
     def _is_stalled(self, link: Link, contents: ObjectKind, slack_s: float, now: float) -> bool:
         """Return whether the child receives nothing of what its parent holds, or keeps lacking one page of it.

@@ -160,16 +160,16 @@ class Relays:
 
     def _set_ways(self, now: float, targets: Sequence[Target] = ()) -> None:
         """Decide for these targets, or for all, whether their pages come from the caster."""
-        has_changed = []
+        changed = []
         for target in targets or self._roster.live:
             via = self._via(target, now)
             if via is not target.path.via:
                 target.path.via = via
                 target.path.parent = self._links[target.id].parent.name if via is Via.RELAY else ""
-                has_changed.append(target)
-        if has_changed:
+                changed.append(target)
+        if changed:
             self._roster.count_listeners()
-            for target in has_changed:
+            for target in changed:
                 self._on_rerouted(target)
 
     def _via(self, target: Target, now: float) -> Via:
