@@ -31,7 +31,7 @@ from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.coming_deletions import foresee_deletions
 from mrsync.tree.compare.compare import compare_again
 from mrsync.tree.compare.result import Comparison
-from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
@@ -115,7 +115,8 @@ class TreeJobs:
                     self._record_keeper.take(kind, pages)
                 if self._durability is not None:
                     self._durability.note_written(sum(len(data) for _, data, _ in pages))
-                self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data, _ in pages])
+                stage = self.rounds.stage(kind > ObjectKind.CONTENTS)
+                stage.write_many([(page * size, data) for page, data, _ in pages])
                 self._advance()
         else:
             self._parts[kind].update((page, data) for page, data, _ in pages)
@@ -279,7 +280,7 @@ class TreeJobs:
         """Finish the tree after all contents are in place. In a dry run, only report what would be deleted."""
         destination, comparison = self._tree.destination, self._comparison
         done = self._foresee() if self._tree.is_dry_run else self._finish()
-        deletions = Deletions(Policy())
+        deletions = DeletionLimit(Policy())
         if destination is not None:
             deletions = destination.removals.deletions
             done.failures += destination.refusals.take()

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
 
-from mrsync.tree.fs.pieces import Data
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
 from mrsync.tuples import NamedTuple
@@ -153,6 +152,10 @@ class StagingRounds:
         """Add the stage of the second round. Its plan files are numbered on from those of the first."""
         self._rounds.append(StagingRound(self.first.plan.file_count, stage, Commit(stage)))
 
+    def stage(self, number: int) -> Stage:
+        """Return the stage of the first (0) or second (1) round, to which pages of its contents are written."""
+        return self._rounds[number].stage
+
     @property
     def first(self) -> Stage:
         return self._rounds[0].stage
@@ -195,10 +198,6 @@ class StagingRounds:
     def missed(self) -> list[int]:
         """Return the entries that were neither placed nor sat out nor discarded. Call this after the last commit."""
         return [entry for each in self._rounds for entry in each.stage.missed()]
-
-    def write_many(self, number: int, pages: Iterable[tuple[int, Data]]) -> None:
-        """Write pages of one round's contents. pages: (offset in the contents, bytes)."""
-        self._rounds[number].stage.write_many(pages)
 
     def advance(self) -> bool:
         """Call `Stage.advance` of the latest round."""
