@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.model.items import Items
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
@@ -20,7 +20,7 @@ class Itemized(NamedTuple):
 
 
 def itemize(
-    items: Items, undone: Collection[int], deletions: Deletions, on_activity: Callable[[int], None]
+    items: Items, undone: Collection[int], deletions: DeletionLimit, on_activity: Callable[[int], None]
 ) -> Itemized:
     """Return records for all changes and deletions, deletions first, up to CHANGES_BYTES_MAX in total.
 

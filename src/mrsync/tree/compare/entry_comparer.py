@@ -5,8 +5,8 @@ examined: by kind, by the policy's options, and by differences of contents and a
 looked up in the directories of --link-dest, --copy-dest and --compare-dest.
 
 Two sets carry what is decided about a directory to the entries below it: `absent` holds directories that do not exist
-here, so everything below them is to be made without reading anything; `skipped` holds directories that an option or a name
-clash leaves alone, with everything below.
+here, so everything below them is to be made without reading anything; `skipped` holds directories that an option or a
+name clash leaves alone, with everything below.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
 are only noted; `LinkWork` decides after the last directory. `_keepers` maps an inode to the one entry (or group)

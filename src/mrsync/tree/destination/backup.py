@@ -12,9 +12,9 @@ from enum import Enum
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.destination.backupdir import BackupDirectory
-from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.remover import Remover
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.destination.root import path_below
+from mrsync.tree.destination.tree_remover import TreeRemover
 from mrsync.tree.filter.ere import Patterns
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.temporary_names import backup_name
@@ -178,7 +178,7 @@ class Backups:
             return
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(kept, dir_fd=to_fd, follow_symlinks=False).st_mode):
-                Remover(Deletions(Policy())).remove(0, to_fd, kept)
+                TreeRemover(DeletionLimit(Policy())).remove(0, to_fd, kept)
 
 
 def _compile(policy: Policy) -> Patterns | None:

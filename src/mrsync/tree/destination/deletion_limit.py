@@ -1,4 +1,4 @@
-"""Count, limit (--max-delete) and, for itemized output, list deletions on a target."""
+"""DeletionLimit: count, limit (--max-delete) and, for itemized output, list deletions on a target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mrsync.tree.model.policy import Policy
 LISTED_BYTES_MAX = 1 << 27  # of paths, because a log has no room for more
 
 
-class Deletions:
+class DeletionLimit:
     """Call `allows` before each deletion and `note` after it.
 
     count: entries deleted. skipped: entries kept because of the limit. unlisted: entries deleted but not listed,

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
@@ -24,7 +24,7 @@ class ListedDeletions:
         self,
         root_fd: int,
         manifest: Manifest,
-        deletions: Deletions,
+        deletions: DeletionLimit,
         delete: Callable[[int, bytes, bytes], object],
         *,
         is_dry_run: bool,

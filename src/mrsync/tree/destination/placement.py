@@ -9,7 +9,7 @@ import stat
 from functools import cached_property
 from typing import Callable
 
-from mrsync.tree.destination.remover import check_name, check_tree
+from mrsync.tree.destination.tree_remover import check_name, check_tree
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.model.manifest import Manifest

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.remover import Remover
+from mrsync.tree.destination.deletion_limit import DeletionLimit
+from mrsync.tree.destination.tree_remover import TreeRemover
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.state_directory import position_in
 from mrsync.tree.model.manifest import Manifest
@@ -31,7 +31,7 @@ class Removals:
     """
 
     def __init__(self, path: bytes, manifest: Manifest, directories: Directories, *, is_dry_run: bool) -> None:
-        self.deletions = Deletions(manifest.policy)
+        self.deletions = DeletionLimit(manifest.policy)
         self.protection: Protection | None = None
         self.listed_deletions: ListedDeletions | None = None
         self.backups: Backups | None = None
@@ -92,7 +92,7 @@ class Removals:
         if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
             return 1
         guard, spares_mounts = self._guard(parent, name), self._manifest.policy.spares_mounts
-        trial = Remover(Deletions(Policy()), guard=guard, is_dry_run=True, spares_mounts=spares_mounts)
+        trial = TreeRemover(DeletionLimit(Policy()), guard=guard, is_dry_run=True, spares_mounts=spares_mounts)
         trial.remove(parent, fd, name)
         return trial.deletions.count
 
@@ -105,7 +105,7 @@ class Removals:
             return True
         try:
             fd = self._directories.open(parent)
-            trial = Remover(Deletions(Policy()), guard=guard, is_dry_run=True)
+            trial = TreeRemover(DeletionLimit(Policy()), guard=guard, is_dry_run=True)
             return trial.remove(parent, fd, name, is_obstacle=True)
         except PermissionError:
             return True  # a temporary mode may help
@@ -187,7 +187,7 @@ class Removals:
         def delete(fd: int, name: bytes, path: bytes) -> bool:
             return self.delete_at(fd, name, os.path.join(above, path))
 
-        remover = Remover(
+        remover = TreeRemover(
             self.deletions,
             guard=self._guard(parent, name),
             delete=delete if self.backups is not None else None,

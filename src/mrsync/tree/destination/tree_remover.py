@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.mounts import mount_id
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Delete = Callable[[int, bytes, bytes], bool]
 
 
-class Remover:
+class TreeRemover:
     """Delete directory trees bottom-up, except for protected entries and those beyond the limit.
 
     deletions: the limit and the count. guard: the protect rules inside the directory. delete: replaces unlink for
@@ -29,7 +29,7 @@ class Remover:
 
     def __init__(
         self,
-        deletions: Deletions,
+        deletions: DeletionLimit,
         *,
         guard: DirectoryProtection | None = None,
         delete: Delete | None = None,
@@ -71,7 +71,7 @@ class Remover:
 class _Removal:
     """A removal in progress. Its directories are numbered from 1; `_staying` holds those that cannot be empty."""
 
-    def __init__(self, remover: Remover, parent: int, parent_fd: int, name: bytes) -> None:
+    def __init__(self, remover: TreeRemover, parent: int, parent_fd: int, name: bytes) -> None:
         self._remover = remover
         self._deletions = remover.deletions
         self._parent = parent

@@ -6,14 +6,14 @@ import pytest
 
 from mrsync.run.catch import itemizing
 from mrsync.run.catch.itemizing import itemize
-from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.model.items import NEW, SENT, Items
 from mrsync.tree.model.policy import Policy
 from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 
-def filled() -> tuple[Items, Deletions]:
-    items, deletions = Items(), Deletions(Policy(itemizes=True))
+def filled() -> tuple[Items, DeletionLimit]:
+    items, deletions = Items(), DeletionLimit(Policy(itemizes=True))
     for entry in range(2000):
         items.add(entry, SENT | (NEW if entry % 2 else 0))
         deletions.note(entry, b"name of %d" % entry, is_directory=False)

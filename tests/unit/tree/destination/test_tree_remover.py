@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.compare.prefetch import Prefetch
-from mrsync.tree.destination import remover
-from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.remover import Remover
+from mrsync.tree.destination import tree_remover
+from mrsync.tree.destination.deletion_limit import DeletionLimit
+from mrsync.tree.destination.tree_remover import TreeRemover
 from mrsync.tree.fs.mounts import _statx_mount_id
 from mrsync.tree.model.policy import Policy
 from tests.trees import build_awkward_tree
@@ -22,8 +22,8 @@ from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_sys
 def remove(path: Path) -> int:
     fd = os.open(path.parent, os.O_RDONLY)
     try:
-        deletions = Deletions(Policy())
-        assert Remover(deletions).remove(0, fd, os.fsencode(path.name))
+        deletions = DeletionLimit(Policy())
+        assert TreeRemover(deletions).remove(0, fd, os.fsencode(path.name))
         return deletions.count
     finally:
         os.close(fd)
@@ -78,7 +78,7 @@ def test_nothing_behind_a_mount_point_is_removed(tmp_path: Path) -> None:
             assert (mount / "file").exists()
             (tmp_path / "tree" / "gone").mkdir()
             above = os.open(tmp_path, os.O_RDONLY)
-            assert not Remover(Deletions(Policy()), spares_mounts=True).remove(0, above, b"tree")
+            assert not TreeRemover(DeletionLimit(Policy()), spares_mounts=True).remove(0, above, b"tree")
             os.close(above)
             assert [path.name for path in (tmp_path / "tree").iterdir()] == ["mount"]
             assert (mount / "file").exists()
@@ -91,7 +91,7 @@ def test_a_bind_mount_of_the_same_file_system_is_not_emptied(
     tmp_path: Path, has_proc: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_proc:
-        monkeypatch.setattr(remover, "mount_id", _statx_mount_id)
+        monkeypatch.setattr(tree_remover, "mount_id", _statx_mount_id)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "file").touch()
     (tmp_path / "tree" / "mount").mkdir(parents=True)
@@ -116,11 +116,11 @@ def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
         (tmp_path / name).touch()
     before = tree_of(tmp_path)
     fd = os.open(tmp_path, os.O_RDONLY)
-    dry, deletions = (Deletions(Policy(max_delete=limit, itemizes=True)) for _ in range(2))
+    dry, deletions = (DeletionLimit(Policy(max_delete=limit, itemizes=True)) for _ in range(2))
     try:
-        is_gone = [Remover(dry, is_dry_run=True).remove(7, fd, b"tree")]
+        is_gone = [TreeRemover(dry, is_dry_run=True).remove(7, fd, b"tree")]
         assert tree_of(tmp_path) == before
-        is_gone.append(Remover(deletions).remove(7, fd, b"tree"))
+        is_gone.append(TreeRemover(deletions).remove(7, fd, b"tree"))
     finally:
         os.close(fd)
     assert is_gone == [limit >= len(before)] * 2
@@ -136,9 +136,9 @@ def test_an_obstacle_does_not_count_as_a_deletion(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "file").touch()
     fd = os.open(tmp_path, os.O_RDONLY)
-    deletions = Deletions(Policy(max_delete=1, itemizes=True))
+    deletions = DeletionLimit(Policy(max_delete=1, itemizes=True))
     try:
-        assert Remover(deletions).remove(0, fd, b"tree", is_obstacle=True)
+        assert TreeRemover(deletions).remove(0, fd, b"tree", is_obstacle=True)
     finally:
         os.close(fd)
     assert list(deletions.listed()) == [(0, b"tree/file")]
