@@ -172,6 +172,8 @@ def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make
     caster.signal(signal.SIGCONT)
     assert caster.wait() == 0, caster.output
     assert fleet.differences() == {}
+    snapshots = [json.loads(line) for line in caster.output.splitlines() if line.startswith('{"event": "progress"')]
+    assert max(target["silent_s"] for target in snapshots[-1]["targets"]) < 3.0  # the time of the stop does not count
 
 
 @WITH_IPV4

@@ -216,7 +216,8 @@ class _Run:
             self._stop.request("stopped at the time that was asked for", ExitStatus.TIMEOUT)
         now, due_at = time.monotonic(), self._observer.due_at
         if due_at is not None and now >= due_at:
-            self._observer.on_snapshot(take_snapshot(self._caster, self._source, self._started_at, now))
+            seconds = now - self._started_at
+            self._observer.on_snapshot(take_snapshot(self._caster, self._source, seconds, self._loop.now()))
 
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):

@@ -7,9 +7,12 @@ from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.observer import Snapshot, TargetProgress
 
 
-def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: float) -> Snapshot:
-    """Return the progress of a run. started_at, now: seconds on the loop's clock."""
-    seconds = now - started_at
+def take_snapshot(caster: Caster, source: SourceJob, seconds: float, now: float) -> Snapshot:
+    """Return the progress of a run.
+
+    seconds: since its start, with the time for which this process was stopped. now: time on the loop's clock, which
+    leaves that out, because targets are not silent while nobody listens.
+    """
     if source.objects is None:
         read, total = source.digested
         phase = "digesting" if total else "scanning"

@@ -33,7 +33,7 @@ class _Over(Exception):
 class SourceJob:
     """Supply the caster from the source.
 
-    objects: None until the source is scanned. scanned_at: time of that on the loop's clock. entries_scanned: so far.
+    objects: None until the source is scanned. scanned_at: time.monotonic() of that. entries_scanned: so far.
     digested: bytes so far and in total, for --checksum. is_incomplete: a part of the selection is missing.
     changes: files that changed while they were read. rsync_compare: None unless rsync makes the selection.
 
