@@ -1,4 +1,7 @@
-"""Sync large staged files to disk from time to time, so that a resume works even after a power cut.
+"""Note in the journal which staged files are on the disk, so that a resume works even after a power cut.
+
+Large files are synced for that from time to time. With --durable, commits flush the whole file systems (`durability`),
+which covers small files as well.
 
 The order matters. The journal's position is taken and its notes are flushed before the files are synced, so every
 note before that position describes data that the sync covers. Only after fsync has returned does the journal record
@@ -33,6 +36,21 @@ class Checkpoints:
         self._thread: threading.Thread | None = None
         self._synced: list[int] = []  # files that the thread has synced; read only after it has ended
         self._position = 0  # length of the journal when the thread was started
+        self._uncovered: list[int] = []  # files with notes that no flush of the file systems has covered yet,
+        self._flushed = 0  # and length of the journal when the last one began
+
+    def begin_flush(self) -> None:
+        """Note that the file systems are about to be flushed."""
+        self._journal.flush()
+        self._uncovered += self._journal.take_uncovered()
+        self._flushed = self._journal.position
+
+    def end_flush(self) -> None:
+        """Note that the flush succeeded. The notes reach the disk by the next one, after the renames."""
+        for file in self._uncovered:
+            self._journal.durable(file, self._flushed)
+        self._uncovered.clear()
+        self._journal.flush()
 
     def keep_time(self) -> None:
         """Start a checkpoint if one is due, and record one that has ended. Call this after every write."""

@@ -11,7 +11,7 @@ bytes again.
 Three things can break that, and each has its own note:
 
 - A power cut may lose data that was written but not synced. Notes from before the last boot therefore count only as
-  far as a DURABLE note confirms them (`checkpoint`).
+  far as a DURABLE note confirms them (`checkpoint`). With --durable, a flush of the file systems confirms all of them.
 - Somebody may replace a staged file. BOUND and WHOLE name its inode, with the generation or the ctime.
 - The journal itself may be torn, copied or swapped. A reader stops at the first bad CRC, and the head names the
   session's tag and the journal's own inode.
@@ -55,7 +55,8 @@ FLUSH_S = 0.02  # notes wait at most this long before they are appended
 LARGE_BYTES = 8 << 20  # smaller files are not made durable: syncing them would cost more than it saves
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
 _MASK = (1 << 64) - 1
-_KNOWN, _NOTED = 1, 2  # of a plan file: it may be resumed, and something is noted about it; 0: neither
+# Of a plan file: it may be resumed; something is noted about it; and a flush of the disk covers that. 0: none of these.
+_KNOWN, _NOTED, _COVERED = 1, 2, 3
 
 
 class Journal:
@@ -121,7 +122,7 @@ class Journal:
     @property
     def is_empty(self) -> bool:
         """Whether no notes are left of which a later session can make use."""
-        return _NOTED not in self._known
+        return _NOTED not in self._known and _COVERED not in self._known
 
     def knows(self, file: int) -> bool:
         """Return whether a later session can resume this file."""
@@ -140,6 +141,16 @@ class Journal:
     def take_dirty(self) -> set[int]:
         """Return the large files with new notes since the last call."""
         taken, self._dirty = self._dirty, set()
+        return taken
+
+    def take_uncovered(self) -> list[int]:
+        """Return the files, large or small, with new notes since the last call."""
+        taken = []
+        file = self._known.find(_NOTED)
+        while file >= 0:
+            taken.append(file)
+            self._known[file] = _COVERED
+            file = self._known.find(_NOTED, file + 1)
         return taken
 
     def flush_now_and_then(self) -> None:
@@ -164,7 +175,8 @@ class Journal:
 
     def _note(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
         if self._known[file]:
-            self._known[file] = _NOTED
+            if what != DURABLE:
+                self._known[file] = _NOTED
             self._waiting += NOTE.pack(what, file, first, second)
             if what in (PIECE, WHOLE) and file in self._large:
                 self._dirty.add(file)

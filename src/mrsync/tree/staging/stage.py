@@ -186,6 +186,16 @@ class Stage:
                 "if it is one host with two names, or a shared file system, name it once"
             )
 
+    def begin_flush(self) -> None:
+        """Call this before the file systems are flushed, and `end_flush` if that succeeded."""
+        if self.journal is not None and self._checkpoints is not None:
+            self._checkpoints.begin_flush()
+
+    def end_flush(self) -> None:
+        """Note in the journal that all that was staged before `begin_flush` is on the disk."""
+        if self.journal is not None and self._checkpoints is not None:
+            self._checkpoints.end_flush()
+
     def end_journal(self) -> None:
         """Remove the journal: every staged file is in place or discarded."""
         if self.journal is not None:

@@ -98,6 +98,22 @@ def test_synced_notes_count_after_a_reboot(trees: Path, monkeypatch: pytest.Monk
     finish(trees, run)
 
 
+def test_a_flush_of_the_disk_covers_small_files(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cast() -> None:
+        run = session(trees)
+        run.cast([page for page in run.pages if page < 45])
+        run.stage.begin_flush()
+        run.cast([45])
+        run.stage.end_flush()
+        run.stage.begin_flush()  # it fails, so nothing is noted
+
+    in_a_process_that_is_killed(cast)
+    monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")
+    run = session(trees)
+    assert run.pages == [45, *range(46, 54)]
+    finish(trees, run)
+
+
 def test_an_unknown_boot_is_never_the_same(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "boot_id", lambda: b"")
     monkeypatch.setattr(journal_module, "boot_id", lambda: b"")
