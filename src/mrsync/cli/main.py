@@ -1,4 +1,7 @@
-"""The commands: from arguments to an exit status. Modules are imported only when a command needs them."""
+"""The commands: from arguments to an exit status.
+
+Modules are imported only when a command needs them, and not before `run_command` has ended the search for garbage.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-from mrsync.cli.settings import options
 from mrsync.cli.streams import StandardStreams
 from mrsync.errors import ExitStatus, Interrupted, MrsyncError, UsageError
 from mrsync.escaping import escape_controls
@@ -50,7 +52,7 @@ def rttcatcher() -> int:
 
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command and return its exit status. Print a MrsyncError as one sentence, and return its status."""
-    gc.disable()  # our few reference cycles live long, and the search for them takes a tenth of a large scan
+    gc.disable()  # our few reference cycles live long, and the search takes a tenth of a large scan, or of all imports
     for number in ending_signals():
         signal.signal(number, _interrupt)
     sys.unraisablehook = _tell_unraisable
@@ -156,7 +158,9 @@ def _multicatcher(arguments: Sequence[str]) -> int:
 
         answer()
         return catch_from_stdin(arguments[1])
-    settings = options.parse_multicatcher(arguments)
+    from mrsync.cli.settings.options import parse_multicatcher
+
+    settings = parse_multicatcher(arguments)
     from mrsync.run.catch.catch import catch
 
     return catch(settings)
