@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+import re
 import typing
+
+import pytest
 
 from mrsync import tuples
 
@@ -46,6 +50,10 @@ def facts(row: typing.Any) -> list[object]:
         one.parent.total,
         repr(row.of(3, 4)),
         repr(one._replace(name="c")),
+        repr(row._make(("d", (), None))),
+        one._asdict(),
+        row.__match_args__,
+        copy.copy(one),
         bool(one),
         hash(one) == hash(tuple(one)),
         one == ("a", (), ("b", (1, 2), None)),
@@ -69,3 +77,14 @@ def test_instances_can_be_pickled_and_may_have_no_fields() -> None:
     assert pickle.loads(pickle.dumps(Pair(1))) == Pair(1, 2)
     assert Nothing() == ()
     assert Nothing._fields == ()
+
+
+def test_what_a_class_does_not_take_is_said() -> None:
+    with pytest.raises(TypeError, match=re.escape("Pair.__new__() got an unexpected keyword argument 'third'")):
+        Pair(1, third=3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'first'"):
+        Pair()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Expected 2 arguments, got 1"):
+        Pair._make([1])
+    with pytest.raises(ValueError, match="unexpected field names: \\['third'\\]"):
+        Pair(1)._replace(third=3)  # type: ignore[call-arg]
