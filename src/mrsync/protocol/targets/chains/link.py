@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from mrsync.dataclass import dataclass
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.roster import Target
 
