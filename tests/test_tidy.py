@@ -21,7 +21,7 @@ VAGUE_NAMES = re.compile(r"(?i)util|helper|common|misc|manager")
 FORBIDDEN_WORDS = re.compile(r"TO[D]O\b|FIX[M]E\b|\bX[X]X\b|(?<![\w.])/[w]ork/|-index[-]url")
 NAMED = re.compile(r"\bmrsync(?:\.\w+)+")
 IMPORTED = re.compile(r"from (mrsync[\w.]*) import (.*)")
-STARTED_BY_NAME = {"mrsync.__main__", "mrsync.cli.main", "mrsync.run.catch.catch"}
+STARTED_BY_NAME = {"mrsync.__main__", "mrsync.cli.main"}
 
 
 @cache

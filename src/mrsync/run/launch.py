@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
-from mrsync.run.catch.catch import catch_from_stdin
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
+from mrsync.transport.pages.compression import compressions_here
 from mrsync.tuples import NamedTuple
+from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import Signer, can_sign
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell can report its own reason first
@@ -18,15 +20,19 @@ ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell can re
 class Program(NamedTuple):
     """A program for targets.
 
-    name: of the installed program. module: the one to send otherwise. entry: to call it in a fork.
+    name: of the installed program. module: the one to send otherwise, or to run in a fork.
     """
 
     name: str
     module: str
-    entry: Callable[[str], int]
+
+    def imported(self) -> Callable[[str], int]:
+        """Return what runs it with the name of a target. The import takes 30 ms, and only forks need it here."""
+        run: Callable[[str], int] = importlib.import_module(self.module).catch_from_stdin
+        return run
 
 
-CATCHER = Program("multicatcher", "mrsync.run.catch.catch", catch_from_stdin)
+CATCHER = Program("multicatcher", "mrsync.run.catch.catch")
 
 
 def launch(settings: CastSettings, rendezvous: Rendezvous) -> Launcher | None:
@@ -48,6 +54,8 @@ def launch(settings: CastSettings, rendezvous: Rendezvous) -> Launcher | None:
         has_own_secrets=bool(settings.own_secrets),
         verify_key=signer.public if (signer := signer_of(settings)) is not None else b"",
     )
+    if settings.remote_shell == LOCAL:
+        seals_here(), compressions_here()  # forks inherit what this imports; each would take 20 ms for it
     own = [encode_own_secret(secret) for secret in settings.own_secrets]
     return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, rendezvous, own)
 
@@ -95,7 +103,7 @@ def start_alone(program: Program, remote_shell: str, remote: Remote, invitation:
 
 def _launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
     if remote_shell == LOCAL:
-        return LocalLauncher(program.entry, targets)
+        return LocalLauncher(program.imported(), targets)
     return _remote_launcher(program, remote_shell, remote, targets)
 
 

@@ -17,7 +17,6 @@ from functools import partial
 from mrsync.errors import ExitStatus, ProtocolDataError, SocketError
 from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.launch import Program, start_everywhere
-from mrsync.run.measure import probe
 from mrsync.run.measure.diagnosis import diagnose
 from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.experiments import Experiments, overhead
@@ -38,7 +37,7 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, MTU_MAX, PACKETS_PER_PAGE_MAX
 from mrsync.wire.seals.keys import SessionKeys
 
-PROBE = Program("probe", "mrsync.run.measure.probe", probe.catch_from_stdin)
+PROBE = Program("probe", "mrsync.run.measure.probe")
 STOP_WAIT_S = 2.0
 ANSWER_EXTRA_S = 10.0  # after the connect timeout, for the probe to be sent and to start
 TELLING_S = 0.5  # for the probes to report what they received

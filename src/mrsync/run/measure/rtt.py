@@ -17,7 +17,6 @@ from mrsync.run.arrivals import Arrivals
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import Program, start_everywhere
-from mrsync.run.measure import rttcatch
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
@@ -31,7 +30,7 @@ from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TAG_BYTES
 from mrsync.wire.messages import Kind, Way
 from mrsync.wire.seals.keys import SessionKeys
 
-RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch", rttcatch.catch_from_stdin)
+RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch")
 STOP_WAIT_S = 2.0
 PING_INTERVAL_S = 0.05
 GATHER_S = 2.0  # after the last catcher was ready, or from the start if they were started by hand

@@ -13,14 +13,13 @@ from mrsync.run.launch import Program, start_alone
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.settings import Invitation, Remote
 from mrsync.run.stop import Stop
-from mrsync.run.verify import verifier
 from mrsync.run.verify.findings import TreeVerdict, decode_finding
 from mrsync.transport.loop import Loop
 from mrsync.tree.record.verification import FOUND_MAX, Difference
 from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 
-VERIFIER = Program("verifier", "mrsync.run.verify.verifier", verifier.catch_from_stdin)
+VERIFIER = Program("verifier", "mrsync.run.verify.verifier")
 STOP_WAIT_S = 2.0
 PATIENCE_S = 0.5
 
