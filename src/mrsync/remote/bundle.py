@@ -13,6 +13,7 @@ import marshal
 import pkgutil
 import re
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from importlib.abc import InspectLoader
@@ -88,17 +89,19 @@ def _code(module: str) -> bytes:
 def needed_sources(entry: str) -> dict[str, bytes]:
     """Follow the imports of `entry`; return the source of each module by its path."""
     found: dict[str, bytes] = {}
-    seen = set()
-    waiting = [entry]
+    seen = {""}
+    waiting = deque([entry])
     while waiting:
-        module = waiting.pop()
-        if not module or module in seen:
-            continue
+        module = waiting.popleft()
+        place, package = module.replace(".", "/"), module.rpartition(".")[0]
+        if module in seen or f"{package.replace('.', '/')}.py" in found:
+            continue  # the latter: it is a name in a module, of which there are thousands
         seen.add(module)
-        for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+        for path in (f"{place}.py", f"{place}/__init__.py"):
             if (source := _source(path)) is not None:
                 found[path] = source
-                waiting += [module.rpartition(".")[0], *_imports(source.decode())]
+                waiting += [package, *_imports(source.decode())]
+                break
     return found
 
 
