@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, Union
 
-Path = Union[str, bytes, "os.PathLike[str]"]
+Path = Union[str, bytes, os.PathLike[str]]  # not in quotes, which would be compiled: 1.6 ms
 
 # Do not follow a link at the end of the path, do not block on a FIFO or lease, do not acquire a terminal.
 CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

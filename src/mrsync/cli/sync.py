@@ -7,14 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from mrsync.cli.output import report
-from mrsync.cli.output.logfile import LogFile
 from mrsync.cli.output.progress import Progress, make_progress, tell_left_out, warn_of_doubts
-from mrsync.cli.output.recording import Recording
-from mrsync.cli.output.rsync_statistics import rsync_statistics
-from mrsync.cli.output.service_status import ServiceStatus
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
@@ -26,6 +22,9 @@ from mrsync.run.observer import Notice, Observer
 from mrsync.run.service import ERROR, priority_mark
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
+
+if TYPE_CHECKING:
+    from mrsync.cli.output.logfile import LogFile
 
 _PARSERS: dict[str, tuple[Callable[[Sequence[str]], tuple[CastSettings, Output]], Callable[[Sequence[str]], Draft]]] = {
     "mrsync": (options.parse_mrsync, options.draft_mrsync),
@@ -55,7 +54,7 @@ def _logged_run(
     name: str, settings: CastSettings, output: Output, arguments: Sequence[str], files: ResultFiles
 ) -> Outcome:
     try:
-        log = None if output.log_file is None else LogFile(output.log_file, output.log_format, settings.session)
+        log = None if output.log_file is None else _open_log(output, settings.session)
     except FileError as error:
         outcome = _failed(settings, error)
         files.write(outcome)
@@ -69,6 +68,14 @@ def _logged_run(
     return outcome
 
 
+def _open_log(output: Output, session: int) -> LogFile:
+    """Open the log file that is asked for. Raise FileError if that fails."""
+    from mrsync.cli.output.logfile import LogFile
+
+    assert output.log_file is not None  # what the callers checked
+    return LogFile(output.log_file, output.log_format, session)
+
+
 def _run(settings: CastSettings, output: Output, log: LogFile | None, files: ResultFiles) -> Outcome:
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
@@ -76,9 +83,15 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, files: Res
     trace = log.trace if log is not None and output.log_level == "debug" else None
     display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
     with display as progress:
-        recording = Recording(progress) if output.page or output.report else None
+        recording = None
+        if output.page or output.report:
+            from mrsync.cli.output.recording import Recording
+
+            recording = Recording(progress)
         observer: Observer = recording or progress
         if "NOTIFY_SOCKET" in os.environ:
+            from mrsync.cli.output.service_status import ServiceStatus
+
             observer = ServiceStatus(observer)
         if log is not None:
             observer = log.before(observer)
@@ -129,7 +142,7 @@ def _record_mistake(
     outcome = Outcome.failed(0, known.source, known.dest, (), failure=_sentence(error), status=status)
     if known.output.log_file is not None:
         try:
-            with LogFile(known.output.log_file, known.output.log_format, 0) as log:
+            with _open_log(known.output, 0) as log:
                 log.end(outcome)
         except FileError as unwritten:
             _complain(name, str(unwritten))
@@ -160,6 +173,8 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
         for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
             print(line)
         if output.has_stats:
+            from mrsync.cli.output.rsync_statistics import rsync_statistics
+
             for line in rsync_statistics(outcome, output.human_level):
                 print(line)
     if complaint := report.complaint(outcome):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 
 from mrsync.errors import FileError, UsageError
@@ -70,7 +69,7 @@ def _is_replaceable(path: str) -> bool:
 
 
 def _replace_in(place: int, name: str, content: bytes) -> None:
-    unfinished = f".{name[:200]}.{secrets.token_hex(8)}"
+    unfinished = f".{name[:200]}.{os.urandom(8).hex()}"
     opened = os.open(unfinished, _CREATE, MODE, dir_fd=place)
     try:
         with open(opened, "wb", buffering=0) as file:

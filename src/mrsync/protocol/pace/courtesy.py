@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from copy import deepcopy
 from math import isinf
 from typing import Callable, Protocol
 
@@ -117,6 +116,8 @@ class Courtesy:
         if tightest is None:
             assert self._make_control is not None
             return Bottleneck(self._make_control(), signals)
+        from copy import deepcopy  # the import takes 1.5 ms, and most sessions have one bottleneck
+
         return Bottleneck(deepcopy(tightest.control), signals, origin=tightest)
 
     def _signals_of(self, listener: int) -> QueueSignals:
