@@ -261,10 +261,10 @@ class Network:
             self._events.plan(when, receiver.hear, cast, lost, bad, is_cast)
 
     def is_passable(self, receiver: Receiver, cast: Cast) -> bool:
-        """Whether the path carries datagrams of this size; all messages but probes are taken to be small enough."""
+        """Whether the path carries datagrams of this size; only probes and feeds are as large as packets."""
         size_bytes = self.slice_bytes + PACKET_ROOM_BYTES
         if isinstance(cast, bytes):
-            size_bytes = len(cast) if cast[KIND_AT] == Kind.PROBE else 0
+            size_bytes = len(cast) if cast[KIND_AT] in (Kind.PROBE, Kind.FEED) else 0
         return size_bytes <= self.paths[receiver.index].scenario.path_bytes
 
     def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.messages import NetworkShare
-from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
+from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST, SMALLER
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
@@ -73,6 +73,13 @@ CASES = (
     RelayCase("their firewalls let in only answers", (replace(DEAF, is_guarded=True),) * COUNT, EVERYONE, 2.8),
     RelayCase("several chains", (DEAF,) * COUNT, EVERYONE, 6.2, 3.05, details=(("chains_max", 3),)),
     RelayCase("some hear the group", (GOOD,) * 3 + (DEAF,) * 5, EVERYONE, 2.8),
+    RelayCase(  # links are tried with packets that fit
+        "the path of one takes smaller packets only",
+        one(3, path_bytes=900),
+        EVERYONE,
+        2.5,
+        details=(("smaller", SMALLER), ("file_bytes", FILES[:2])),
+    ),
     RelayCase("one percent is lost on every hop", (replace(DEAF, loss=0.01),) * COUNT, EVERYONE, 3.0, 1.02, 0.013),
     RelayCase(  # a page with a hole is held up at each hop until the hole is mended
         "one percent is lost on every hop, and uplinks make senders wait",
@@ -127,14 +134,23 @@ CASES = (
         1.014,
         0.013,
     ),
-    RelayCase(  # a claim waits behind pages and in late programs, which looks like a queue
+    RelayCase(  # a claim waits behind pages, and programs send late, which looks like a queue
         "random losses do not slow a fair chain of busy hosts down",
-        (replace(DEAF, wake_s=0.01, loss=0.01, hop_queue_bytes=1_250_000),) * COUNT,
+        (replace(DEAF, late_share=0.5, late_s=0.05, loss=0.01, hop_queue_bytes=1_250_000),) * COUNT,
         EVERYONE,
-        4.5,
+        3.7,
         1.02,
         0.013,
         details=(("share", NetworkShare.FAIR),),
+    ),
+    RelayCase(  # the kernels know when pages and claims came
+        "many random losses do not slow it down either, however late programs read",
+        (replace(DEAF, wake_s=0.05, loss=0.03),) * COUNT,
+        EVERYONE,
+        5.5,
+        1.05,
+        0.035,
+        details=(("share", NetworkShare.FAIR), ("file_bytes", FILES[:2])),
     ),
     RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
     RelayCase(

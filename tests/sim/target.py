@@ -9,9 +9,10 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.transport.network.stamps import as_held
 from mrsync.transport.page_receiver import PAGES_PER_JOB
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
-from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
+from mrsync.wire.messages import Claim, Kind, ObjectKind, Peer, Report, SealKind
 from tests.sim.clock import ProcessClock
 from tests.sim.network import KIND_AT, MASTER, Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
@@ -127,12 +128,12 @@ class TargetHost:
             return
         if self.clock.is_stopped:
             self._held += packets
-            self.clock.run(self._take, cast, lost, bad, is_cast)
+            self.clock.run(self._take, cast, lost, bad, is_cast, now)
         elif rate or self.scenario.wake_s:
             self._busy_until = start + (packets / rate if rate else 0.0)
-            self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast)
+            self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast, now)
         else:
-            self._take(cast, lost, bad, is_cast)
+            self._take(cast, lost, bad, is_cast, now)
 
     def _starts_at(self, now: float) -> float:
         """When it does what comes up now: after all else, and if it sleeps, once it gets the processor."""
@@ -152,14 +153,16 @@ class TargetHost:
         if self.is_running and not self.clock.is_stopped:
             self._keep_time()
 
-    def _take(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
+    def _take(self, cast: Cast, lost: int, bad: int, is_cast: bool, arrived_at: float) -> None:
+        """Read what arrived at that time, by the kernel's stamp."""
         if not self.is_running:
             return
         self._arrive(cast, lost | bad)
+        waited_s = self._world.events.now - arrived_at
         if isinstance(cast, bytes):
-            self._take_control(cast, bad, is_cast)
+            self._take_control(cast, bad, is_cast, waited_s)
         else:
-            self._take_pages(cast, lost, bad)
+            self._take_pages(cast, lost, bad, self.clock.now - waited_s)
         self.pump()
 
     def _arrive(self, cast: Cast, lost: int) -> None:
@@ -168,7 +171,7 @@ class TargetHost:
             key = (cast.object, cast.page)
             self._coming[key] = self._coming.get(key, 0) & ~self._sent_mask(cast, lost)
 
-    def _take_control(self, datagram: bytes, bad: int, is_cast: bool) -> None:
+    def _take_control(self, datagram: bytes, bad: int, is_cast: bool, waited_s: float) -> None:
         if bad:
             datagram = flipped(datagram, self._rng)
         if self._codec is None:
@@ -180,11 +183,12 @@ class TargetHost:
         message = self._codec.decode(datagram) if is_own else self._world.decoded(datagram, self._codec)
         if not isinstance(message, Rejection):
             self._oracle.judge_flip(bad)
+            if isinstance(message, Claim):
+                message = as_held(message, waited_s)
             self.catcher.receive_message(message, SESSION, self.clock.now, is_cast=is_cast)
 
-    def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
-        """Positions in lost and bad count the packets that were sent, not those of the page."""
-        now = self.clock.now
+    def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int, now: float) -> None:
+        """Positions in lost and bad count the packets that were sent, not those of the page. now: when they came."""
         if (cast.sender if isinstance(cast, Burst) else MASTER) != self._source:
             cast = cast._replace(tx=0)
         if isinstance(cast, CodedBurst):

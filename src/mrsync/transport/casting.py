@@ -31,7 +31,7 @@ from mrsync.protocol.core.sends import Send, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.network.stamps import LastArrival
+from mrsync.transport.network.stamps import LastArrival, as_held
 from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
 from mrsync.transport.pages.compression import LEVEL
 from mrsync.transport.pages.page_sender import PageSender
@@ -194,7 +194,7 @@ class CasterDriver:
             way_back = Path(opened, source, PathKind.ANSWER)
             now = self._loop.now()
             if isinstance(message, Report):
-                message = _as_held(message, now - arrival.read())
+                message = as_held(message, now - arrival.read())
             if not isinstance(message, Rejection):
                 self._caster.receive_message(message, way_back, now)
                 self._repeat_digests(message)
@@ -297,9 +297,3 @@ class CasterDriver:
         if message is not self._last_sent[0]:
             self._last_sent = message, self.codec.encode(message)
         return self._last_sent[1]
-
-
-def _as_held(report: Report, seconds: float) -> Report:
-    """Return a report that waited so long in our socket; for round trips that is as if its sender had held it."""
-    waited_us = max(0, round(seconds * 1e6))
-    return report._replace(hold_us=report.hold_us + waited_us, ended_hold_us=report.ended_hold_us + waited_us)

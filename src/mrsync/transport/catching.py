@@ -29,6 +29,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.paths import Address, Path, PathKind
+from mrsync.transport.network.stamps import as_held
 from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.page_receiver import OpenSession, PageReceiver, WritePages
 from mrsync.transport.peering import Peering
@@ -188,6 +189,8 @@ class CatcherDriver:
             if receiver is not None:
                 receiver.receive_digests(message)
             return
+        if isinstance(message, Claim) and receiver is not None:
+            message = as_held(message, receiver.waited_s(opened, now))
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
         if not isinstance(message, (Claim, Feed)) or not self._catcher.relaying.has_taken(message):
             return  # a repeated message shows nothing about its sender

@@ -150,6 +150,10 @@ class PageReceiver:
         self._quiet_by = now + QUIET_S if any(other.is_midway for other in self._intakes.values()) else None
         self._take_opened(now)
 
+    def waited_s(self, opened: socket.socket, now: float) -> float:
+        """Return how long the datagram that was read last waited in this socket, as far as the kernel was asked."""
+        return now - self._intakes[opened].arrived_at(now)
+
     def end_runs(self, now: float) -> None:
         """Report the packets of unfinished runs to the state machine."""
         for intake in self._intakes.values():

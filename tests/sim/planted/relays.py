@@ -7,6 +7,7 @@ from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
+from tests.sim import target
 from tests.sim.planted.fault import Fault
 
 RELAY_FAULTS = (
@@ -57,5 +58,22 @@ RELAY_FAULTS = (
         "if are_bursts_whole and",
         "if False and",
         found_by="random losses do not slow a fair chain of busy hosts down",
+    ),
+    Fault(
+        "what a claim waits in the socket of a busy relay counts as a queue of the network",
+        target,
+        "as_held",
+        "waited_us = max(0, round(seconds * 1e6))",
+        "waited_us = 0",
+        found_by="many random losses do not slow it down either, however late programs read",
+    ),
+    Fault(
+        "links are tried with packets that do not fit everywhere",
+        Relays,
+        "_tell_news",
+        "fitting",
+        "step",
+        found_by="the path of one takes smaller packets only",
+        also=Fault("and again", Relays, "_tell_again", "fitting", "step"),
     ),
 )

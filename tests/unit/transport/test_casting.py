@@ -13,7 +13,7 @@ import pytest
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.compressions import Compressions
-from mrsync.transport.casting import CasterDriver, CasterSecrets, _as_held
+from mrsync.transport.casting import CasterDriver, CasterSecrets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
@@ -23,7 +23,7 @@ from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, unpack_header
 from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
-from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, Report, SealKind
+from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, SealKind
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.terms import decode_terms
 from tests.unit.protocol.builders import found, roster
@@ -235,10 +235,3 @@ def test_a_report_that_is_repeated_later_draws_no_digests() -> None:
         driver._repeat_digests(said)
     driver._repeat_digests(make_report(0, 1, unverified=10))
     assert asked == [9, 19]
-
-
-def test_a_report_that_waited_in_the_socket_was_held_so_long(listener: socket.socket) -> None:
-    report = Report(0, 5, 1, ObjectKind.CONTENTS, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
-    held = _as_held(report, 0.002)
-    assert (held.hold_us, held.ended_hold_us) == (2007, 2000)
-    assert _as_held(report, -1.0) == report  # the clock was set

@@ -4,8 +4,9 @@ import itertools
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ from mrsync.wire.messages import (
     CommitSpan,
     Feed,
     Hello,
+    Message,
+    NetworkShare,
     ObjectKind,
     ObjectState,
     Peer,
@@ -119,6 +122,20 @@ class Stand:
     def reply_address(self) -> tuple[str, int]:
         """Where answers go."""
         return "127.0.0.1", self._reply.getsockname()[1]
+
+    @contextmanager
+    def blocked(self) -> Iterator[None]:
+        """Keep the driver from reading meanwhile."""
+        is_there, go_on = threading.Event(), threading.Event()
+
+        def block() -> None:
+            is_there.set()
+            assert go_on.wait(HANG_S)
+
+        self._loop.post(block)
+        assert is_there.wait(HANG_S)
+        yield
+        go_on.set()
 
     def has_told(self, kind: type[CatcherEvent]) -> bool:
         return any(isinstance(event, kind) for event in self.events)
@@ -305,6 +322,42 @@ def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) 
         while not (report := stand.next_report()).packets_rejected + report.packets_seen:
             pass
         assert report.packets_seen == 0
+
+
+def test_the_time_that_a_claim_waits_in_the_socket_counts_as_held(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Message] = []
+    receive_message = stand.catcher.receive_message
+
+    def note_message(message: Message, *rest: Any, **more: Any) -> None:
+        taken.append(message)
+        receive_message(message, *rest, **more)
+
+    monkeypatch.setattr(stand.catcher, "receive_message", note_message)
+    stand.join()
+    with closing(_bound()) as child:
+        stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, None, Peer(6, LINK, *endpoint(child.getsockname()))))
+        stand.cast(OPENING._replace(share=NetworkShare.FAIR))
+        while not stand.has_told(SessionOpened) or not stand.has_told(PeersChanged):
+            stand.next_report()
+        codec = ControlCodec(SessionKeys.derive(SECRET, SESSION), target=6)
+        parent = Peer(3, LINK, *endpoint(stand.reply_address))
+        told = codec.decode(stand.codec.encode(Assign(1, 1, 6, 1, PROBE_BYTES, parent, None)))
+        assert isinstance(told, Assign)
+        codec.set_peers(told.parent, None)
+        claim = Claim(6, 1, 1, 3, LINK, PROBE_BYTES, ObjectKind.MANIFEST, 0, 0, 7, 0, 1, 0, 0, 0, ())
+        child.sendto(codec.encode(claim), stand.reply_address)  # from the first one on, the kernel notes times
+        while not any(isinstance(message, Claim) for message in taken):
+            codec.decode(child.recv(2000))
+        with stand.blocked():
+            child.sendto(codec.encode(claim._replace(counter=2)), stand.reply_address)
+            time.sleep(0.05)
+        while not any(isinstance(message, Claim) and message.counter == 2 for message in taken):
+            codec.decode(child.recv(2000))
+    held = [message for message in taken if isinstance(message, Claim)][-1]
+    assert held.hold_us > 50_000
+    assert held.ended_hold_us >= held.hold_us - 7
 
 
 def test_an_unreachable_peer_is_treated_as_absent(stand: Stand) -> None:

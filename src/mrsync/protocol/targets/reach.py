@@ -131,13 +131,23 @@ class Reach:
 
     def fix(self) -> list[Target]:
         """Choose the largest packets that reach all targets. Return targets that not even the smallest reach."""
-        known = [target for target in self._roster.live if target.id not in self._open]
-        narrow = [target for target in known if self._is_narrow(target)]
+        narrow = [target for target in self._known if self._is_narrow(target)]
+        self.step = self._cut(self.fitting)
         self.is_fixed = True
-        least = self._least_bytes
-        most = min((heard for target in known if (heard := self._heard_bytes(target)) >= least), default=least)
-        self.step = self._cut(next(step for step in self._steps if step.datagram_bytes <= most))
         return narrow
+
+    @property
+    def fitting(self) -> Step:
+        """The largest packets that reach all targets whose reach is known; `fix` chooses them."""
+        if self.is_fixed:
+            return self.step
+        least = self._least_bytes
+        most = min((heard for target in self._known if (heard := self._heard_bytes(target)) >= least), default=least)
+        return next(step for step in self._steps if step.datagram_bytes <= most)
+
+    @property
+    def _known(self) -> list[Target]:
+        return [target for target in self._roster.live if target.id not in self._open]
 
     def _cut(self, step: Step) -> Step:
         """Make pages smaller if there are many copies, because all copies of a burst pass a queue at the same time."""

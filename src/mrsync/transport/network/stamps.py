@@ -7,9 +7,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from mrsync.transport.network.socket_options import ARRIVAL_TIMES, try_option
+from mrsync.wire.messages import Claim, Report
+
+Answer = TypeVar("Answer", Report, Claim)
 
 _TIMESPEC = struct.Struct("@ll")
 _SIOCGSTAMPNS = 0x8907  # linux/sockios.h
@@ -54,6 +57,12 @@ class LastArrival:
         seconds, nanoseconds = _TIMESPEC.unpack(stamp)
         age = self._wall - seconds - nanoseconds / 1e9
         return self._now - age if abs(age) < _AGE_MAX_S else self._now
+
+
+def as_held(message: Answer, seconds: float) -> Answer:
+    """Return an answer that waited so long in our socket; for round trips that is as if its sender had held it."""
+    waited_us = max(0, round(seconds * 1e6))
+    return message._replace(hold_us=message.hold_us + waited_us, ended_hold_us=message.ended_hold_us + waited_us)
 
 
 class StampedSocket(socket.socket):

@@ -100,6 +100,10 @@ class Intake:
         """Whether a run has packets that the state machine has not heard of. Call `end_run` to report them."""
         return self._run.header is not None
 
+    def arrived_at(self, now: float) -> float:
+        """Return when the last datagram arrived, or the present time if the kernel was not asked."""
+        return min(now, self._arrival.read()) if self._arrival is not None else now
+
     def end_run(self, now: float) -> None:
         """Report all packets of the current run to the state machine."""
         self._run.end(now)

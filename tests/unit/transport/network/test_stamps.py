@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, as_held, ask_arrival_times
+from mrsync.wire.messages import ObjectKind, Report
 from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.usefixtures("stamping")
@@ -59,3 +60,10 @@ def test_without_a_stamp_or_with_a_clock_that_was_set_it_is_now(seconds: float |
     ancillary = [(socket.SOL_SOCKET, 35, stamp)] if seconds else [(socket.SOL_SOCKET, 35, b"short")]
     before = time.monotonic()
     assert before <= arrived_at(ancillary) <= time.monotonic()
+
+
+def test_a_report_that_waited_in_the_socket_was_held_so_long() -> None:
+    report = Report(0, 5, 1, ObjectKind.CONTENTS, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
+    held = as_held(report, 0.002)
+    assert (held.hold_us, held.ended_hold_us) == (2007, 2000)
+    assert as_held(report, -1.0) == report  # the clock was set

@@ -360,12 +360,12 @@ class Relays:
     # what is said
 
     def _tell_news(self, now: float) -> None:
-        self._assignments.tell_news(self._reach.step.datagram_bytes, now)
+        self._assignments.tell_news(self._reach.fitting.datagram_bytes, now)
 
     def _tell_again(self, now: float) -> None:
         """Repeat assignments that are not confirmed, or do not work yet."""
         doubted = {link.parent.id for link in self._links.values() if link.doubted_at is not None}
         unfed = {link.child.id for link in self._links.values() if not link.is_fed}
         fine = self._assignments.targets - doubted - unfed
-        probe_bytes = self._reach.step.datagram_bytes
+        probe_bytes = self._reach.fitting.datagram_bytes
         self._assignments.tell_again(probe_bytes, now, but=fine, patience_s=self._slack_s / 2)
