@@ -10,6 +10,8 @@ from tests.programs import program
 from tests.rsync.known import even_out
 from tests.rsync.outcomes import Outcome, run
 
+RSYNC_WAIT_S = 60  # it may hang
+
 
 def differing(
     words: Sequence[str], dest: str, folder: Path, port: int, *, has_status: bool = False, prefix: Sequence[str] = ()
@@ -19,7 +21,7 @@ def differing(
     has_status: compare exit statuses, too. prefix: of both commands. Differences that are meant do not count.
     """
     command = program("mrsync", "--rsh=local", f"--port={port}", "--progress=none")
-    theirs = run([*prefix, "rsync"], words, f"rsync/{dest}", folder)
+    theirs = run([*prefix, "rsync", f"--timeout={RSYNC_WAIT_S}"], words, f"rsync/{dest}", folder)
     ours = run([*prefix, *command], words, f"t:{folder}/mrsync/{dest}", folder)
     even_out(words, theirs, ours)
     found = list(_differences(theirs, ours))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -9,13 +10,14 @@ from tests.rsync.outcomes import RECENT, Outcome
 
 PROTOCOL_ERROR = 2  # of rsync with itself: -H with SOURCEs that hold one another, for example
 DELETIONS_STOPPED = 25
+RSYNC_HANGS = 30  # its --timeout: now and then rsync 3.5 waits for itself for ever (--inplace with --compare-dest)
 LETTERS = 11  # of an itemized line
 CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8}) (.*)")  # of a file: mode, owner or group changes
 
 
 def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
     """Remove from both outcomes what may differ after a line with these words."""
-    if theirs.status == PROTOCOL_ERROR or "could not make way" in theirs.errors:
+    if theirs.status in (PROTOCOL_ERROR, RSYNC_HANGS) or "could not make way" in theirs.errors:
         # rsync has failed, and says so; with -b, its own backup keeps it from removing a directory
         for outcome in (theirs, ours):
             _forget(outcome)
@@ -83,12 +85,13 @@ def _keep_backups_as_private(words: Sequence[str], theirs: Outcome, ours: Outcom
     what the run gives to DEST's.
     """
     for word in words:
-        top = f"dest/{word.removeprefix('--backup-dir=')}"
+        top = os.path.normpath(f"dest/{word.removeprefix('--backup-dir=')}")
         if not word.startswith("--backup-dir="):
             continue
         for path, entry in ours.entries.items():
             other = theirs.entries.get(path)
-            if other is not None and entry.mode.startswith("4") and f"{path}/".startswith(f"{top}/"):
+            is_around = f"{path}/".startswith(f"{top}/") or f"{top}/".startswith(f"{path}/")  # in it, or above it
+            if other is not None and entry.mode.startswith("4") and is_around and path != "dest":
                 ours.entries[path] = entry._replace(mode=other.mode, owner=other.owner)
 
 

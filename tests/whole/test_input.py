@@ -59,7 +59,10 @@ MISTAKES = {
         "argument --rate: 'fast' is not a rate: a number with K, M or G, such as 80M (see mrsync --help)",
     ),
     "no wait": Mistake(
-        ("-w", "0"), 1, "argument -w/--ack-wait: '0' is not a number of seconds above 0 (see mrsync --help)"
+        ("-w", "-1"),
+        1,
+        "argument -w/--ack-wait: '-1' is not a number of seconds above 0 and below a million "
+        "(see mrsync --help)"
     ),
     "contradiction": Mistake(
         ("--encrypt", "--no-encrypt"),

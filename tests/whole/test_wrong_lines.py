@@ -108,7 +108,7 @@ LINES = """
 1  ... --list-only                               | --list-only is not supported:
 1  ... --iconv utf8                              | --iconv is not supported: names are bytes
 1  ... --daemon                                  | --daemon is not supported:
-1  ... --no-verbose                              | did you mean --verbose
+1  ... --no-verbose                              | --no-verbose is for SOURCE... TARGETS:DEST only
 1  ... --sudo-hosts a                            | --sudo-hosts
 1  mrsync doctor x                               | unexpected: x
 1  mrsync verify -m a -t src x y                 | unexpected: x y
@@ -184,7 +184,7 @@ LINES = """
 10 ... -I nope0                                  | nope0
 1  ... -I ''                                     | -I
 1  ... -T 300                                    | 0 to 255
-1  ... -w 0                                      | --ack-wait: '0'
+1  ... -w 1e6                                    | --ack-wait: '1e6' is not a number of seconds above 0 and below
 1  ... -w -1                                     | --ack-wait: '-1'
 1  ... -w nan                                    | --ack-wait: 'nan'
 1  ... -v 9                                      | --verbose: '9'
@@ -256,7 +256,7 @@ LINES = """
 1  ... --encrypt --no-encrypt                    | --encrypt
 1  ... --relay perhaps                           | 'perhaps'
 1  ... --relay-chains 0                          | '0' is not a number of chains
-1  ... --compress-level 23                       | '23' is not a level from 0 to 22
+1  ... --compress-level fast                     | 'fast' is not a whole number
 1  ... --sudo                                    | -r local
 1  ... --sudo=a                                  | -r local
 1  mrsync -m a,b -s src --sudo=b,c               | --sudo=b,c: c is not among the targets

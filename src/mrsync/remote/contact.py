@@ -6,7 +6,7 @@ from collections import deque
 
 from mrsync.remote.command import MARKER
 from mrsync.remote.launcher import CatcherExited, LineWritten
-from mrsync.remote.reasons import describe
+from mrsync.remote.reasons import describe, own_words
 
 LINES_MAX = 1000  # passed on before the marker, and as many after it: more would fill terminals, logs and memory
 LINES_KEPT = 30  # the last lines, which are searched for a reason
@@ -52,10 +52,12 @@ class Contact:
         self._verdict = reason
 
     def exited(self, status: int) -> CatcherExited:
-        """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started."""
+        """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started.
+
+        Even then there is a reason, in case that it ended too early: rsh and `ssh -f` do not pass statuses on.
+        """
+        lines = [line.text for line in self._last]
         if status == 0 and self.is_there and not self._verdict:
-            return CatcherExited(self.target, 0, "ended")
-        reason = self._verdict or describe(
-            [line.text for line in self._last], status, program=self._program, shell=self._shell
-        )
+            return CatcherExited(self.target, 0, own_words(lines) or "ended")
+        reason = self._verdict or describe(lines, status, program=self._program, shell=self._shell)
         return CatcherExited(self.target, status or 1, reason)

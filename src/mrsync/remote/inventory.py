@@ -24,6 +24,7 @@ GROUPS_MAX = 1 << 12  # groups within groups, each counted as often as it is rea
 _RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml", ".json")  # what is JSON is YAML, too
+_META = "_meta"  # no group: in what `ansible-inventory --list` prints, it has the variables of all hosts
 
 
 class Member(NamedTuple):
@@ -119,8 +120,9 @@ class Inventory:
 
 
 def read_inventory(path: str, text: str) -> Inventory:
-    """Parse the text of an inventory. path: decides between INI and YAML, and appears in messages. Raise UsageError."""
-    return _read_yaml(path, text) if path.endswith(_YAML_NAMES) else _read_lines(path, text)
+    """Parse the text of an inventory: INI, YAML by the name of its path, or JSON. Raise UsageError."""
+    is_table = path.endswith(_YAML_NAMES) or text.lstrip().startswith("{")  # JSON, perhaps from stdin
+    return _read_yaml(path, text) if is_table else _read_lines(path, text)
 
 
 def _become_problem(host: str, variables: dict[str, str]) -> str:
@@ -228,7 +230,12 @@ def _read_table(path: str, table: Any) -> Inventory:
     if not isinstance(table, dict):
         raise UsageError(f"the inventory {path} has no groups")
     for name, content in table.items():
-        _add_group(inventory, str(name), content, path)
+        if name != _META:
+            _add_group(inventory, str(name), content, path)
+    variables = _table(table.get(_META), "hostvars", path)
+    for group in inventory.groups.values():
+        for host in group.hosts.keys() & variables.keys():
+            group.add(host, _texts(variables[host]))
     return inventory
 
 
@@ -236,6 +243,7 @@ def _add_group(inventory: Inventory, name: str, content: Any, path: str) -> None
     """Add a group and its child groups. Raise UsageError if `content` is not a valid group."""
     inventory.count_group()
     group = inventory.group(name)
+    content = {"hosts": content} if isinstance(content, list) else content  # as old inventory programs write it
     for host, variables in _table(content, "hosts", path).items():
         for each in _expand(str(host)):
             group.add(each, _texts(variables))

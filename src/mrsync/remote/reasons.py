@@ -61,6 +61,11 @@ SAID: tuple[tuple[str, str, str], ...] = (
         "sudo does not let this user run the program there",
         "allow it in sudoers (NOPASSWD), or sync as root (--remote-user)",
     ),
+    (
+        r"subsystem request failed",
+        "ssh asks for a subsystem there",
+        "give no -s to ssh, and -r 'ssh -o SessionType=default' if ssh_config has another SessionType",
+    ),
     (r"No such container", "there is no such container", ""),
     (r"pods? \S+ not found", "there is no such pod", "name its namespace, as in -r 'kubectl exec -i -n NAMESPACE'"),
     (r"Fatal Python error: .*(PYTHON[A-Z]+ .*)", r"Python cannot start there: \1", "unset this variable there"),
@@ -86,9 +91,8 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
 
     lines: the last lines of output. program: the program to be run on the target. shell: the name of the remote shell.
     """
-    for line in reversed(lines):
-        if own := OWN_WORDS.match(line):
-            return line[own.end() :]
+    if own := own_words(lines):
+        return own
     for line in lines:
         if re.search(rf"{re.escape(program)}\b.*(?:{MISSING})|(?:{MISSING}).*{re.escape(program)}\b", line):
             return f"there is no {program}; {_remedy_without(program)}"
@@ -99,6 +103,11 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
             if match := re.search(pattern, line):
                 return match.expand(sentence) + (f"; {remedy}" if remedy else "")
     return _by_status(lines[-1].strip() if lines else "", status, shell)
+
+
+def own_words(lines: Sequence[str]) -> str:
+    """Return the last sentence that a program of mrsync wrote, or ""."""
+    return next((line[own.end() :] for line in reversed(lines) if (own := OWN_WORDS.match(line))), "")
 
 
 def _remedy_without(program: str) -> str:

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 
 from mrsync.errors import UsageError
 
 SSH_PORT = 22
 ASK_WAIT_S = 5.0  # `Match exec` in ssh_config may run any program
+_SSH_VALUES = "BbcDEeFIiJLlmOoPpQRSWw"  # options that take one
+_NOT_FOR_SSH = {
+    "f": "as ssh must stay, and pass on the program over stdin",
+    "n": "as the program comes over stdin",
+    "N": "as ssh would start nothing then",
+    "s": "as ssh would start a subsystem then",
+    **dict.fromkeys("GOQVW", "as ssh would not log in for a command then"),
+}
 _ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
 
@@ -46,7 +54,14 @@ def kind_of(words: Sequence[str]) -> ShellKind:
 
 
 def check_words(kind: ShellKind, words: Sequence[str]) -> None:
-    """Raise UsageError if a container command lacks `exec -i`, or has a terminal, which would change the bundle."""
+    """Raise UsageError if the program would not run a command with our input as its own.
+
+    A container command lacks `exec -i` or has a terminal, or ssh has an option for something else.
+    """
+    if kind is ShellKind.SSH:
+        for letter in _ssh_letters(words[1:]):
+            if letter in _NOT_FOR_SSH:
+                raise UsageError(f"-r '{' '.join(words)}': leave out -{letter}, {_NOT_FOR_SSH[letter]}")
     if kind not in (ShellKind.CONTAINERS, ShellKind.KUBERNETES):
         return
     name = os.path.basename(words[0])
@@ -57,6 +72,18 @@ def check_words(kind: ShellKind, words: Sequence[str]) -> None:
         raise UsageError(f"-r '{' '.join(words)}': use -r '{name} exec -i', as the program comes over stdin")
     if {"-t", "-it", "-ti", "--tty"} & set(words):
         raise UsageError(f"-r '{' '.join(words)}': leave out -t, because a terminal would change the data on stdin")
+
+
+def _ssh_letters(words: Sequence[str]) -> Iterator[str]:
+    """Yield the letters of ssh's options."""
+    waiting = iter(words)
+    for word in waiting:
+        for place, letter in enumerate(word[1:] if word.startswith("-") else "", 1):
+            yield letter
+            if letter in _SSH_VALUES:
+                if place == len(word) - 1:
+                    next(waiting, None)
+                break
 
 
 def check_ports(kind: ShellKind, words: Sequence[str], ports: Mapping[str, int]) -> None:

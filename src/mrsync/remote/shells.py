@@ -26,6 +26,7 @@ from mrsync.remote.launcher import WORD_S, CatcherExited, Choice, LaunchEvent, t
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
+NO_ANSWER = "does it start commands (ForceCommand in sshd_config, SessionType in ssh_config), and is it overloaded?"
 LAST_READS = 4  # of what is left of the output: a pipe holds less, and a background process may write without end
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
@@ -179,7 +180,7 @@ class ShellLauncher:
         now = time.monotonic()
         for remote in self._running.values():
             if not remote.contact.is_there and now >= remote.answer_by:
-                remote.contact.judge(f"did not answer within {self._answer_wait_s:g} s")
+                remote.contact.judge(f"did not answer within {self._answer_wait_s:g} s; {NO_ANSWER}")
                 remote.kill()
         self._reap_silent()
 

@@ -49,9 +49,10 @@ class Arrivals:
         self._listen_at = now + LISTEN_S
         for event in self._launcher.take_events():
             if isinstance(event, CatcherExited):
+                is_early = event.target in self._expected
                 self._expected.discard(event.target)
                 self._on_answer(event.target, False)
-                if event.status:
+                if event.status or is_early:
                     self._give_up(event.target, event.reason)
             elif (ready := Readiness.decode(event.line)) is not None:
                 self._expected.discard(event.target)

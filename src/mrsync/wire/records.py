@@ -37,7 +37,7 @@ class ComparedRecord(NamedTuple):
 
     files_needed: int
     bytes_needed: int
-    changes: int  # entries to create, update or delete without contents
+    changes: int  # entries to create or update without contents
 
 
 class SatOutRecord(NamedTuple):

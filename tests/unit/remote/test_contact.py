@@ -28,6 +28,7 @@ def test_the_marker_names_the_bytecode() -> None:
 
 def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"mrsync catcher").exited(0) == CatcherExited(3, 0, "ended")
+    assert contact(b"mrsync catcher", b"multicatcher: no input").exited(0) == CatcherExited(3, 0, "no input")
     assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before the catcher started: hello")
 
 

@@ -70,6 +70,21 @@ def test_json_is_read_as_yaml(tmp_path: Path) -> None:
     assert read_targets(f"@{path}:web").hosts == read_targets(str(path)).hosts == ("eve@a", "b")
 
 
+LISTED = """
+{"_meta": {"hostvars": {"a": {"ansible_host": "10.0.0.1", "ansible_become": true}, "b": {"ansible_user": "eve"}}},
+ "all": {"children": ["ungrouped", "web"]}, "ungrouped": {"hosts": ["c"]}, "web": {"hosts": ["a", "b"]}, "old": ["b"]}
+"""
+
+
+def test_what_ansible_inventory_prints_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "listed"
+    path.write_text(LISTED)
+    assert targets(f"@{path}:web") == ["10.0.0.1", "eve@b"]
+    assert read_targets(str(path)).members["10.0.0.1"].becomes_root
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LISTED.encode())))
+    assert sorted(targets("-")) == ["10.0.0.1", "c", "eve@b"]
+
+
 WEB = ["deploy@web01.example.com", "deploy@web02.example.com", "deploy@web03.example.com", "10.0.0.9"]
 DOUBLED_INI = "[g0]\nh\n" + "".join(
     f"[g{i}:children]\ng{i - 1}\na{i}\n[a{i}:children]\ng{i - 1}\n" for i in range(1, 40)

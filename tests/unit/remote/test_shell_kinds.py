@@ -18,7 +18,7 @@ needs_ssh = pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not i
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory first in PATH, for programs that record their words."""
-    for name in ("docker", "podman", "kubectl", "srun"):
+    for name in ("docker", "podman", "kubectl", "srun", "ssh"):
         program = tmp_path / name
         program.write_text(
             '#!/bin/sh\nprintf "%s\\n" "$@" > "$0.words"\n'
@@ -68,6 +68,10 @@ def test_ssh_has_an_option_for_the_user() -> None:
         ("docker exec -it", "", "leave out -t"),
         ("kubectl exec -i --tty", "", "leave out -t"),
         ("kubectl exec -i", "eve", "kubectl cannot start programs as another user"),
+        ("ssh -p 22 -aN", "", "leave out -N, as ssh would start nothing"),
+        ("ssh -l nobody -f", "", "leave out -f, as ssh must stay"),
+        ("ssh -o BatchMode=no -lf -n", "", "leave out -n"),
+        ("ssh -W x:1", "", "leave out -W"),
         ("srun", "eve", "srun cannot start programs as another user"),
     ],
 )

@@ -16,7 +16,7 @@ import pytest
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import LINES_MAX
 from mrsync.remote.launcher import CatcherExited, Choice, LaunchEvent, LineWritten, wait_for_all
-from mrsync.remote.shells import ShellLauncher
+from mrsync.remote.shells import NO_ANSWER, ShellLauncher
 from tests.support.waiting import HANG_S
 
 REFUSED = "Connection refused; does sshd run there, on this port?"
@@ -138,7 +138,7 @@ def test_the_opening_comes_first_however_long(folder: Path) -> None:
 def test_hanging_target_delays_no_other(folder: Path) -> None:
     run = Run(folder, "hang-1", "mute-1", "good-1", "refuse-1", "fork-1", fanout=2)
     run.wait_for("good-1 heard parameters", "fork-1 heard parameters", REFUSED)
-    run.wait_for("did not answer within 2 s")
+    run.wait_for(f"did not answer within 2 s; {NO_ANSWER}")
     while len(run.exits()) < 3:
         time.sleep(0.05)
         run.events += run.launcher.take_events()
@@ -149,8 +149,8 @@ def test_hanging_target_delays_no_other(folder: Path) -> None:
 def test_target_without_a_catcher_gets_no_input(folder: Path) -> None:
     """It might write it into a log."""
     run = Run(folder, "eat-1")
-    run.wait_for("did not answer within 2 s")
-    assert run.events == [CatcherExited(0, -9, "did not answer within 2 s")]
+    run.wait_for(f"did not answer within 2 s; {NO_ANSWER}")
+    assert run.events == [CatcherExited(0, -9, f"did not answer within 2 s; {NO_ANSWER}")]
     run.stop()
 
 

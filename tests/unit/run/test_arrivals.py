@@ -61,9 +61,16 @@ def test_other_lines_are_notices_and_warnings_are_essential() -> None:
 
 def test_a_catcher_that_fails_is_given_up_and_one_that_is_done_is_not() -> None:
     port = Port()
-    port.listen(CatcherExited(0, 255, "ssh: connection refused"), CatcherExited(1, 0, ""))
+    port.listen(CatcherExited(0, 255, "ssh: connection refused"), LineWritten(1, READY.encode().encode()))
+    port.listen(CatcherExited(1, 0, "ended"))
     assert port.lost == [(0, "ssh: connection refused")]
-    assert port.answers == [(0, False), (1, False)]
+    assert port.answers == [(0, False), (1, True), (1, False)]
+
+
+def test_a_catcher_that_ends_before_it_is_ready_is_given_up_whatever_its_status() -> None:
+    port = Port()
+    port.listen(CatcherExited(1, 0, "the remote shell passes no input on"))
+    assert port.lost == [(1, "the remote shell passes no input on")]
 
 
 @pytest.mark.parametrize("last", [LineWritten(1, READY.encode().encode()), CatcherExited(1, 1, "no python")])

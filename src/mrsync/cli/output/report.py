@@ -211,8 +211,9 @@ def _complete(outcome: Outcome) -> Iterator[str]:
         if target.state is not TargetState.DONE:
             continue
         if outcome.is_dry_run:
-            facts = f"{files_of(target.files_needed)}, {size(target.bytes_needed)} needed; "
-            facts += "1 other change" if target.changes == 1 else f"{target.changes} other changes"
+            facts = f"{files_of(target.files_needed)}, {size(target.bytes_needed)} needed"
+            if target.changes or not target.deleted:
+                facts += "; 1 other change" if target.changes == 1 else f"; {target.changes} other changes"
             facts += f"; {target.deleted} would be deleted" if target.deleted else ""
         else:
             facts = f"ok; {files_of(target.files_updated)} updated, {target.deleted} deleted"

@@ -15,7 +15,7 @@ from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.line_breaks import filled
 from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
-from mrsync.cli.registry.statuses import MEANINGS
+from mrsync.cli.registry.statuses import meanings_of
 from mrsync.errors import UsageError
 from mrsync.spelling import did_you_mean
 from mrsync.tuples import NamedTuple
@@ -278,7 +278,7 @@ def add_option(group: Any, option: Option, program: str) -> None:
 
 def _epilog(program: str, has_all: bool) -> str:
     if has_all:
-        statuses = "\n".join(f"  {status:>2}  {meaning}" for status, meaning in MEANINGS.items())
+        statuses = "\n".join(f"  {status:>2}  {meaning}" for status, meaning in meanings_of(program).items())
         return f"exit status:\n{statuses}\n\n{_DOCUMENTS}"
     name = program.split()[0] if program == FILELIST else program
     return f"{_examples(program)}\n{name} --help all lists every option; mrsync help TOPIC explains one."

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from mrsync import __version__
 from mrsync.cli.registry.option import SECTIONS, Option
 from mrsync.cli.registry.options import DESCRIPTIONS, EXAMPLES, FORMS, PROGRAMS, options_of
-from mrsync.cli.registry.statuses import MEANINGS
+from mrsync.cli.registry.statuses import MEANINGS, meanings_of
 
 # <!-- options of PROGRAM: SECTION; SECTION --> ... <!-- end of options -->
 _TABLE = re.compile(r"(<!-- options of ([^:]+?)(?:: ([^\n]+?))? -->\n).*?(<!-- end of options -->)", re.DOTALL)
@@ -73,7 +73,7 @@ def _man_lines(program: str) -> Iterator[str]:
         for command, meaning in EXAMPLES[program].items():
             yield from (".TP", f"\\fB{_roff(command)}\\fR", _roff(meaning))
     yield ".SH EXIT STATUS"
-    for status, meaning in MEANINGS.items():
+    for status, meaning in meanings_of(program).items():
         yield from (".TP", f"\\fB{int(status)}\\fR", _roff(meaning))
     yield from (".SH FILES", ".TP", "/etc/mrsync/config.toml, ~/.config/mrsync/config.toml")
     yield _roff("Settings: the long names of options with their values, in TOML.")

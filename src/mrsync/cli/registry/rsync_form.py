@@ -16,7 +16,7 @@ _CLAIMED = {name for foreign in FOREIGN for name in foreign.names.split()}
 
 
 class _Set(argparse.Action):
-    """Set the attributes that an option of rsync stands for. const: values by attribute."""
+    """Set the attributes that an option of rsync stands for. const: values by attribute, or a function of its value."""
 
     def __call__(
         self,
@@ -25,7 +25,10 @@ class _Set(argparse.Action):
         value: str | Sequence[Any] | None,
         option: str | None = None,
     ) -> None:
-        values: Mapping[str, Any] = self.const
+        try:
+            values: Mapping[str, Any] = self.const(value) if callable(self.const) else self.const
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentError(self, str(error)) from error
         for name, wanted in values.items():
             setattr(namespace, name, wanted)
 
@@ -71,7 +74,9 @@ def make_rsync_parser() -> Parser:
         _add(group_of(groups, option, MRSYNC), option)
         parser.note(option)
     for foreign in FOREIGN:
-        _add_foreign(parser, foreign)
+        if foreign.conflicts and foreign.conflicts not in groups:
+            groups[foreign.conflicts] = parser.add_mutually_exclusive_group()
+        _add_foreign(groups.get(foreign.conflicts, parser), foreign)
     parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=True, **DEFAULTS)
     return parser
 
@@ -107,7 +112,7 @@ def _negative(option: Option) -> Iterator[str]:
             yield negative
 
 
-def _add_foreign(parser: Parser, foreign: Foreign) -> None:
+def _add_foreign(group: Any, foreign: Foreign) -> None:
     words: dict[str, Any] = {"dest": argparse.SUPPRESS, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     if foreign.counts:
         words |= {"dest": foreign.counts, "action": "count", "default": DEFAULTS[foreign.counts]}
@@ -117,4 +122,4 @@ def _add_foreign(parser: Parser, foreign: Foreign) -> None:
         words |= {"action": _Refuse, "const": foreign.why}
     elif not foreign.counts:
         words |= {"action": _Set, "const": foreign.sets}
-    parser.add_argument(*foreign.names.split(), **words)
+    group.add_argument(*foreign.names.split(), **words)

@@ -14,8 +14,12 @@ from mrsync.run.settings import COMPRESSIONS
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
-STOP_TIME = re.compile(r"(?:(?:(?:(\d{4}|\d\d)[-/])?(\d\d?)[-/])?(\d\d?))?(?:(?:(?<=\d)T|^T?)(\d{0,2}):(\d\d?))?")
+STOP_TIME = re.compile(
+    r"(?:(?:(?:(\d{4}|\d\d)[-/])?(\d\d?)[-/])?(\d\d?))?(?:(?:(?<=\d)T|^T?)(\d{0,2}):(\d\d?)|(?<=\d)T)?"
+)
 DAYS_OF_8_YEARS = 2922  # the 29th of February is in them, also around the year 2100
+COMPRESS_LEVEL_MAX = 22
+LONGEST_WAIT_S = 86400.0
 BWLIMIT_MIN = 512  # bytes/s, as in rsync
 REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # words after the first one
 USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@$+\\-]*")
@@ -121,8 +125,13 @@ def seconds(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and below a million")
     return number
+
+
+def timeout(text: str) -> float:
+    """Parse the silence after which a target is dropped. 0: a day, for rsync's "no limit"."""
+    return LONGEST_WAIT_S if text == "0" else seconds(text)
 
 
 def minutes(text: str) -> float:
@@ -131,7 +140,7 @@ def minutes(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e8:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0 and below 100 million")
     return number
 
 
@@ -170,12 +179,14 @@ def _fitting_times(found: re.Match[str], now: datetime) -> Iterator[datetime]:
 
 
 def compress_level(text: str) -> int:
-    return _bounded(text, "level", 0, 22)
+    """Parse a level. As in rsync, what is outside of the possible levels becomes the nearest."""
+    level = integer(text)
+    return 1 if level < 0 else min(level, COMPRESS_LEVEL_MAX)
 
 
 def compress_choice(text: str) -> str:
     """Check the name of a way to compress, with rsync's names."""
-    name = "zlib" if text == "zlibx" else text
+    name = "zlib" if text.lower() == "zlibx" else text.lower()
     if name not in COMPRESSIONS:
         raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(COMPRESSIONS)}")
     return name

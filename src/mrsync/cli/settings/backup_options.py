@@ -19,8 +19,11 @@ def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
     """Return the fields of the policy for backups. Raise UsageError or FileError."""
     is_backup = bool(options.backup or options.backup_dir or options.backup_patterns)
     if not is_backup:
-        if options.suffix is not None or options.backup_base is not None:
+        has_suffix = options.suffix is not None
+        if (has_suffix and not options.is_rsync_form) or options.backup_base is not None:
             raise UsageError("--suffix and --backup-base say something about backups, but there is no --backup")
+        if has_suffix:
+            check_suffix(options.suffix)  # which has no effect, as in rsync
         return {}
     suffix, directory = options.suffix, options.backup_dir or ""
     if suffix is None:

@@ -199,7 +199,8 @@ def _is_switch(action: argparse.Action) -> bool:
 def _withdraw_contradicted(parser: Parser, given: argparse.Namespace, settings: argparse.Namespace) -> None:
     """Remove settings from files that conflict with an option on the command line."""
     for group in parser._mutually_exclusive_groups:
-        changed = {action.dest for action in group._group_actions if getattr(given, action.dest) != action.default}
-        for action in group._group_actions if changed else ():
+        members = [action for action in group._group_actions if action.dest != argparse.SUPPRESS]
+        changed = {action.dest for action in members if getattr(given, action.dest) != action.default}
+        for action in members if changed else ():
             if action.dest not in changed:
                 setattr(settings, action.dest, action.default)

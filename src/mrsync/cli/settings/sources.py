@@ -20,6 +20,8 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     if is_listed and len(options.sources) > 1:
         raise UsageError("a list names paths below one SOURCE; give only one")
     if options.files_from is not None:
+        if getattr(options, "flattens_list", False) and not options.relative:
+            raise UsageError("--no-relative is not supported with --files-from: the paths of the list are kept")
         options.relative = False  # a list has relative paths in any case
     if options.relative and (is_listed or not options.is_rsync_form):
         raise UsageError("--relative is for mrsync SOURCE... TARGETS:DEST, without lists")

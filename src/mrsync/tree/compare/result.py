@@ -48,9 +48,8 @@ class Comparison:
 
     @property
     def changes(self) -> int:
-        """Return the number of entries to make, link, update or delete without contents."""
-        taken = len(self.made) + len(self.linked) + len(self.reuses) + len(self.superseded)
-        return taken + len(self.mended) + len(self.extraneous) + len(self.listed_deletions)
+        """Return the number of entries to make, link or update without contents. What is deleted is counted then."""
+        return len(self.made) + len(self.linked) + len(self.reuses) + len(self.superseded) + len(self.mended)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:
         """Replace links, metadata updates and items of these files by those of a second comparison."""

@@ -184,9 +184,10 @@ def _parse_rule(text: str, shown: str) -> OwnerRule:
         _parse_id(to, shown)
     if source[:1] not in tuple(_DIGITS):
         return OwnerRule(to, name=os.fsencode(source))
-    low, _, high = source.partition("-")
+    low, dash, high = source.partition("-")
     first = _parse_id(low, shown)
-    return OwnerRule(to, first, _parse_id(high, shown) if "-" in source else first)
+    last = NO_OWNER - 1 if high == str(NO_OWNER) else _parse_id(high, shown) if dash else first
+    return OwnerRule(to, first, last)
 
 
 def _parse_id(text: str, shown: str) -> int:

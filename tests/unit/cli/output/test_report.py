@@ -116,6 +116,8 @@ def test_a_dry_run_reports_what_would_change() -> None:
         "dry run: 2/2 complete; 3 files, 4 MB would be sent",
         "n[1-2]: 2 files, 5 kB needed; 1 other change",
     ]
+    deleting = summary(outcome(target("a", deleted=444))._replace(is_dry_run=True))
+    assert deleting[1] == "a: 0 files, 0 B needed; 444 would be deleted"
 
 
 def test_a_newline_in_a_name_stays_on_the_line() -> None:

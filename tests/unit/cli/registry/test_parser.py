@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from mrsync.cli.registry.option import MRSYNC
+from mrsync.cli.registry.option import MRSYNC, VERIFY
 from mrsync.cli.registry.options import PROGRAMS, options_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import UsageError
@@ -28,6 +28,7 @@ def test_all_help_has_every_option_and_the_exit_statuses() -> None:
     text = shown("mrsync", "--help", "all")
     assert [option.flags for option in options_of(MRSYNC) if option.names(MRSYNC)[-1] not in text] == []
     assert "a file or a target is not up to date" in text
+    assert "25" not in make_parser(VERIFY).format_help().partition("exit status:")[2]  # it deletes nothing
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

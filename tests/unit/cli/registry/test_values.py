@@ -113,9 +113,10 @@ def test_numbers_within_their_limits_are_accepted() -> None:
         (values.minutes, ["0", "-1", "x", "nan", "inf", ""]),
         (
             values.stop_time,
-            ["", "T", "5T", "foo", "25:00", ":99", "2030-13-1", "2/31", "30-1-1T1", "2020-01-01T00:00", "2030/2/30"],
+            ["", "T", "T5", "foo", "25:00", ":99", "2030-13-1", "2/31", "30-1-1T1", "2020-01-01T00:00", "2030/2/30"],
         ),
-        (values.seconds, ["0", "-1", "soon", "nan", "inf"]),
+        (values.seconds, ["0", "1e6", "-1", "soon", "nan", "inf"]),
+        (values.compress_level, ["", "fast", "1.5"]),
     ],
 )
 def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -> None:
@@ -124,7 +125,9 @@ def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -
             parse(text)
 
 
-@pytest.mark.parametrize("text", ["23:59", "0:0", ":59", "1", "31", "1-30", "2/29", "12-31T5:00", "T5:0", "31T12:00"])
+@pytest.mark.parametrize(
+    "text", ["23:59", "0:0", ":59", "1", "31", "1-30", "2/29", "12-31T5:00", "T5:0", "31T12:00", "12-25T"]
+)
 def test_a_time_to_stop_is_the_next_that_matches(text: str) -> None:
     found = datetime.fromtimestamp(values.stop_time(text))
     assert datetime.now() < found

@@ -56,7 +56,7 @@ def by_category(manifest: Manifest, comparison: Comparison) -> Named:
         "extra": {os.path.join(manifest.path(directory), name) for directory, name in comparison.extraneous},
         "stale": {os.path.join(manifest.path(directory), name) for directory, name in comparison.stale},
     }
-    assert comparison.changes == sum(len(found[what]) for what in ("made", "linked", "mended", "extra"))
+    assert comparison.changes == sum(len(found[what]) for what in ("made", "linked", "mended"))
     return {what: paths for what, paths in found.items() if paths}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from mrsync.cli.registry import foreign_values
 from mrsync.tuples import NamedTuple
 
 # rsync's defaults for a line in its form, by attribute of the parsed namespace.
@@ -15,32 +17,42 @@ DEFAULTS: Mapping[str, Any] = {
     "modify_window": 0,
     "human_level": 1,
     "lists_names": False,
+    "flattens_list": False,
 }
 
 
 class Foreign(NamedTuple):
     """An option of rsync. names: as rsync writes them. metavar: it takes a value.
 
-    sets: values of attributes of the parsed namespace. counts: the attribute that each use increases. why: for the
-    table of docs/rsync.md. is_refused: the option is rejected with `why` as the reason.
+    sets: values of attributes of the parsed namespace, or a function of the option's value that returns these and
+    raises ArgumentTypeError. counts: the attribute that each use increases. why: for the table of docs/rsync.md.
+    is_refused: the option is rejected with `why` as the reason. conflicts: options with the same word exclude each
+    other.
     """
 
     names: str
     why: str
     metavar: str = ""
-    sets: Mapping[str, Any] = {}
+    sets: Mapping[str, Any] | Callable[[str], Mapping[str, Any]] = MappingProxyType({})
     counts: str = ""
     is_refused: bool = False
+    conflicts: str = ""
 
 
 def _no(names: str, why: str, metavar: str = "") -> Foreign:
     return Foreign(names, why, metavar, is_refused=True)
 
 
-_DELETES = {"delete": True}
+def _when(names: str, why: str, **sets: bool) -> Foreign:
+    return Foreign(names, why, sets={"delete": True, **sets}, conflicts="when")
+
+
 _DEVICES = {"D": True, "devices": True, "specials": True}
 _PLAIN = {"compress": False, "compress_choice": None, "compress_level": None}
 _DAEMON = "there is no daemon: catchers are started by the remote shell"
+_NO_TIMES = "--no-atimes --no-U --no-open-noatime --no-crtimes --no-N --no-omit-link-times --no-J"
+_NO_OTHERS = "--no-munge-links --no-insecure-links --no-write-devices --no-iconv --no-contimeout"
+_FAMILY = "-e 'ssh {}' says it to ssh, and --multicast-group with an {} group such as {} to mrsync"
 _KEPT = "mrsync always preserves {}"
 
 FOREIGN = (
@@ -48,14 +60,14 @@ FOREIGN = (
     Foreign("-a --archive", "the defaults of mrsync, and `-D`", sets=_DEVICES),
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),
-    Foreign("--del --delete-during", "deletes after the files are in place, never before", sets=_DELETES),
-    Foreign(
+    _when("--del --delete-during", "deletes after the files are in place, never before"),
+    _when(
         "--delete-after",
         "mrsync always deletes at the end; with this, what merge files that came protect stays, too",
-        sets=_DELETES | {"deletes_after": True},
+        deletes_after=True,
     ),
-    Foreign("--delete-delay", "mrsync always deletes at the end", sets=_DELETES),
-    Foreign("--delete-before", "deletes after the files are in place nevertheless", sets=_DELETES),
+    _when("--delete-delay", "mrsync always deletes at the end"),
+    _when("--delete-before", "deletes after the files are in place nevertheless"),
     Foreign(
         "--partial-dir",
         "the same as `--partial`: what is there of a file is kept under a name of its own beside it, not in DIR",
@@ -74,30 +86,79 @@ FOREIGN = (
     Foreign("--inc-recursive --i-r", "accepted without effect"),
     Foreign("--no-inc-recursive --no-i-r", "accepted without effect"),
     Foreign("-s --secluded-args --protect-args", "always on: no path is read by a shell"),
-    Foreign("--old-args", "accepted without effect"),
-    Foreign("--no-motd", "accepted without effect: there is no daemon"),
+    Foreign("--no-secluded-args --no-protect-args --no-s", "accepted without effect"),
+    Foreign("--old-args --no-old-args", "accepted without effect"),
+    Foreign("--no-dirs --no-d", "accepted without effect"),
+    Foreign("--implied-dirs --i-d", "always on: directories above listed paths get the source's attributes"),
+    Foreign("--no-motd --motd", "accepted without effect: there is no daemon"),
     Foreign("--trust-sender", "the sender is the master, which is trusted"),
-    Foreign("--blocking-io", "accepted without effect"),
+    Foreign("--blocking-io --no-blocking-io", "accepted without effect"),
+    Foreign("--stderr", "always on for MODE `errors` and `client`", "MODE", foreign_values.stderr_mode),
+    Foreign("--no-msgs2stderr", "always on: the same as `--stderr client`"),
+    Foreign("--outbuf", "accepted without effect: output is buffered by line", "MODE", foreign_values.buffering),
+    Foreign(
+        "--checksum-choice --cc",
+        "accepted without effect: digests are BLAKE2b",
+        "STR",
+        foreign_values.checksum_choice,
+    ),
+    Foreign(
+        "--checksum-seed",
+        "accepted without effect: digests are keyed with the session",
+        "NUM",
+        foreign_values.ignored_number,
+    ),
+    Foreign(
+        "-B --block-size",
+        "accepted without effect: the blocks of `--delta` have the size of pages",
+        "SIZE",
+        foreign_values.ignored_size,
+    ),
+    Foreign(
+        "--max-alloc",
+        "accepted without effect: memory grows with the number of entries only",
+        "SIZE",
+        foreign_values.ignored_size,
+    ),
+    Foreign(
+        "-8 --8-bit-output --no-8-bit-output --no-8",
+        "accepted without effect: letters are never escaped, control characters and bytes that are no letters always",
+    ),
     Foreign("-h --human-readable", "for the numbers of `--stats` and `--out-format`", counts="human_level"),
     Foreign("--no-human-readable --no-h", "for the same numbers", sets={"human_level": 0}),
     Foreign(
-        "--debug", "the same as `-vvv`, whatever FLAGS are; more is in `--log-level debug`", "FLAGS", {"verbose": 2}
+        "--debug",
+        "the same as `-vvv`, whichever FLAGS are given; more is in `--log-level debug`",
+        "FLAGS",
+        foreign_values.debug_flags,
     ),
+    Foreign(
+        "--no-relative --no-R",
+        "the default; not with `--files-from`, whose paths are kept",
+        sets={"relative": False, "flattens_list": True},
+    ),
+    Foreign("--no-verbose --no-v", "the default", sets={"verbose": 0, "lists_names": False}),
+    Foreign("--no-progress", "the same as `--progress none`", sets={"progress": "none"}),
+    Foreign("--no-bwlimit", "the default", sets={"rate": None}),
+    Foreign("--no-timeout", "the default", sets={"ack_wait": 60.0}),
+    Foreign("--time-limit", "an old name of `--stop-after`", "MINS", foreign_values.time_limit),
     Foreign("--super", "always on if the target has root"),
     Foreign("--no-compress --no-z", "the default", sets=_PLAIN),
     Foreign("--old-compress --new-compress", "the same as `--compress-choice zlib`", sets={"compress_choice": "zlib"}),
     Foreign("--skip-compress", "always on: pages that do not shrink are sent as they are", "LIST"),
     Foreign("--compress-threads --zt", "accepted without effect", "NUM"),
+    Foreign(f"--no-append --no-delay-updates --no-fuzzy --no-y {_NO_TIMES} {_NO_OTHERS}", "the default"),
     # refused
     _no("--no-links --no-l", _KEPT.format("soft links; exclude them with rules or replace them with -L")),
     _no("--no-perms --no-p", _KEPT.format("modes; --chmod changes them")),
     _no("--no-times --no-t", _KEPT.format("times")),
     _no("--no-owner --no-o", _KEPT.format("owners on targets with root; --chown sets one owner for everything")),
     _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
-    _no("--no-recursive --no-r --dirs -d --old-dirs --old-d --no-dirs", "mrsync always syncs directories recursively"),
-    _no("--no-relative --no-R", "paths of --files-from are kept; other SOURCEs are without --relative"),
-    _no("--no-implied-dirs", "directories above listed paths get the source's attributes"),
-    _no("--stderr --msgs2stderr", "errors always go to stderr", "MODE"),
+    _no("--no-recursive --no-r --dirs -d --old-dirs --old-d", "mrsync always syncs directories recursively"),
+    _no("--msgs2stderr", "errors go to stderr, and what is told of changes to stdout"),
+    _no("--no-super", "on a target with root all is preserved that root can preserve"),
+    _no("--no-from0", "leave out -0, or give it behind the files whose entries end with lines"),
+    _no("--no-implied-dirs --no-i-d", "directories above listed paths get the source's attributes"),
     _no(
         "--append --append-verify",
         "use --delta: of a file that grew it sends what was added, and proves that the rest is the same",
@@ -112,20 +173,14 @@ FOREIGN = (
     _no("-N --crtimes", "Linux cannot set the creation time of files"),
     _no("-J --omit-link-times", _KEPT.format("times of links")),
     _no("--fake-super", "a target without root preserves what it may set"),
-    _no("-B --block-size", "the blocks of --delta have the size of pages", "SIZE"),
-    _no("--checksum-choice --cc", "digests are BLAKE2b", "STR"),
-    _no("--checksum-seed", "digests are keyed with the session", "NUM"),
     _no("-M --remote-option", "both ends have the same options", "OPT"),
-    _no("--remove-source-files", "SOURCE is never changed"),
-    _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
+    _no("--remove-source-files --remove-sent-files", "SOURCE is never changed"),
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who can read SOURCE", "USER"),
     _no("--address", _DAEMON + "; --interface chooses the interface", "ADDRESS"),
     _no("--sockopts --password-file --early-input", _DAEMON, "VALUE"),
-    _no("--outbuf", "output is buffered by line", "MODE"),
-    _no("-8 --8-bit-output", "control characters are always escaped, letters never"),
     _no(
         "--log-file-format",
         "use --out-format, and write what it prints to a file; --log-format is for the lines of --log-file",
@@ -135,7 +190,7 @@ FOREIGN = (
     _no("--write-batch --only-write-batch --read-batch", "one run serves all targets; there are no batches", "FILE"),
     _no("--protocol", "both ends have the same version", "NUM"),
     _no("--iconv", "names are bytes and are not converted", "SPEC"),
-    _no("-4 --ipv4", "use --multicast-group with an IPv4 group such as 239.255.67.92"),
-    _no("-6 --ipv6", "use --multicast-group with an IPv6 group such as ff15::efff:435c"),
+    _no("-4 --ipv4", _FAMILY.format("-4", "IPv4", "239.255.67.92")),
+    _no("-6 --ipv6", _FAMILY.format("-6", "IPv6", "ff15::efff:435c")),
     _no("--daemon --config-file", _DAEMON),
 )
