@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mrsync.tree.delta.blocks import FileBlocks, decode_blocks, encode_blocks
 from mrsync.tree.model import acl, packing
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.manifest_patch import ManifestPatch, decode_again, encode_again
 from mrsync.tree.model.plan import Plan
@@ -71,7 +72,7 @@ def tree_decoders() -> dict[str, Decoder]:
 
 def _patch(manifest: Manifest, entry: int) -> Manifest:
     patch = Manifest(manifest.policy)
-    patch.names = [b"", b"x"]
+    patch.names = NameColumn([b"", b"x"])
     for name in ("modes", "uids", "gids", "sizes", "mtimes"):
         column = getattr(manifest, name)
         setattr(patch, name, array(column.typecode, [column[0], column[entry]]))

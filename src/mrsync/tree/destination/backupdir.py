@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from mrsync.files import NAMED, let_go
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories, check_made
-from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.model.columns import PathTree
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | NAMED
 

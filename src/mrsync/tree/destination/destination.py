@@ -28,6 +28,7 @@ from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
@@ -193,5 +194,5 @@ def rename_file(manifest: Manifest, path: bytes) -> bytes:
     directory, name = os.path.split(path)
     if len(manifest) != 2 or not name or name in (b".", b".."):
         raise FileError(f"the destination {printable(path)} is not a directory")
-    manifest.names[1] = name
+    manifest.names = NameColumn([b"", name])
     return directory or b"."

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.columns import PathTree
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
-from mrsync.tree.model.pathtree import PathTree
 
 
 class ListedDeletions:

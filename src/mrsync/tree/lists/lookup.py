@@ -6,7 +6,7 @@ import os
 
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.lists.synclist import checked_path
-from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.model.columns import PathTree
 from mrsync.tree.source.roots import open_source
 
 

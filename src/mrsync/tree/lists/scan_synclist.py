@@ -9,12 +9,12 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 
 from mrsync.tree.lists.synclist import Instruction, Item
+from mrsync.tree.model.columns import PathTree
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import Listed, Mark
-from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scan, Scanner

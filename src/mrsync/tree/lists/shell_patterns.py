@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from mrsync.errors import SelectionError
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.lists.synclist import Instruction, Item, shown
+from mrsync.tree.model.columns import PathTree
 from mrsync.tree.model.listing import sorted_names
-from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.source.roots import open_source
 
 _MAGIC = re.compile(rb"(?<!\\)(?:\\\\)*[*?\[]")

@@ -15,10 +15,11 @@ from itertools import accumulate, islice, repeat
 from operator import ge, lt
 
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, KIND_SHIFT, LINK_BYTES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.model.marks import Listed, Mark
-from mrsync.tree.model.packing import Packer, Unpacker, joined
+from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
 
 MAGIC = b"mrsync manifest\x02"
@@ -54,7 +55,7 @@ class Manifest:
 
     def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
         self.policy = policy
-        self.names: list[bytes] = []
+        self.names = NameColumn()
         self.parents = array("I")
         self.modes = array("H")
         self.uids = array("I")
@@ -79,7 +80,7 @@ class Manifest:
         return len(self.names)
 
     def add_root(self, status: os.stat_result) -> None:
-        self.names.append(b"")
+        self.names.extend([b""])
         self.parents.append(0)
         self.modes.append(status.st_mode)
         self.uids.append(status.st_uid)
@@ -93,7 +94,7 @@ class Manifest:
     def add(self, parent: int, listing: Listing) -> None:
         """Append the children of the next directory. Call this for all directories in order."""
         base = len(self.names)
-        self.names += listing.names
+        self.names.extend(listing.names)
         self.parents.extend(repeat(parent, len(listing.names)))
         self.modes.extend(listing.modes)
         self.uids.extend(listing.uids)
@@ -203,7 +204,7 @@ class Manifest:
         unpacker = Unpacker(data, MAGIC, "manifest")
         count = unpacker.number(ENTRIES_MAX)
         self = cls(Policy.decode(unpacker.blob()))
-        self.names = unpacker.strings(count)
+        self.names = NameColumn.split(unpacker.joined_strings(count))
         self.modes = unpacker.column("H", count)
         _check_modes(self.modes, unpacker)
         self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT == DIRECTORY])
@@ -313,17 +314,17 @@ def _check_modes(modes: array[int], unpacker: Unpacker) -> None:
         raise unpacker.error("an entry has an unknown type")
 
 
-def _check_names(names: list[bytes], parents: array[int], unpacker: Unpacker) -> None:
+def _check_names(names: NameColumn, parents: array[int], unpacker: Unpacker) -> None:
     if names[0]:
         raise unpacker.error("its root has a name")
     if len(names) == 1:
         return
-    text = joined(names, b"\0") + b"\0"
+    text = names.text
     if b"/" in text:
         raise unpacker.error("a name has a slash")
-    if b"\0\0" in text or b"\0.\0" in text or b"\0..\0" in text:
+    if b"\0\0" in text or b"\0.\0" in text or b"\0..\0" in text or text.endswith((b"\0", b"\0.", b"\0..")):
         raise unpacker.error("a name is empty, '.' or '..'")
-    if max(map(len, names)) > NAME_BYTES_MAX:
+    if names.longest() > NAME_BYTES_MAX:
         raise unpacker.error("a name is too long")
     for entry, is_unordered in enumerate(map(ge, names, islice(names, 1, None)), 1):
         if is_unordered and parents[entry] == parents[entry - 1]:

@@ -134,11 +134,16 @@ class Unpacker:
         return values
 
     def strings(self, count: int) -> list[bytes]:
+        data = self.joined_strings(count)
+        return data.split(b"\0") if count else []
+
+    def joined_strings(self, count: int) -> bytes:
+        """Return so many strings with a NUL between each two."""
         data = self.blob()
-        values = data.split(b"\0") if count else []
-        if len(values) != count or (data and not count):
-            raise self.error(f"there are {len(values)} strings instead of {count}")
-        return values
+        found = data.count(b"\0") + 1 if count or data else 0
+        if found != count:
+            raise self.error(f"there are {found} strings instead of {count}")
+        return data
 
     def end(self) -> None:
         """Raise ProtocolDataError if anything follows."""

@@ -9,11 +9,11 @@ from array import array
 from collections.abc import Container, Iterator
 from contextlib import suppress
 
+from mrsync.tree.model.columns import PathTree
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
-from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection

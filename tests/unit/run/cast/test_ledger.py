@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable
 
 from mrsync.run.cast.ledger import DELETED, RECORD_COST_MIN, UNREADABLE, Ledger, Line
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.items import LINKED, MADE, NEW, SENT, TIME
 from mrsync.tree.model.manifest import Manifest
 from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions
@@ -19,7 +20,7 @@ NEW_FILE = ">f+++++++++"
 def manifest(count: int = 8) -> Manifest:
     """A root with a directory (1), a soft link (2) and files; entry 7 is in the directory."""
     made = Manifest()
-    made.names = [b"", *[b"%d" % entry for entry in range(1, count)]]
+    made.names = NameColumn([b"", *[b"%d" % entry for entry in range(1, count)]])
     made.parents = array("I", [0] * count)
     made.parents[7] = 1
     made.modes = array("H", [0o40755, 0o40755, 0o120777, *[0o100644] * (count - 3)])

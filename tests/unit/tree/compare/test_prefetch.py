@@ -7,6 +7,7 @@ from array import array
 from pathlib import Path
 
 from mrsync.tree.compare.prefetch import Prefetch
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
 from tests.trees import build_awkward_tree, remove_tree
@@ -16,7 +17,7 @@ from tests.unit.tree.syncing import as_nobody, nobodys_directory
 def named(*names: bytes) -> Manifest:
     """Only what a prefetch asks for: a root, and these names in it."""
     manifest = Manifest()
-    manifest.names = [b"", *names]
+    manifest.names = NameColumn([b"", *names])
     manifest.parents = array("I", [0] * len(manifest.names))
     return manifest
 

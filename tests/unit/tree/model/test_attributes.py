@@ -11,6 +11,7 @@ import pytest
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.model import acl
 from mrsync.tree.model.attributes import UNKNOWN, Attributes, AttributeSets
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
@@ -100,7 +101,7 @@ def test_tables_that_do_not_fit_are_refused(what: str) -> None:
 
 def manifest(number: int, count: int = 1000) -> Manifest:
     made = Manifest(Policy(acls=True))
-    made.names = [b"", *[b"%08d" % i for i in range(count)]]
+    made.names = NameColumn([b"", *[b"%08d" % i for i in range(count)]])
     made.modes = array("H", [0o40755, *[0o100644] * count])
     made.uids = made.gids = made.parents = array("I", bytes(4 * count + 4))
     made.sizes = made.mtimes = array("q", bytes(8 * count + 8))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_OWNER, Manifest
 from mrsync.tree.model.policy import Policy
@@ -27,7 +28,7 @@ SOFT = stat.S_IFLNK | 0o777
 def sample() -> Manifest:
     r"""The root with a/ (with "file", "member"), "b", "link" -> "b"; "member" is another name of "b"."""
     manifest = Manifest()
-    manifest.names = [b"", b"a", b"b", b"link", b"file", b"member"]
+    manifest.names = NameColumn([b"", b"a", b"b", b"link", b"file", b"member"])
     manifest.parents = array("I", [0, 0, 0, 0, 1, 1])
     manifest.modes = array("H", [FOLDER, FOLDER, FILE, SOFT, FILE, FILE])
     manifest.uids = array("I", [0, 1, 2, 3, 4, 2])
@@ -75,7 +76,12 @@ def test_properties_of_entries() -> None:
 
 
 def _rename(entry: int, name: bytes) -> Callable[[Manifest], None]:
-    return lambda manifest: manifest.names.__setitem__(entry, name)
+    def change(manifest: Manifest) -> None:
+        names = list(manifest.names)
+        names[entry] = name
+        manifest.names = NameColumn(names)
+
+    return change
 
 
 def _set(column: str, entry: int, value: int) -> Callable[[Manifest], None]:
@@ -158,7 +164,7 @@ def test_no_entry_at_all_is_refused() -> None:
 def chain(depth: int) -> Manifest:
     """Directories within directories; the last one is `depth` below the root."""
     manifest = Manifest()
-    manifest.names = [b"", *[b"d"] * depth]
+    manifest.names = NameColumn([b"", *[b"d"] * depth])
     manifest.parents = array("I", [0, *range(depth)])
     manifest.modes = array("H", [FOLDER] * (depth + 1))
     manifest.uids = manifest.gids = array("I", [0] * (depth + 1))

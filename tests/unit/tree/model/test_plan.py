@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import LimitError, ProtocolDataError
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import merged
@@ -26,7 +27,7 @@ FILE = stat.S_IFREG | 0o644
 def manifest_of(sizes: Sequence[int]) -> Manifest:
     """A root with files of these sizes, entries 1 and up."""
     manifest = Manifest()
-    manifest.names = [b"", *[b"%08d" % i for i in range(len(sizes))]]
+    manifest.names = NameColumn([b"", *[b"%08d" % i for i in range(len(sizes))]])
     manifest.modes = array("H", [stat.S_IFDIR | 0o755, *[FILE] * len(sizes)])
     manifest.sizes = array("q", [0, *sizes])
     return manifest

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 
 from mrsync.errors import ProtocolDataError
+from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
@@ -43,7 +44,7 @@ def check(terms: str, page: int, data: bytes, proof: bytes) -> bool:
 def plan_of(sizes: list[int]) -> tuple[Manifest, Plan]:
     """A plan of files of these sizes, the entries 1, 2, ..."""
     manifest = Manifest()
-    manifest.names = [b"", *(b"%06d" % number for number in range(len(sizes)))]
+    manifest.names = NameColumn([b"", *(b"%06d" % number for number in range(len(sizes)))])
     manifest.sizes = array("q", [0, *sizes])
     return manifest, Plan(manifest, [(1, len(sizes) + 1)], {})
 
