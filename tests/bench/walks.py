@@ -1,7 +1,8 @@
 """python -m tests.bench.walks: the modules that the bytes of a page pass through, from the source's disk to the rename.
 
 A reader who follows a page has to enter these modules. They are found by a real sync to one target on this host: the
-call stacks at the calls that move the bytes are recorded, in all threads and in the forked catcher.
+call stacks at the calls that move or check the bytes are recorded, in all threads and in the forked catcher. Pages are
+signed, as in a sync over ssh; local targets, which are of the same user, do without otherwise.
 """
 
 from __future__ import annotations
@@ -15,11 +16,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mrsync.cli import main
+import mrsync
+from mrsync.cli.settings.options import parse_mrsync
+from mrsync.run.cast.cast import cast
+from mrsync.run.observer import Notice, Snapshot
+from mrsync.run.stop import Stop
+from mrsync.wire.seals.signing import SEED_BYTES
 
-SOURCE = Path(main.__file__).parents[1]
-# Built-in functions that move the bytes: read, seal, send, receive, open, write, rename.
-MOVERS = frozenset({"pread", "encrypt", "decrypt", "sendmsg", "recvmsg_into", "pwritev", "pwrite", "rename"})
+SOURCE = Path(mrsync.__file__).parent
+# Built-in functions that move the bytes: read, digest, seal, send, receive, open, write, rename.
+MOVERS = frozenset({
+    "pread", "sha256", "openssl_sha256", "encrypt", "decrypt", "sendmsg", "recvmsg_into", "pwritev", "pwrite", "rename",
+})  # fmt: skip
 # These are on every stack, because they start programs and hand out work, or move messages and the record of the run.
 FRAME = (
     "cli/",
@@ -63,24 +71,34 @@ class Walk:
         return [str(path) for path in marked if not str(path).startswith(FRAME)]
 
 
+class Nobody:
+    """An observer that shows nothing."""
+
+    due_at = None
+
+    def on_notice(self, notice: Notice) -> None: ...
+
+    def on_snapshot(self, snapshot: Snapshot) -> None: ...
+
+
 def walked(folder: Path) -> list[str]:
     """Sync one file to a target on this host, and return the modules that its bytes passed through."""
     source, dest = folder / "source", folder / "dest"
     source.mkdir()
     dest.mkdir()
     (source / "file").write_bytes(os.urandom(1 << 20))
+    words = ["-r", "local", "-m", "a", "-s", str(source), "-t", str(dest)]
+    settings = parse_mrsync(words)[0]._replace(signing_seed=os.urandom(SEED_BYTES))
     walk = Walk()
     threading.setprofile(walk)
     sys.setprofile(walk)
     try:
-        status = main.run_command(
-            "mrsync", main._mrsync, ["-r", "local", "-m", "a", "-s", str(source), "-t", str(dest)]
-        )
+        outcome = cast(settings, Nobody(), Stop())
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
-    if status:
-        raise SystemExit(status)
+    if outcome.exit_status:
+        raise SystemExit(f"the sync failed with {outcome.exit_status}")
     return walk.modules()
 
 

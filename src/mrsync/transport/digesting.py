@@ -8,7 +8,7 @@ from itertools import count
 from typing import Callable
 
 from mrsync.transport.loop import Loop
-from mrsync.transport.pagedigests import PageDigest, PageKey, digest_pages
+from mrsync.transport.verifying import PageDigest, PageKey, digest_pages
 from mrsync.transport.worker import Worker
 from mrsync.wire.limits import DIGESTS_MAX
 from mrsync.wire.messages import Digests, ObjectKind

@@ -11,16 +11,19 @@ would hold up everybody else, and a forged page must not stop the session.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import partial
 from hmac import compare_digest
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from mrsync.transport.loop import Loop
-from mrsync.transport.pagedigests import PageDigest, PageKey, digest_pages
-from mrsync.transport.pages.opener import OpenedPage
 from mrsync.transport.worker import Worker
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Digests, ObjectKind
+
+if TYPE_CHECKING:
+    from mrsync.transport.pages.opener import OpenedPage
 
 WAITING_MAX = 768  # pages that wait for a digest; more than any window
 DIGESTS_KEPT_MAX = 8192  # digests whose page has not arrived
@@ -30,7 +33,20 @@ HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 PAGES_INLINE = 1  # pages that come one by one do not need a second thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 
+PageKey = tuple[int, int, int]  # object, page, generation
 VerifiedPage = tuple[int, int, bytes, bytes]  # object, page, plaintext, digest
+
+
+class PageDigest(NamedTuple):
+    """The SHA-256 digest of one reading of a page."""
+
+    key: PageKey
+    digest: bytes
+
+
+def digest_pages(pages: Sequence[tuple[PageKey, bytes]]) -> list[PageDigest]:
+    """Return the digests of plaintext pages in the same order. hashlib releases the interpreter lock for such sizes."""
+    return [PageDigest(key, hashlib.sha256(data).digest()) for key, data in pages]
 
 
 class _Waiting:
@@ -47,11 +63,10 @@ class _Waiting:
 
 
 class PageVerifier:
-    """Take opened pages and pass on those whose digests match. Pages are hashed in a separate thread, unless
-    only few come at a time.
+    """Take opened pages and pass on those whose digests match.
 
-    on_verified: called with pages to write. on_false: called with object, page and generation
-    of a page that does not match or has waited too long.
+    Pages are hashed in a separate thread, unless only few come at a time. on_verified: called with pages to write.
+    on_false: called with object, page and generation of a page that does not match or has waited too long.
     """
 
     def __init__(
