@@ -21,7 +21,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commit_decisions import CommitRule
-from mrsync.transport.casting import REPORTS_PER_TURN
+from mrsync.transport.casting import REPORTS_PER_PASS
 from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
 from tests.sim.clock import ProcessClock
@@ -148,7 +148,7 @@ class MasterHost:
         if self.clock.lapsed_s > self._lapsed_s:
             self._lapsed_s = self.clock.lapsed_s
             self.caster.handle_lapse()
-        count = min(REPORTS_PER_TURN, len(self._backlog))
+        count = min(REPORTS_PER_PASS, len(self._backlog))
         for _ in range(count):
             self._take_datagram(*self._backlog.popleft())
         deadline = self.caster.next_timeout()

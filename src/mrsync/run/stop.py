@@ -1,4 +1,26 @@
-"""Ask a run to end early, from any thread or from a signal handler."""
+"""Ask a run to end early, from any thread or from a signal handler.
+
+What happens at Ctrl-C, on the master:
+
+1. `cli.signals` turns the signal into `Stop.request`. That calls `_Cast._on_stop` in the signal handler, which only
+   posts to the loop.
+2. In the loop, `Caster.abort` sends every target a FAREWELL and enters the phase ABORTED. The driver ends with it.
+3. The session is over. `run.cast.clean_up` waits until the catchers have ended: `Launcher.stop` closes their stdin, and
+   kills after 10 s those that still run.
+4. The run returns its outcome, and the command reports what is complete, with status 20.
+
+At a second signal, `cli.sync` leaves at once (`_leave`): it writes its reports and calls os._exit in the handler. The
+targets then notice the end of their stdin.
+
+On a target, a FAREWELL, the end of stdin or a signal of its own ends the session, whichever comes first:
+
+1. The state machine ends (`Catcher._end`), for the latter two by `Catcher.stop`, which `run.bootstrap` calls. A last
+   report tells the caster why.
+2. `TreeSession` sets `Activity.is_over`. So the running job raises Stopped at its next report of progress, unless it
+   is a commit of `--commit job`, which is completed (`Activity.insist`).
+3. `TreeJobs.clean_up` removes what is staged, or leaves what the journal knows to a later run.
+4. If a thread hangs, `run.watchdog` ends the process 5 s after the end of stdin.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """For how long a thread was blocked: by a disk, a lock, or sleep, but not for lack of a processor.
 
-The clock on the wall cannot tell a slow disk from a busy machine. On a busy one, a job that never waits for anything
+Wall-clock time does not distinguish a slow disk from a busy machine. On a busy one, a job that never waits for anything
 may take ten times as long as its work, and would in any other thread.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-_STATISTICS = "/proc/thread-self/schedstat"  # proc(5): ns on a processor, ns waiting for one, number of turns
+_STATISTICS = "/proc/thread-self/schedstat"  # proc(5): ns on a processor, ns waiting for one, number of time slices
 _BYTES = 128
 
 

@@ -1,6 +1,6 @@
 """CasterDriver connects the caster's state machine to its sockets and its clock, and turns its plans into packets.
 
-The state machine decides, the driver moves bytes. One turn of the loop: send what it has planned, hand out its events,
+The state machine decides, the driver moves bytes. One pass of the loop: send what it has planned, hand out its events,
 wait for a socket or its next timeout, and pass time and messages in. Invariants:
 
   * The state machine plans only if nothing waits for a socket. A full queue (_blocked) therefore slows down the
@@ -44,7 +44,7 @@ from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Rep
 from mrsync.wire.seals.keys import SessionKeys, TargetKeys
 from mrsync.wire.seals.signing import Signer
 
-REPORTS_PER_TURN = 64  # per socket and turn, so that sending is not delayed
+REPORTS_PER_PASS = 64  # per socket and pass, so that sending is not delayed
 _DATAGRAM_ROOM = 2048
 
 
@@ -62,8 +62,8 @@ class CasterDriver:
 
     sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
     sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
-    on_turn: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
-    each message the path for an answer. compress_level: of what the state machine chooses.
+    on_pass: called once per pass of the loop. All callbacks run in the thread of `run`. With each message, the state
+    machine gets the path for its answer. compress_level: for the compression that the state machine chooses.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CasterDriver:
         compress_level: int = LEVEL,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
-        on_turn: Callable[[], None] = lambda: None,
+        on_pass: Callable[[], None] = lambda: None,
         loop: Loop,
     ) -> None:
         keys, signer = SessionKeys.derive(secrets.group, secrets.session), secrets.signer
@@ -88,14 +88,14 @@ class CasterDriver:
         self._sockets = tuple(sockets)
         self._arrivals = {opened: LastArrival(opened) for opened in self._sockets}
         self._on_event = on_event
-        self._on_turn = on_turn
+        self._on_pass = on_pass
         self._loop = loop
         self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
         self._sends: deque[Send] = deque()  # planned, but not handed to the sender yet
         self._leaving = 0  # tx of the page that was handed to the sender last; 0: none, or it has left
         self._has_planned = False  # whether the last plan had anything, so that there may be more at once
-        self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
+        self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this pass
         self._lapsed_s = 0.0  # lapses of the loop's clock that the state machine knows of
         self._blocked: set[socket.socket] = set()  # sockets with full queues; nothing is planned while there is one
         self._release_at: float | None = None  # when more of a page that is spread may leave
@@ -152,7 +152,7 @@ class CasterDriver:
                 self._unread.clear()
                 self._loop.wait(self._patience())
                 self._keep_time(self._loop.now())
-                self._on_turn()
+                self._on_pass()
         finally:
             for opened in self._sockets:
                 self._loop.unwatch(opened)
@@ -185,7 +185,7 @@ class CasterDriver:
             self._await_room()
         arrival = self._arrivals[opened]
         arrival.set_clock(self._loop.now())
-        for _ in range(REPORTS_PER_TURN):
+        for _ in range(REPORTS_PER_PASS):
             try:
                 datagram, source = opened.recvfrom(_DATAGRAM_ROOM)
             except BlockingIOError:

@@ -103,7 +103,7 @@ class Loop:
         self._attention.woke(time.monotonic(), None if seconds is None else started + seconds)
         for descriptor, _ in ready:
             callback = self._callbacks.get(descriptor)
-            if callback is not None:  # an earlier callback of this turn may have removed it
+            if callback is not None:  # an earlier callback of this pass may have removed it
                 callback()
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Naps: for how long a catcher lets packets gather in the socket's buffer before it reads them.
 
-A turn of the loop costs as much as reading many packets, so what comes slowly is read in larger pieces. A nap adds to
+A pass of the loop costs as much as reading many packets, so what comes slowly is read in larger pieces. A nap adds to
 the round trip, in a chain of relays at every hop, so it stays below the time that a page takes.
 """
 
@@ -23,7 +23,7 @@ class Naps:
         self._seconds = NAP_MIN_S
 
     def after(self, drained_bytes: int) -> float:
-        """Return the seconds to sleep after a turn in which this many bytes were read."""
+        """Return the seconds to sleep after a pass in which this many bytes were read."""
         if drained_bytes <= MESSAGES_BYTES:
             self._seconds = NAP_MIN_S
         elif drained_bytes < FEW_BYTES:

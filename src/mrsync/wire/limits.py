@@ -1,6 +1,10 @@
 """Numbers that both ends must agree on: versions, sizes, and an upper bound for everything that is counted."""
 
 MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
+# Raise it with each change after which an older program would misunderstand a packet, a message, the manifest or a
+# plan: another layout, or another meaning of a value. A launched catcher has its master's code, so only catchers that
+# were started by hand can be of another version. A new field of the policy alone needs no new version: a target that
+# does not know it refuses (ProtocolVersionError).
 VERSION = 2
 
 HEADER_BYTES = 24

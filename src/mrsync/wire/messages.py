@@ -39,7 +39,10 @@ class NetworkShare(IntEnum):
 
 
 class SealKind(IntEnum):
-    """How messages are sealed. NONE: not chosen yet. ED25519: HMAC and a signature, for STATUS and DIGESTS only."""
+    """How messages are sealed. NONE: not chosen yet. ED25519: HMAC and a signature.
+
+    Only STATUS, DIGESTS and PROBE are signed, because they decide for all targets.
+    """
 
     NONE = 0
     HMAC_SHA256 = 1
@@ -65,7 +68,13 @@ class ObjectKind(IntEnum):
 
 
 class Phase(IntEnum):
-    """The phases of a session, in order. The caster decides, STATUS announces."""
+    """The phases of a session. The caster decides, STATUS announces.
+
+    The usual order is that of the numbers, without WITHDRAWING: GATHERING, COMPARING, PLANNING, CASTING, FINISHING,
+    DONE. If no contents are needed, FINISHING follows COMPARING; if files changed while they were cast, PLANNING
+    follows CASTING once more. WITHDRAWING takes the place of FINISHING where `--commit job` is vetoed. ABORTED may
+    follow any of them. `mrsync.protocol.core.states` has the whole table.
+    """
 
     GATHERING = 0
     COMPARING = 1  # the manifest is cast; targets compare
@@ -173,16 +182,16 @@ class Report(NamedTuple):
     instance: int
     counter: int
     active: ObjectKind  # the object of frontier and needs
-    tx_seen: int
-    tx_done: int
+    tx_seen: int  # the highest tx of a packet or STATUS that arrived; what was sent before and is not here is lost
+    tx_done: int  # up to this tx, everything that arrived is written; the window follows it
     hold_us: int  # time between tx_done and this report
     frontier: int  # all pages below are written
     ready: int  # all plan files below are staged or sat out, as the log says up to log_end
     committed: int  # all plan files below are committed or exceptions
     activity: int  # grows while the catcher makes any progress
     buffer_bytes: int
-    kernel_drops: int
-    queue_pages: int
+    kernel_drops: int  # packets that this host dropped because a socket buffer was full
+    queue_pages: int  # pages that have arrived and are not yet written
     packets_seen: int
     packets_lost: int
     packets_rejected: int  # not authentic, or of another session

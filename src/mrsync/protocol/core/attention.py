@@ -1,4 +1,4 @@
-"""Attention: the clock of a core, which stands still while the process does not listen.
+"""Attention: the clock of a state machine, which stands still while the process does not listen.
 
 A process that was stopped (Ctrl-Z, a paused machine) or busy for long has not read what others sent meanwhile, and
 must not take that for silence. So this time does not count: not for deadlines, the rate cap, or the silence of others.
@@ -8,7 +8,7 @@ work, or a lapse.
 
 from __future__ import annotations
 
-LAPSE_S = 0.5  # longer than the work of a turn on a busy host, and much shorter than all deadlines
+LAPSE_S = 0.5  # longer than one pass of the loop on a busy host, and much shorter than all deadlines
 
 
 class Attention:
@@ -19,11 +19,14 @@ class Attention:
         self._raw = raw  # when the clock was read last
 
     def now(self, raw: float) -> float:
-        """Return the time for the cores, if there was no wait since the last reading of the clock."""
+        """Return the time for the state machines, if there was no wait since the last reading of the clock."""
         return self.woke(raw, self._raw)
 
     def woke(self, raw: float, due: float | None) -> float:
-        """Return the time for the cores after a wait until `due` (raw) at most. None: until something arrived."""
+        """Return the time for the state machines after a wait until `due` (raw) at most.
+
+        None: until something arrived.
+        """
         if due is not None:
             lapse = raw - max(due, self._raw)
             if lapse > LAPSE_S:

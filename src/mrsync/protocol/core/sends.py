@@ -1,4 +1,4 @@
-"""Sends: what a core wants to be sent. They contain no payload; the driver adds the bytes."""
+"""Sends: what a state machine wants to be sent. They contain no payload; the driver adds the bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Union
 from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Claim, Feed, Knock, Message, ObjectKind, Peer
 
-Address = Any  # opaque to the cores; the driver passes it with each message
+Address = Any  # opaque to the state machines; the driver passes it with each message
 Term = tuple[int, int]  # (page, packet index)
 
 

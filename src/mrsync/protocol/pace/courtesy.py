@@ -37,7 +37,7 @@ class Control(Protocol):
 
     @property
     def is_probing(self) -> bool:
-        """Whether nobody knows yet how much is possible."""
+        """Whether the window still doubles, because no limit was seen."""
 
     def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Note that this many more packets have arrived. Return whether the window was cut.
@@ -46,10 +46,10 @@ class Control(Protocol):
         """
 
     def on_congestion(self, signals: QueueSignals, now: float) -> None:
-        """The queue on the path was full."""
+        """Cut the window, because the queue on the path was full."""
 
     def take_back_cut(self, now: float) -> None:
-        """What was taken for congestion of late was noise."""
+        """Undo the last cut: its losses were noise."""
 
     def packets_s(self, signals: QueueSignals) -> float:
         """Return how many packets may leave in a second; infinity: bursts leave whole."""

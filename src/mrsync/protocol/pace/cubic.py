@@ -43,7 +43,7 @@ class Cubic:
 
     @property
     def is_probing(self) -> bool:
-        """Whether it doubles, because nobody knows yet how much is possible."""
+        """Whether the window still doubles, because no limit was seen."""
         return not self._start.is_over
 
     def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
@@ -87,7 +87,7 @@ class Cubic:
         self._regrowth.on_congestion(now)
 
     def take_back_cut(self, now: float) -> None:
-        """Go on as if the last cuts had not been."""
+        """Undo the last cuts: their losses were noise."""
         self.size, self._is_searching = max(self.size, self._uncut), self._was_searching
         self._begin_curve(self.size, now)
 

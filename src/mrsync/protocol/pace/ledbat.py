@@ -37,7 +37,7 @@ class Ledbat:
 
     @property
     def is_probing(self) -> bool:
-        """Whether it doubles, because nobody knows yet how much is possible."""
+        """Whether the window still doubles, because no limit was seen."""
         return not self._start.is_over
 
     def on_seen(self, packets: int, signals: QueueSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
@@ -71,7 +71,7 @@ class Ledbat:
         self._regrowth.on_congestion(now)
 
     def take_back_cut(self, now: float) -> None:
-        """Go on as if the last congestion had not been."""
+        """Undo the last cuts: their losses were noise."""
         if self._size_before:
             self._size_before = max(self._size_before, self._uncut)
         else:

@@ -5,8 +5,8 @@ where clearly more is lost than while it is short. Until a share is known, each 
 is sent, the queue gets shorter, and what is still lost is noise. Losses that come in runs vary more from
 report to report than independent ones, and so much more must be lost to show a full queue.
 
-Congestion is judged again by what is lost after it. If it was noise by what is known then, it is taken back. What would
-break it: noise that begins while much queues costs cuts, until little queues for some hundred packets.
+Congestion is judged again by the losses after it. If these show that it was noise, the cut is undone. What would break
+this: if noise begins while the queue is long, it costs cuts until the queue has been short for some hundred packets.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class QueueSignals:
         """Take newly reported packets, which left with first_tx and later. Return what those that were lost show.
 
         CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
-        is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
+        is_settled: False while the window doubles, because the queue may then be longer than was seen so far.
         are_bursts_whole: the packets of a page left at once, so that a full queue dropped many of one.
         """
         if self.queueing.is_full:
@@ -87,15 +87,16 @@ class QueueSignals:
 
     @property
     def unhurried_s(self) -> float:
-        """The round trip, and no less than can be told from none: packets would leave in bursts."""
+        """The round trip, but no shorter than its noise: with less, packets would leave in bursts."""
         queueing = self.queueing
         return max(queueing.brief_s, queueing.way_s + queueing.noise_s)
 
     def pace(self, window: float) -> float:
-        """Return the packets per second that bring about that `window` packets are under way.
+        """Return the packets per second that keep `window` packets under way.
 
-        That is what passes the queue, and what is missing or too much spread over the time until reports tell about it:
-        a window per round trip, as TCP paces, would answer a short queue faster than it can be seen.
+        That is the rate that passes the queue, corrected by what is missing in the window or too much in it. The
+        correction is spread over the time of FEEDBACKS reports: a window per round trip, as TCP paces, would change the
+        rate faster than reports can show the effect on a short queue.
         """
         passes_s, rtt_s = self.passes_s, self.unhurried_s
         if not passes_s:

@@ -35,7 +35,7 @@ class Hearing:
 
     @property
     def has_news(self) -> bool:
-        """Whether the caster does not know yet what is received here."""
+        """Whether the caster does not know yet what arrives here."""
         return self._state() != self._known
 
     @property
@@ -45,7 +45,7 @@ class Hearing:
 
     @property
     def is_said(self) -> bool:
-        """Whether the last hello, which may be under way, said it."""
+        """Whether the last hello, which may still be under way, reported the present state."""
         return self._state() == self._said
 
     def receive_status(self, *, is_cast: bool) -> None:

@@ -134,7 +134,7 @@ class Reporter:
     def continuation(self, report: Report, counter: int) -> Report | None:
         """Return a report of the needs that did not fit into this one. None: all fitted.
 
-        None as well while pages below the frontier are needed to be forwarded: a continuation would withdraw them.
+        None as well while pages below the frontier are claimed for the children: a continuation would withdraw that.
         """
         assembly = self._reception.assembly
         if assembly is None or assembly.is_passing or not report.needs:

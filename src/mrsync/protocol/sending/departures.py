@@ -1,7 +1,7 @@
 """Departures: when bursts left, and how fast.
 
-The rate between two bursts is taken of the times at which they left, because those that are planned together leave one
-after another. Time in which there was nothing to send, or a wait for the window, does not count.
+The rate between two bursts is computed from the times at which they left, because bursts that are planned together
+leave one after another. Times of waiting do not count: for the window, or for something to send.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PLANNED_MAX = 16  # bursts in one plan
 
 
 class Departures:
-    """Takes each tx when it is planned, and when its last packet has left, if anybody notes that."""
+    """Take the time at which each tx is planned and, if `on_left` is called, the time at which its last packet left."""
 
     def __init__(self) -> None:
         self._at = array("d", bytes(8 * TIMES))
@@ -48,7 +48,7 @@ class Departures:
     def packets_s(self, first_tx: int, last_tx: int) -> float:
         """Return the packets per second that left between two tx, as far as they are remembered.
 
-        Infinity: both are older. A listener that told of nothing for long may name some that are.
+        Infinity: both are too old, as in the first report of a listener that was silent for long.
         """
         first_tx = max(first_tx, self._newest - TIMES + PLANNED_MAX + 1)
         if last_tx < first_tx:
@@ -58,5 +58,5 @@ class Departures:
         return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, seconds)
 
     def _left_by(self, tx: int) -> float:
-        """Return when a burst had left; that of a status or a coded burst is known only by those before it."""
+        """Return when the last burst up to this tx left. No time of its own is noted for a status or a coded burst."""
         return max(self.at(earlier) for earlier in range(tx - PLANNED_MAX, tx + 1))

@@ -114,5 +114,5 @@ def _waited_for(target: Target, phase: Phase) -> str:
         Phase.PLANNING: "receiving the plan",
         Phase.CASTING: f"{report.packets_lost} packets missing, {report.queue_pages} pages not yet written",
         Phase.FINISHING: "finishing",
-        Phase.WITHDRAWING: "removing what was staged",
+        Phase.WITHDRAWING: "giving up what was staged",
     }.get(phase, "gathering")

@@ -138,7 +138,7 @@ class _Run:
             compress_level=settings.compress_level,
             read=self._source.read,
             on_event=self._on_event,
-            on_turn=self._on_turn,
+            on_pass=self._on_pass,
             loop=loop,
         )
 
@@ -208,7 +208,7 @@ class _Run:
         for path in self._paths_to(ready):
             self._caster.invite(path)
 
-    def _on_turn(self) -> None:
+    def _on_pass(self) -> None:
         if self._arrivals is not None:
             self._arrivals.keep_time()
         self._unheard.keep_time(self._loop.now())

@@ -1,4 +1,4 @@
-"""Take snapshots of a run for the progress display."""
+"""Take snapshots of a run for its observer, such as the progress display."""
 
 from __future__ import annotations
 

@@ -326,7 +326,7 @@ class TreeJobs:
             self._record_keeper.keep(stages, self._tree.destination, self._manifest)
 
     def withdraw(self) -> Finished:
-        """Remove all staged files, because nothing may be changed here."""
+        """Give up what is staged, because nothing may be changed here. What the journal knows stays for a later run."""
         if self.rounds is not None:
             self.rounds.cleanup()
         return Finished(Result())

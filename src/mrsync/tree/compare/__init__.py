@@ -1,6 +1,13 @@
 """Find out what a target lacks.
 
-Each directory of the destination is read once and merged with the manifest's rows of the same directory, both sorted.
-Each pair yields differences, by rsync's quick check or by digests; differences become needs (contents to cast), updates
-(attributes to set), links to make, or nothing. What only the target has is extraneous, and kept for the deletions.
+Each directory of the destination is read once and merged with the manifest's rows of the same directory, both sorted
+(`comparer`, begun by `compare`). Each pair of an entry and what has its name here (`entry_comparer`) yields
+`differences`, by rsync's quick check or by digests. They become needs (contents to cast), updates (attributes to set),
+links to make, or nothing, all in the `result` (`work_list`). What only the target has is `extraneous`, and kept for the
+deletions.
+
+`hard_links` settles groups of names in the end. `alternate_search` looks into the directories of --link-dest and the
+like, `aliases` finds names that differ only in their case or accents on file systems that take them for one.
+`synclist_compare` obeys the marks of a list, `coming_deletions` counts what would be deleted, and `prefetch` reads the
+destination while the master still scans.
 """

@@ -48,9 +48,9 @@ def compare(
 
 
 def compare_with_nothing(manifest: Manifest, alternates: Alternates | None = None) -> Comparison:
-    """Return what a destination that does not exist yet lacks. alternates: what may have it.
+    """Return the comparison with a destination that does not exist yet: it lacks everything.
 
-    Turns the manifest's owners into this host's.
+    alternates: other directories that may have some of it. Turns the manifest's owners into this host's.
     """
     localize_owners(manifest)
     return _comparer(manifest, None, lambda entries: None, alternates=alternates).run()
@@ -75,7 +75,7 @@ def _comparer(
     prefetch: Prefetch | None = None,
     alternates: Alternates | None = None,
 ) -> Comparer:
-    """Return what compares this manifest: as the policy says, or by the marks of a list."""
+    """Return the comparer for this manifest: by the policy or, if it was made from a list, by the marks of the list."""
     prefetch = prefetch or Prefetch()
     if manifest.listed is None:
         entries = EntryComparer(manifest, destination, on_activity, alternates)

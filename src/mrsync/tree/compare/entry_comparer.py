@@ -86,7 +86,11 @@ class EntryComparer:
             itemize_made(self.result.items, 0, DIRECTORY, self._others.find(0))
 
     def suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
-        """Return the positions, relative to first, of entries that comparing columns does not show to be equal."""
+        """Return the positions, relative to first, of entries that comparing columns does not show to be equal.
+
+        A shortcut, as are `need_all` and `Policy.is_plain_comparison`: options that compare otherwise must be excluded.
+        listing: of the same names as the entries [first, end), in the same order.
+        """
         manifest = self._manifest
         policy = self._policy
         if policy.ignore_times or policy.checksum or policy.keeps_attributes or self._others:
@@ -111,7 +115,7 @@ class EntryComparer:
     def need_all(self, first: int, end: int) -> bool:
         """Schedule the contents of [first, end), none of which exists here, at once if nothing else can apply to them.
 
-        Return False if each must be compared.
+        Return False if each must be compared. A shortcut: see `suspects`.
         """
         is_asked = self._policy.existing or self._policy.itemizes or bool(self._others)
         if is_asked or self._groups.slice(first, end):
@@ -183,6 +187,7 @@ class EntryComparer:
             else:
                 inode = related.inodes.get(position) if related is not None else None
                 self._compare_made(entry, related, position, is_alike and self._may_keep(inode, entry))
+        # Nothing is done about other kinds: OMITTED, and special files that the policy leaves alone.
 
     def _keeps_special(self, kind: int) -> bool:
         """Return whether entries of this kind are synced; like rsync, skip devices unless running as root."""

@@ -105,7 +105,12 @@ class Policy(NamedTuple):
 
     @property
     def is_plain_comparison(self) -> bool:
-        """Whether contents are compared by exact size and time, and no details about differing files are needed."""
+        """Whether contents are compared by exact size and time, and no details about differing files are needed.
+
+        `EntryComparer._compare_file` takes its shortcut then. A new option that changes the comparison of a file also
+        belongs into the two other shortcuts there, if it concerns them: `suspects` compares whole columns, and
+        `need_all` schedules whole directories that do not exist here.
+        """
         is_other = self.checksum or self.size_only or self.ignore_times or self.update or self.itemizes
         return self.modify_window < 0 and not is_other
 

@@ -51,7 +51,7 @@ def _read_extents(scan: Scan, entries: array[int], sparse: list[int]) -> dict[in
             try:
                 fd = open_roots.open(entry)
             except OSError:
-                continue  # planned without holes; Source meets the same error and reports it
+                continue  # planned without holes; ContentsReader meets the same error and reports it
             try:
                 pieces = data_extents(fd, size)
             finally:

@@ -1,7 +1,7 @@
 """Write the new version of a file into the old one, where --inplace asks for it and no user gains rights by it.
 
 What this gives up: a program that reads the file meanwhile sees parts of both versions, and so do all after a run that
-broke off, or that excepted the file. What it must not give up:
+broke off, or that made the file an exception. What it must not give up:
 
 - Nothing outside of the destination changes. A file with several names is replaced as usual, as one may be elsewhere,
   and so is one that is a mount point.

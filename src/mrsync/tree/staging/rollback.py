@@ -1,4 +1,4 @@
-"""Undo the traces of staging when nothing is committed: times of directories, and a destination that was made."""
+"""Rollback: undo the traces of staging when nothing is committed: times of directories, and a new destination."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class Rollback:
             self._times[directory] = (status.st_atime_ns, status.st_mtime_ns)
 
     def restore(self) -> None:
-        """Restore everything. Call this after all staged files have been removed."""
+        """Restore everything. Call this after the stages have been cleaned up.
+
+        A destination that was made stays if the journal has kept files in it for a later run.
+        """
         directories = self._destination.directories
         for directory, times in self._times.items():
             with suppress(OSError):  # it was removed, or is no longer ours

@@ -10,7 +10,7 @@ Each planned file goes through these states:
 
     WAITING -> STARTED -> WHOLE -> PLACED          the normal way; `Commit` does the last step
     WAITING, STARTED, WHOLE -> SAT_OUT             it cannot be taken here (disk full, name refused, ...)
-    WAITING, STARTED, WHOLE -> DISCARDED           the master excepted it, or the run is being cleaned up
+    WAITING, STARTED, WHOLE -> DISCARDED           the master made it an exception, or the run is being cleaned up
     UNWANTED                                       only other targets need it; its bytes are skipped
 
 Invariants:
@@ -19,7 +19,7 @@ Invariants:
   page that is written twice would complete a file too early. The protocol passes each page on exactly once.
 - A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
   replaced. So a commit is a mere rename, and little is left that could fail on one target only. A file that is
-  overwritten gets size and attributes at its commit (`seal`): until then they say that it is torn.
+  overwritten gets size and attributes at its commit (`seal`). Until then they show that it is torn.
 - With a journal, data is noted after it was written and withdrawn before it is removed; see `journal`.
 """
 

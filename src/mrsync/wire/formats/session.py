@@ -47,7 +47,7 @@ class ControlCodec:
 
     target: the target that uses it; None: the master. own: keys of single targets; messages from or to one target are
     then sealed with its own keys. signer: the master's; it signs what decides for all. verifier: of a catcher, which
-    then accepts STATUS and DIGESTS only if they are signed. Replays are decoded too; callers compare counters.
+    then accepts STATUS, DIGESTS and PROBE only if they are signed. Replays are decoded too; callers compare counters.
     """
 
     def __init__(

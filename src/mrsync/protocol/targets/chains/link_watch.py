@@ -2,7 +2,7 @@
 
 A link is on trial until its child reports pages of its parent. After that it fails if nothing comes through it although
 the parent holds more, or if the parent forwards much more slowly than others do. A parent that is served by the caster
-is not believed for ever that it holds nothing more itself: the caster has sent it.
+cannot claim for ever to hold no more pages itself, because the caster has sent them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mrsync.protocol.targets.chains.link import Link
 from mrsync.wire.messages import ObjectKind
 
 TRIAL_S = 0.7  # after this time, a child that has not heard its parent never will
-ISLAND_TRIAL_S = 0.25  # the same, of one that both ends know, and in a network that may have no multicast
+ISLAND_TRIAL_S = 0.25  # the same for a link to an island that both ends know: its network may have no multicast
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
 DRY_S = 5.0  # without a page although some were sent, after which a child gets another parent, whatever this one says
@@ -99,12 +99,12 @@ class LinkWatch:
         return now - max(link.supplied_at, link.written_at) > DRY_S + slack_s
 
     def is_stuck(self, link: Link, now: float) -> bool:
-        """Return whether the child has pages to write, and writes none: not the link is to blame, but its disk."""
+        """Return whether the child has pages to write, and writes none: its disk is to blame, not the link."""
         report = link.child.report
         return report is not None and report.queue_pages > 0 and now - link.written_at >= STALL_S
 
     def _is_held_up(self, link: Link) -> bool:
-        """Return whether another one in the same island has pages to write, so that all of it wait for that one."""
+        """Return whether another child in the same island has pages to write, so that the whole island waits for it."""
         return link.island is not None and any(
             other.child.report is not None and other.child.report.queue_pages > 0
             for other in self._links.values()

@@ -55,10 +55,10 @@ class Relays:
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
         self._stuck: dict[int, int] = {}  # targets that have pages and write none -> their activity then
-        self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
+        self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
-        self._asked_at: float | None = None  # those who may become heads
+        self._asked_at: float | None = None  # when the targets that may become heads were asked
         self._formed_at: float | None = None
         self._has_worked = False  # some link, at some time
 
@@ -319,7 +319,7 @@ class Relays:
             self.chains.take_out(child)
 
     def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
-        """Give up links of an island: remove the ends that do not answer, who hears nothing, or whom nobody hears."""
+        """Give up links of an island. Remove the ends that do not answer, that hear nothing, or that nobody hears."""
         assert island.relay is not None  # else there were no links
         doubted = [link for link in failed if link.doubted_at is not None]
         if any(island.relay.flow.answered_at <= (link.doubted_at or now) for link in doubted):
