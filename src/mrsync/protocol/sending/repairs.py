@@ -84,25 +84,25 @@ class Repairs:
                     self._transfer.on_repaired(page, tx)
 
     def plan(self, pages: list[int]) -> None:
-        """Plan the repair of missing pages, which are sorted."""
+        """Plan the repair of claimed pages, which are sorted."""
         losses: list[Loss] = []
         self._passed_over = None
-        for page, holes in zip(pages, self._transfer.take(pages)):
-            if self._is_plain(page, holes):
-                self._queue.append(self._plain(page, _union(holes)))
+        for page, claims in zip(pages, self._transfer.take(pages)):
+            if self._is_plain(page, claims):
+                self._queue.append(self._plain(page, _union(claims)))
             else:
                 self._attempts[page] = self._attempts.get(page, 0) + 1
-                losses += _losses(page, holes)
+                losses += _losses(page, claims)
         distance_max = min(TERM_DISTANCE_MAX, self._retained_pages // 2)
         self._queue_combinations(combine(losses, terms_max=self._terms_max, distance_max=distance_max))
 
-    def _is_plain(self, page: int, holes: dict[int, int]) -> bool:
+    def _is_plain(self, page: int, claims: dict[int, int]) -> bool:
         """Return whether not to code: most of the page is lost, or its packets may no longer be retained."""
         most = self._transfer.packet_count(page) * PLAIN_SHARE
         return (
             page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
             or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
-            or any(bin(mask).count("1") > most for mask in holes.values())
+            or any(bin(mask).count("1") > most for mask in claims.values())
         )
 
     def _plain(self, page: int, mask: int) -> Planned:
@@ -141,17 +141,17 @@ def _pages_of(send: Repair) -> set[int]:
     return {page for terms in send.combinations for page, _ in terms}
 
 
-def _union(holes: dict[int, int]) -> int:
+def _union(claims: dict[int, int]) -> int:
     union = 0
-    for mask in holes.values():
+    for mask in claims.values():
         union |= mask
     return union
 
 
-def _losses(page: int, holes: dict[int, int]) -> list[Loss]:
+def _losses(page: int, claims: dict[int, int]) -> list[Loss]:
     """Return the lost packets of a page, each with the bit set of targets that miss it."""
     by_index: dict[int, int] = {}
-    for target, mask in holes.items():
+    for target, mask in claims.items():
         bit = 1 << target
         while mask:
             low = mask & -mask

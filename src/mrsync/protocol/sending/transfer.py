@@ -1,4 +1,4 @@
-"""Transfer: one object that is being cast: when each page was sent, and which targets miss which packets.
+"""Transfer: one object that is being cast: when each page was sent, and which targets claim which packets.
 
 This is the way from a lost packet to its repair. A target claims the packets that it misses, and names the last tx that
 it has seen (its report). A claim is kept as the ranges that were reported, with that tx. Each page has one number: the
@@ -14,7 +14,7 @@ that is assigned before its page leaves (see schedule.py), or a forged claim (re
 packets costs one superfluous repair.
 
 Cost: a report costs its entries, at most 512; a batch costs its pages and the entries of all targets. No cost grows
-with the number of missing pages.
+with the number of claimed pages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from mrsync.wire.messages import ObjectKind
 
 CLAIM_ENTRIES_MAX = 2048  # of one target; it repeats claims beyond them later
 STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
-LOOKS_MAX = 8192  # missing pages weighed for one batch
+LOOKS_MAX = 8192  # claimed pages weighed for one batch
 DEPTH_MIN = 8  # pages of each target that may be chosen, however many targets there are
 OUTAGE_PAGES = 8
 PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
@@ -245,9 +245,9 @@ class Transfer:
     # repairs
 
     def choose_pages(self, limit: int, is_ripe: IsRipe, *, but: Set[int] = frozenset()) -> list[int]:
-        """Return at most `limit` missing pages that are ripe for repair, sorted; not those that only `but` miss.
+        """Return at most `limit` claimed pages that are ripe for repair, sorted; not those that only `but` claim.
 
-        The first missing pages of every target come before later ones of any, so that a target that misses much does
+        The first pages that each target claims come before later ones of any, so that a target that claims much does
         not delay repairs for the others.
         """
         claims = [entries for target, entries in self._claims.items() if entries and target not in but]
@@ -270,19 +270,19 @@ class Transfer:
             steps -= min(end - first, steps)
 
     def take(self, pages: list[int]) -> list[dict[int, int]]:
-        """Plan the repair of these sorted pages. Return which target misses which packets of them."""
-        holes: dict[int, dict[int, int]] = {page: {} for page in pages}
+        """Plan the repair of these sorted pages. Return for each a mask of the packets that each target claims."""
+        claimed: dict[int, dict[int, int]] = {page: {} for page in pages}
         for target, entries in self._claims.items():
             for page, mask in self._claimed_of(entries, pages):
                 everything = (1 << self.packet_count(page)) - 1
-                holes[page][target] = mask & everything or everything
+                claimed[page][target] = mask & everything or everything
         for page in pages:
             self._last_tx[page] = PLANNED
-            self._planned[page] = {target: bin(mask).count("1") for target, mask in holes[page].items()}
-        return [holes[page] for page in pages]
+            self._planned[page] = {target: bin(mask).count("1") for target, mask in claimed[page].items()}
+        return [claimed[page] for page in pages]
 
     def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
-        """Yield (page, mask) of those of these sorted pages that a target is believed to miss."""
+        """Yield (page, mask) of those of these sorted pages that a target claims. mask: its packets, 0 for all."""
         at, last_tx = 0, self._last_tx
         for first, end, mask, tx_seen in entries:
             at = bisect_left(pages, first, at)

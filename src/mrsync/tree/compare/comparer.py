@@ -69,15 +69,15 @@ class Comparer:
 
     def run(self) -> Comparison:
         """Compare all entries of the manifest."""
-        manifest, left = self._manifest, self._entries.skipped
+        manifest, skipped = self._manifest, self._entries.skipped
         self._entries.compare_root()
         pending = 0
-        for turn, directory in enumerate(manifest.directories):
-            first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
+        for number, directory in enumerate(manifest.directories):
+            first, end = manifest.child_starts[number], manifest.child_starts[number + 1]
             if directory in self._pruned:
                 continue
-            if directory in left:
-                left.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
+            if directory in skipped:
+                skipped.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
                 continue
             listing = None if directory in self._entries.absent else self._read(directory, first, end)
             if listing is None:

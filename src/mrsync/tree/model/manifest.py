@@ -129,11 +129,11 @@ class Manifest:
         """Return the entry with this path, or -1."""
         entry = 0
         for name in path.split(b"/") if path else ():
-            turn = bisect_left(self.directories, entry)
-            if turn == len(self.directories) or self.directories[turn] != entry:
+            number = bisect_left(self.directories, entry)
+            if number == len(self.directories) or self.directories[number] != entry:
                 return -1
-            end = self.child_starts[turn + 1]
-            entry = bisect_left(self.names, name, self.child_starts[turn], end)
+            end = self.child_starts[number + 1]
+            entry = bisect_left(self.names, name, self.child_starts[number], end)
             if entry == end or self.names[entry] != name:
                 return -1
         return entry

@@ -211,14 +211,14 @@ def _places(old: Manifest, new: Manifest) -> array[int]:
         return array("q", range(len(old)))
     places = array("q", [-1]) * len(old)
     places[0] = 0
-    turns = {directory: turn for turn, directory in enumerate(new.directories)}
-    for turn, directory in enumerate(old.directories):
-        other = turns.get(places[directory]) if places[directory] >= 0 else None
+    numbers = {directory: number for number, directory in enumerate(new.directories)}
+    for number, directory in enumerate(old.directories):
+        other = numbers.get(places[directory]) if places[directory] >= 0 else None
         if other is None:
             continue
         first, end = new.child_starts[other], new.child_starts[other + 1]
         known = dict(zip(new.names[first:end], range(first, end)))
-        for child in range(old.child_starts[turn], old.child_starts[turn + 1]):
+        for child in range(old.child_starts[number], old.child_starts[number + 1]):
             place = known.get(old.names[child], -1)
             if place >= 0 and (old.kind(child) == DIRECTORY) == (new.kind(place) == DIRECTORY):
                 places[child] = place

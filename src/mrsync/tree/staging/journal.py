@@ -238,7 +238,7 @@ def boot_id() -> bytes:
 def _head(manifest: Manifest, plan: Plan, files: array[int], tag: bytes, itself: bytes) -> list[bytes]:
     entries = array("I", map(plan.entries.__getitem__, files))
     parents = array("I", map(manifest.parents.__getitem__, entries))
-    directories = {directory: turn for turn, directory in enumerate(dict.fromkeys(parents))}
+    directories = {directory: number for number, directory in enumerate(dict.fromkeys(parents))}
     packer = Packer(MAGIC, level=0)
     packer.blob(tag)
     packer.blob(itself)
