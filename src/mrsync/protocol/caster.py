@@ -109,9 +109,10 @@ class Caster:
     # inputs from the application
 
     def offer_manifest(self, size_bytes: int, are_files: AreFiles, work_s: float = 0.0) -> None:
-        """Set the size of the manifest, which of its entries may be needed, and how long a slow target works on them.
+        """Offer the manifest, which is cast when targets are gathered.
 
-        It is cast when targets are gathered.
+        size_bytes: of the manifest. are_files: returns whether targets may need the entries [first, end). work_s: for
+        how long a slow target may work on it without being given up.
         """
         self._bounds.are_files = are_files
         self._patience.work_s = work_s
@@ -121,9 +122,10 @@ class Caster:
     def offer_plan(
         self, size_bytes: int, contents_bytes: int, file_count: int, now: float, pages_of: PagesOf | None = None
     ) -> None:
-        """Answer ComparisonFinished with the sizes of plan and contents. Without files, the session finishes.
+        """Answer ComparisonFinished with the sizes of plan and contents, both in bytes.
 
-        pages_of: returns the pages of the contents that contain data of some entries. None: all pages are cast.
+        file_count: number of planned files; with none, the session finishes. pages_of: returns the pages of the
+        contents that contain data of some entries. None: all pages are cast.
         """
         if self.phase is not Phase.COMPARING:
             return
@@ -143,7 +145,11 @@ class Caster:
     def offer_plan_again(
         self, size_bytes: int, contents_bytes: int, file_count: int, files: Sequence[int], now: float
     ) -> None:
-        """Answer FilesChanged: cast these files again, as part of a second round of file_count plan files."""
+        """Answer FilesChanged: cast changed files again in a second round, or none if files is empty.
+
+        size_bytes, contents_bytes: of the second plan, and of its contents. file_count: the number of its files. files:
+        the plan files of the first round that are cast again.
+        """
         if self.phase is not Phase.CASTING or not self._rounds.is_asked or not self._commits.has_second_chance:
             return
         self._commits.cast_again(files, file_count)

@@ -111,9 +111,10 @@ class Catcher:
     # inputs from the application
 
     def want(self, kind: ObjectKind, ranges: Sequence[tuple[int, int]], now: float, *, is_less: bool = False) -> None:
-        """Set the ranges of pages of an object that are wanted, once the plan is decoded.
+        """Set which pages of an object are wanted, once the plan is decoded.
 
-        is_less: some pages with needed data are not wanted, so the caster must be told which are.
+        ranges: [first, end) each, sorted. is_less: some pages with needed data are not wanted, so the caster must be
+        told which are.
         """
         if self._status is None or self._geometry is None:
             return
@@ -137,7 +138,11 @@ class Catcher:
     def set_progress(
         self, now: float, *, ready: int | None = None, committed: int | None = None, activity: int = 0
     ) -> None:
-        """Set the progress of work on files. activity: added to a counter that shows the caster that work goes on."""
+        """Set the progress of work on files.
+
+        ready: plan files below this number are staged or sat out. committed: those below are committed or exceptions.
+        None: as before. activity: added to a counter that shows the caster that work goes on.
+        """
         is_step = self._reporter.set_progress(ready=ready, committed=committed, activity=activity)
         assembly = self._reception.assembly
         if is_step and (assembly is None or assembly.is_whole):
@@ -216,17 +221,25 @@ class Catcher:
     # inputs from the driver: pages
 
     def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        """Take a complete burst. Return whether to open it, and then to call `page_opened` or `page_rejected`."""
+        """Take a complete burst of `count` packets.
+
+        Return whether to open it, and call `page_opened` or `page_rejected`.
+
+        kind, page, generation, tx: as the header has them, which is not authentic yet.
+        """
         return self._reception.receive_page(kind, page, generation, count, tx, now)
 
     def receive_packets(
         self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
-        """Take packets of a page, by a bit set of their indices. Return what to do with their bytes."""
+        """Take packets of a page. Return what to do with their bytes.
+
+        mask: bit set of their indices. count: packets of the whole page. The header is not authentic yet.
+        """
         return self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
-        """Take a coded packet. Return the index of its only term that is missing here, or -1."""
+        """Take a coded packet. terms: (page, packet index) each. Return the index of the only missing term, or -1."""
         return self._reception.receive_coded(kind, generation, terms, tx, now)
 
     def coded_useless(self) -> None:
@@ -240,7 +253,10 @@ class Catcher:
         return is_wanted
 
     def page_rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
-        """Note that a seal is invalid. suspects: bit set of packets to request again; 0: all."""
+        """Note that the seal of a reading of a page is invalid.
+
+        suspects: bit set of packets to request again; 0: all.
+        """
         self._reception.rejected(kind, page, reading, suspects)
         self.counters.pages_rejected += 1
 
@@ -259,7 +275,7 @@ class Catcher:
         self._reception.forget(kind, page, reading)
 
     def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
-        """Note that pages are written. tx_done: tx of the last of them."""
+        """Note that these pages of an object are written. tx_done: up to this tx, everything that arrived is."""
         is_whole = self._reception.written(kind, pages, tx_done, now)
         self._pages_done += len(pages)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))

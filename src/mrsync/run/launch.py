@@ -78,7 +78,8 @@ def start_everywhere(
 ) -> Launcher:
     """Start a program on every invited target and tell it the rendezvous. Raise the same errors as `launch`.
 
-    own: an extra line for each target, which no other target gets.
+    remote_shell: the words of -r, or LOCAL. remote: how it is used. invitation: the parameters for all targets, without
+    the network, which rendezvous has. own: an extra line for each target, which no other target gets.
     """
     launcher = _launcher(program, remote_shell, remote, invitation.targets)
     # The name of our interface is valid on this host only. Other hosts look for the route to us.

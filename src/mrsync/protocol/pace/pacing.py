@@ -58,9 +58,10 @@ class Pacing:
             self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
 
     def cut(self, lost_share: float, came_s: float, tx: int, tx_seen: int) -> None:
-        """Cut the rate at which packets up to tx_seen left by the share that was lost beyond noise.
+        """Cut the rate at which packets up to tx_seen left, and use the lower one for packets after tx.
 
-        While the rate grows fast, the rate that came through is a better guide.
+        lost_share: what was lost beyond noise, of 1. came_s: packets per second that came through, which is a better
+        guide while the rate grows fast.
         """
         if self.packets_s is not None:
             packets_s = self._rate_at(tx_seen) * (1 - lost_share)

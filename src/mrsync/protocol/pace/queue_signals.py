@@ -67,7 +67,8 @@ class QueueSignals:
     def learn(self, packets: int, lost: int, first_tx: int, now: float) -> bool:
         """Learn what is noise if hardly anything queues. Return whether the last congestion was noise, too.
 
-        A report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
+        packets, lost: newly reported packets, and the lost ones among them. first_tx: the first that they left with. A
+        report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
         short again, so only losses of late show noise.
         """
         is_late = bool(self._ended) and first_tx < self._ended[0]

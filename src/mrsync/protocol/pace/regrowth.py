@@ -26,7 +26,10 @@ class Regrowth:
         self._congested_at = -math.inf
 
     def growth(self, packets: int, size: float, queueing: Queueing, now: float) -> float:
-        """Note that this many more packets have arrived. Return by how many the window may grow."""
+        """Note that this many more packets have arrived. Return by how many packets the window may grow.
+
+        size: of the window in packets. queueing: of the path to this listener.
+        """
         if queueing.is_busy or now - self._congested_at < AFTER_CONGESTION_S:
             self._quiet = 0
             return 0.0

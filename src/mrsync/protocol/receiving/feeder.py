@@ -123,7 +123,7 @@ class Feeder:
             self._clock.on_left(tx, now)
 
     def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
-        """Set the geometry of pages, and how the hop shares the network."""
+        """Begin to feed: set the geometry of pages, and how the hop shares the network with others."""
         audience = self._children.audience
         for flow in audience.flows:
             flow.answered_at = now

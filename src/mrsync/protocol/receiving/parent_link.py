@@ -72,7 +72,11 @@ class ParentLink:
         return self.feeding is Feeding.FED
 
     def assign(self, parent: Peer | None, probe_bytes: int, *, is_islander: bool, now: float) -> None:
-        """Take the parent that the caster assigns. probe_bytes: size of the packets that must arrive."""
+        """Take the parent that the caster assigns; None: the caster itself.
+
+        probe_bytes: size of the packets that must arrive from it. is_islander: its pages are cast to an
+        island, to other children as well.
+        """
         self._probe_bytes, self._is_islander = probe_bytes, is_islander
         if parent != self.peer:
             self._follow(parent, now)

@@ -79,7 +79,11 @@ class Schedule:
         return self._coded_before + (self._repairs.packets_coded if self._repairs else 0)
 
     def start(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
-        """Cast the object of this transfer from now on."""
+        """Cast the object of this transfer from now on.
+
+        terms_max: most losses that one coded packet may combine; 1: none are. retained_pages: how many sealed pages the
+        driver and the targets keep, behind which nothing can be coded.
+        """
         self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
         self.transfer = transfer
         self._batched = 0

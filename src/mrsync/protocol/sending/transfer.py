@@ -174,7 +174,10 @@ class Transfer:
         first: int = 0,
         frontier: int = 0,
     ) -> None:
-        """Take what a target needs of the pages [first, end). Its claims of other pages stay from its frontier on."""
+        """Take what a target needs of the pages [first, end). Its claims of other pages stay from its frontier on.
+
+        tx_seen: the last tx that it had seen then. needs: (page, run, mask) each, as in REPORT, sorted.
+        """
         limit, known = self.next_page, self._claims.get(target, ())
         entries = [
             (max(start, frontier), min(stop, first), mask, seen)

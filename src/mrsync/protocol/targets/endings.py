@@ -40,7 +40,11 @@ class Endings:
         self._on_ended = on_ended
 
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """End a target. Raise RuntimeError if it has already ended."""
+        """End a target, tell it farewell, and have others no longer wait for it.
+
+        trigger: decides its final state. reason: a sentence for the user and the target. Raise RuntimeError if it has
+        already ended.
+        """
         was_live = target.is_live
         self._roster.end(target, trigger, reason, now)
         self._events.append(TargetEnded(target.id))
@@ -50,7 +54,7 @@ class Endings:
         self._on_ended(f"{target.name}: {reason}", was_live, now)
 
     def end_overdue(self, expected: Expectation, now: float) -> None:
-        """End every live target that is silent or stuck."""
+        """End every live target that is silent or stuck. expected: what targets can be expected to have done by now."""
         for target in self._roster.live:
             reason = overdue_reason(target, expected, ack_wait_s=self._ack_wait_s, now=now)
             if reason and target.is_live:  # the end of another one may have aborted the session

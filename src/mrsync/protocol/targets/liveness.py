@@ -40,7 +40,11 @@ class Expectation(NamedTuple):
         relays: Relays,
         patience: Patience,
     ) -> Expectation:
-        """Return the expectation for the current phase and transfer."""
+        """Return the expectation for the current phase and transfer.
+
+        contents: the object that has the contents of this round. transfer: what is being cast, or None. commits: what
+        may be committed. relays: who feeds whom. patience: how long to wait for one target.
+        """
         return cls(
             phase,
             contents,
@@ -56,7 +60,11 @@ class Expectation(NamedTuple):
 
 
 def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, now: float) -> str:
-    """Return why to drop this live target, or "". Restart the clock of a target that waits for others."""
+    """Return why to drop this live target, or "". Restart the clock of a target that waits for others.
+
+    expected: what it can be expected to have done by now. ack_wait_s: for how long it may be silent, or get nothing
+    done.
+    """
     if target.result is not None:
         return ""
     silence_s = now - target.progress.heard_at

@@ -70,7 +70,10 @@ class Outbox:
         return waiting
 
     def welcome(self, target: Target, hello: Hello, source: Address, token: int) -> None:
-        """Accept a catcher, and confirm its hello."""
+        """Accept a catcher, and confirm its hello.
+
+        source: the address that hello came from. token: for its next hello, which shows that it receives there.
+        """
         counter = self._next_counter()
         self._say(Welcome(hello.instance, counter, target.id, target.slot, hello.counter, token), source)
 
@@ -80,7 +83,7 @@ class Outbox:
         self._say(Farewell(hello.instance, self._next_counter(), hello.target, Ending.REFUSED, reason), source)
 
     def farewell(self, target: Target, ending: Ending, reason: str) -> None:
-        """Dismiss a target, if it was ever heard of."""
+        """Dismiss a target, if it was ever heard of. ending: for its exit status. reason: a sentence for its log."""
         if target.path.source is not None and target.hello is not None:
             counter = self._next_counter()
             self._say(Farewell(target.hello.instance, counter, target.id, ending, reason), target.path.source)
@@ -98,11 +101,14 @@ class Outbox:
         self._say(Ack(target.hello.instance, self._next_counter(), target.id, target.log.offset), target.path.source)
 
     def status(self, phase: Phase, commits: CommitDecisions, *, is_poll: bool, now: float) -> None:
-        """Send the current state to the group. It uses a tx."""
+        """Send the current state to the group. It uses a tx.
+
+        phase, commits: of the session. is_poll: every target is to report at once.
+        """
         self._tell(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
 
     def announce(self, generation: int, phase: Phase, commits: CommitDecisions, *, tx: int) -> None:
-        """Announce that pages of this generation are sent from this tx on.
+        """Announce in a status of this phase that pages of this generation are sent from this tx on.
 
         Bursts with later tx numbers are already planned and leave after this status. So it must not count them as sent,
         nor have a later tx than they have: targets would claim them while they are under way.

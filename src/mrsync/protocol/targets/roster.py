@@ -165,7 +165,7 @@ class Roster:
         return [target for target in self if target.state is RosterState.EXPECTED]
 
     def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        """Let a target take part."""
+        """Let a target take part from now on. hello, source: its first hello, and the address that it came from."""
         target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
         target.hello = hello
         target.path.source = source
@@ -187,7 +187,10 @@ class Roster:
         return fresh
 
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """Set the final outcome of a target. Raise RuntimeError if it already has one."""
+        """Set the final outcome of a target. trigger: decides its state. reason: a sentence for the user.
+
+        Raise RuntimeError if it already has one.
+        """
         target.state = step(TARGETS, target.state, trigger)
         target.ended_by, target.reason = trigger, reason
         target.ended_at = now

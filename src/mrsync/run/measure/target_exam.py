@@ -39,7 +39,11 @@ class TargetExam:
             self._volumes[fact.series] = fact
 
     def add_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
-        """Take an echo that arrived age_s seconds ago. clock_us: the target's clock when it sent the echo."""
+        """Take an echo that arrived age_s seconds ago.
+
+        rtt_s: its round trip, without the time that the target held it. clock_us: the target's clock when it sent the
+        echo, in microseconds since 1970.
+        """
         self._round_trips.add(rtt_s)
         left_at = time.time() - age_s - max(0.0, rtt_s) / 2
         self._clock_offset_s = clock_us / 1e6 - left_at

@@ -73,7 +73,11 @@ class BatchReceiver:
 
     @classmethod
     def of(cls, opened: socket.socket, headers: bytearray, slice_bytes: int, most: int) -> BatchReceiver | None:
-        """Return one for this socket, or None if Python or the C library lacks what it takes."""
+        """Return a receiver for this socket, or None if Python or the C library lacks what it takes.
+
+        headers: where the headers of received packets are put. slice_bytes: size of their payloads. most: datagrams
+        that one call may receive.
+        """
         with suppress(ImportError, OSError, AttributeError):
             import ctypes  # some builds of Python lack it
 

@@ -92,9 +92,12 @@ class BurstSender:
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
     ) -> bool:
-        """Send those packets of a page whose bits are set in mask (0: all). Return False if some wait.
+        """Send those packets of a page whose bits are set in mask (0:
 
-        slices: the sealed page, cut into packets.
+        all). Return False if some wait. Raise SocketError.
+
+        slices: the sealed page, cut into the payloads of its packets, all of one size but the last. object, page,
+        generation, tx: for their headers.
         """
         count = len(slices)
         indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]
@@ -127,9 +130,10 @@ class BurstSender:
         self._header_views = [self._headers[at : at + HEADER_BYTES] for at in starts]
 
     def send_coded(self, combinations: Sequence[Sequence[Slice]], *, object: int, generation: int, tx: int) -> bool:
-        """Send one packet for each combination: the XOR of its slices. Return False if some wait.
+        """Send one packet for each combination: the XOR of its slices. Return False if some wait. Raise SocketError.
 
-        All slices must be from pages that were sealed with this generation.
+        combinations: two or more (page, index, payload) each, of pages of this object that were sealed with this
+        generation. tx: of the burst of all of them.
         """
         is_sent = True
         for _, alike in groupby(sorted(combinations, key=len), key=len):  # all packets of a burst have the same size

@@ -60,7 +60,11 @@ class PageSender:
         return self._compressor.bytes_saved if self._compressor is not None else 0
 
     def send(self, object: ObjectKind, page: int, mask: int, tx: int) -> bool:
-        """Send the packets of a page that `mask` has, or all if it is 0. Return False if a part waits for a socket."""
+        """Send the packets of a page that `mask` has, or all if it is 0. Return False if a part waits for a socket.
+
+        tx: of this burst. The page is read and sealed unless it is in memory. Raise what `read` raises, and
+        SocketError.
+        """
         pages = self._pages or self._begin()
         if mask and pages.held(object, page) is None:
             mask = 0  # the page must be read again and may differ, so packets of the old one are useless

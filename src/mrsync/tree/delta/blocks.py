@@ -86,6 +86,7 @@ def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
 
 
 def block_count(plan: Plan, file: int, page_bytes: int) -> int:
+    """Return the number of pages in which a plan file lies, each of which has one of its blocks."""
     start, end = plan.starts[file], plan.starts[file + 1]
     return -(-end // page_bytes) - start // page_bytes if start < end else 0
 
@@ -98,9 +99,11 @@ def digest_blocks(
     key: bytes,
     on_activity: Callable[[int], None] = lambda count: None,
 ) -> Blocks:
-    """Digest planned files on the master.
+    """Digest planned files on the master. Raise what `read` raises.
 
-    read: return the bytes (offset, length) of the contents object. on_activity: called every few megabytes.
+    files: plan files that some target has an older version of. read: returns the bytes (offset, length) of the contents
+    object. page_bytes: size of a page; each file is divided where pages begin. key: of the digests, the session's
+    `delta_key`. on_activity: called with 1 every few megabytes.
     """
     blocks: Blocks = {}
     for file in files:

@@ -134,9 +134,10 @@ class Scope:
         self._runs: dict[bool, tuple[Run, ...]] = {}
 
     def within(self, path: bytes, read: Read, names: Container[bytes] | None = None) -> Scope:
-        """The rules in force in a directory right below, once its merge files are read; may raise what they raise.
+        """Read the merge files of a directory right below, and return the rules in force there.
 
-        names: what is in that directory, if it is known.
+        path: of that directory, below the root. read: returns the bytes of a merge file, see `Read`; what it raises is
+        passed on. names: what is in that directory, or None if that is not known.
         """
         merges = list(self._merges)
         lists: dict[Merge, list[Item]] = {}

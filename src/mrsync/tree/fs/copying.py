@@ -20,9 +20,10 @@ NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, 
 def copy_entry(
     from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None] = lambda count: None
 ) -> None:
-    """Create the name `copy` in another directory. If OSError is raised, nothing remains there.
+    """Copy the file, soft link or special file `name` to the name `copy` in another directory.
 
-    on_activity is called now and then while a large file is copied.
+    from_fd, to_fd: descriptors of the two directories. on_activity: called with 1 for each CHUNK_BYTES of a large file.
+    If OSError is raised, nothing remains there.
     """
     try:
         if stat.S_ISREG(os.stat(name, dir_fd=from_fd, follow_symlinks=False).st_mode):

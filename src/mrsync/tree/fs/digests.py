@@ -83,7 +83,11 @@ class Digester:
 
 
 def digest_files(manifest: Manifest, open_file: Callable[[int], int], on_bytes: Callable[[int], None]) -> None:
-    """Fill the manifest's digests for every file with contents. Members of a hard-link group get their leader's."""
+    """Fill the manifest's digests for every file with contents. Members of a hard-link group get their leader's.
+
+    open_file: returns a new descriptor of an entry, which is closed here; if it raises OSError, or reading fails, the
+    entry gets NO_DIGEST. on_bytes: called with the number of bytes read since the last call.
+    """
     digester = Digester(on_bytes)
     digests = bytearray(DIGEST_BYTES * len(manifest))
     for entry, size in enumerate(manifest.sizes):

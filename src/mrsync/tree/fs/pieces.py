@@ -29,7 +29,10 @@ def read_exactly(fd: int, position: int, length: int) -> bytes:
 
 
 def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
-    """Write the data of the run, length bytes in total, at this offset. Raise OSError."""
+    """Write the buffers of a run one after another. Raise OSError.
+
+    position: offset in the file. length: bytes of all buffers.
+    """
     written = os.pwritev(fd, run, position) if run else 0
     if written == length:
         return
@@ -39,7 +42,10 @@ def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
 
 
 def cut(run: Iterable[Data], lengths: Iterable[int]) -> Iterator[list[Data]]:
-    """Yield the data of consecutive pieces of these lengths, each as views of the buffers of the run."""
+    """Yield consecutive pieces of a run, each as views of its buffers.
+
+    lengths: in bytes, in total at most the run's.
+    """
     buffers = iter(run)
     rest = memoryview(b"")
     for length in lengths:
@@ -55,7 +61,10 @@ def cut(run: Iterable[Data], lengths: Iterable[int]) -> Iterator[list[Data]]:
 
 
 def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
-    """Write consecutive pieces, but skip whole blocks of zeros. The caller must set the file's size."""
+    """Write the buffers of a run one after another, but skip whole blocks of zeros. Raise OSError.
+
+    position: offset in the file, which must have a hole or zeros where zeros are skipped. The caller sets its size.
+    """
     data = b"".join(run)
     for start, end in data_spans(data, position):
         while start < end:

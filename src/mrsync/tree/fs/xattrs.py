@@ -81,7 +81,7 @@ class XattrPolicy:
         self._bring_in_line(target, {name: value for name, value in wanted if name not in acl.NAMES}, is_acl=False)
 
     def set_acls(self, target: Handle, wanted: Attributes, mode: int) -> None:
-        """Do the same with ACLs. The entry must have its final mode, which is given."""
+        """Do the same with ACLs. mode: the permission bits that the entry already has, which its access ACL repeats."""
         values = {name: value for name, value in wanted if name in acl.NAMES}
         if acl.ACCESS in values:
             values[acl.ACCESS] = acl.with_mode(values[acl.ACCESS], mode)

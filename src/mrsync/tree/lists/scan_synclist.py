@@ -33,6 +33,10 @@ def scan_synclist(
 ) -> Scan:
     """Scan the entries that a synclist names. Raise SelectionError if the root itself cannot be read.
 
+    root: the directory that paths of the list are relative to. items: the parsed lines. policy, selection: as in
+    `scan`, but nothing is deleted that the list does not name, and files are not compared by digests. on_activity:
+    called with the number of entries read since the last call.
+
     The manifest also contains the directories above them, and the leaders of listed hard links. If anything exists but
     cannot be read, nothing is deleted.
     """

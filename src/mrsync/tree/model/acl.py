@@ -69,7 +69,10 @@ def ids(value: bytes) -> Iterator[tuple[bool, int]]:
 
 
 def translated(value: bytes, users: Mapping[int, int], groups: Mapping[int, int]) -> bytes:
-    """Return the ACL with other ids."""
+    """Return an encoded ACL with other ids.
+
+    users, groups: old id -> new id; others stay. Raise ValueError if invalid.
+    """
     tables = {USER: users, GROUP: groups}
     return pack(
         [

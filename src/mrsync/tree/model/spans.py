@@ -40,7 +40,7 @@ def without(spans: Iterable[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def clipped(spans: Sequence[Span], first: int, end: int) -> list[Span]:
-    """Return the parts that lie in [first, end)."""
+    """Return the parts that lie in [first, end). spans: sorted and disjoint, [a, b) each."""
     inside: list[Span] = []
     at = max(0, bisect_left(spans, (first, first)) - 1)
     while at < len(spans) and spans[at][0] < end:

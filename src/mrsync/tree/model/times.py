@@ -25,7 +25,10 @@ def file_window(policy: Policy) -> int:
 
 
 def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:
-    """rsync's --modify-window: that many seconds apart at most; 0: the same second; below 0: the same nanosecond."""
+    """Return whether two times are at most `window` seconds apart, as rsync's --modify-window says.
+
+    one_ns, other_ns: since 1970. window: 0: they must be in the same second; below 0: in the same nanosecond.
+    """
     if window < 0:
         return one_ns == other_ns
     return abs(one_ns // SECOND_NS - other_ns // SECOND_NS) <= window

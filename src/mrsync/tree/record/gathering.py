@@ -29,7 +29,7 @@ class Gathered:
         self._tails: dict[int, bytes] = {}  # by file; most small files lie in one page and have none
 
     def take(self, page: int, data: bytes, proof: bytes) -> None:
-        """Take a page that is about to be written, with what it arrived with."""
+        """Take a page that is about to be written. data: its plaintext. proof: grid.proof_bytes that came with it."""
         starts = self.plan.starts
         start = page * self.grid.page_bytes
         end = start + len(data)

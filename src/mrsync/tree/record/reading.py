@@ -80,7 +80,10 @@ def batches(files: Iterable[ProvenFile]) -> Iterator[Batch]:
 
 
 def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Check) -> PortionResult:
-    """Read a portion of a file below a directory."""
+    """Read a portion of a file and check its parts. Raise nothing: the result has the error.
+
+    root: path of the directory. path: of the file below it. size: that it must have, in bytes. check: see `Check`.
+    """
     try:
         fd = open_regular_below(root, path)
     except (FileNotFoundError, NotADirectoryError):

@@ -71,7 +71,8 @@ def verify(
 ) -> Verified:
     """Compare the tree at a path with a record. Raise MrsyncError if the record or the tree cannot be used.
 
-    check: called in several threads.
+    path: of the destination. check: whether data and a proof fit together, see `Check`; called in several threads.
+    threads: how many read. on_activity: called with the number of entries looked at since the last call.
     """
     manifest = Manifest.decode(record.manifest)
     manifest.policy = _for_reading(manifest.policy)

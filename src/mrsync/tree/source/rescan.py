@@ -42,7 +42,8 @@ def rescan(
 ) -> Rescan:
     """Look again at these entries. All names of a hard-linked file are updated together, if they still are one file.
 
-    A file whose size changed is read once, so that its present contents can be sent even if it goes on growing.
+    scan, selection: of the first scan; its manifest is not changed. entries: regular files, by their numbers there. A
+    file whose size changed is read once, so that its present contents can be sent even if it goes on growing.
     on_activity: called from time to time; it may raise an exception to end the rescan.
     """
     return _Rescanner(scan, selection, on_activity).run(sorted(entries))

@@ -20,8 +20,10 @@ def scan(
 ) -> Scan:
     """Scan the tree below a directory. Raise SelectionError if the root itself cannot be read.
 
-    on_activity: called with the number of entries read since the last call. on_digested: called with the bytes read for
-    digests since the last call, and the total of all files.
+    root: the directory's path; with several SOURCEs `selection.operands` has the paths. policy: of the manifest, which
+    targets obey. selection: what of the source is synced, and how it is read. on_activity: called with the number of
+    entries read since the last call. on_digested: called with the bytes read for digests since the last call, and the
+    total of all files.
     """
     return _scanner_of(root, Manifest(policy), selection).run(on_activity, on_digested)
 

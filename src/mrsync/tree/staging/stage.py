@@ -229,7 +229,9 @@ class Stage:
     ) -> None:
         """Adopt a staged file of an earlier session for a plan file. Raise OSError if it cannot be renamed.
 
-        directory, name: where it is now. fd: its descriptor, already verified. pieces: the spans of bytes that it has.
+        file: the plan file. directory, name: entry of the directory where it is now, and its name there. fd: its
+        descriptor, already verified; the stage keeps it. pieces: spans [first, end) of bytes that it has. is_cloned:
+        the other bytes may have any value.
         """
         if self.journal is not None:  # before the rename: until then the old journal still covers the file
             self.journal.bound(file, fd)

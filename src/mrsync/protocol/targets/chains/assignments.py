@@ -50,7 +50,10 @@ class Assignments:
         return known.number if known is not None else 0
 
     def assign(self, target_id: int, parent: Peer | None, child: Peer | None, island: Peer | None) -> None:
-        """Set the peers of a target. Send nothing to one that has none and never had any."""
+        """Set the peers of a target, None for those that it has not. Send nothing to one that never had any.
+
+        parent: who feeds it. child: whom it feeds by unicast. island: where it hears pages, or casts them.
+        """
         known = self._known.get(target_id)
         peers = parent, child, island
         if peers != (None, None, None) if known is None else known[1:] != peers:
@@ -84,7 +87,11 @@ class Assignments:
             self._tell(target_id, probe_bytes, now)
 
     def tell_again(self, probe_bytes: int, now: float, *, but: Container[int], patience_s: float) -> None:
-        """Repeat assignments that are not confirmed. but: targets whose confirmed assignment is not repeated."""
+        """Repeat assignments that are not confirmed, each after REPEAT_S and patience_s.
+
+        probe_bytes: size of the datagrams that must get through. but: targets whose confirmed assignment is not
+        repeated.
+        """
         for target_id, assignment in self._known.items():
             target = self._roster.find(target_id)
             is_known = target is not None and target.hop is not None and target.hop.number == assignment.number
