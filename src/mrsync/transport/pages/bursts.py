@@ -92,12 +92,10 @@ class BurstSender:
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
     ) -> bool:
-        """Send those packets of a page whose bits are set in mask (0:
+        """Send packets of a page. Return False if some wait. Raise SocketError.
 
-        all). Return False if some wait. Raise SocketError.
-
-        slices: the sealed page, cut into the payloads of its packets, all of one size but the last. object, page,
-        generation, tx: for their headers.
+        mask: bit set of their indices; 0: all. slices: the sealed page, cut into the payloads of its packets, all of
+        one size but the last. object, page, generation, tx: for their headers.
         """
         count = len(slices)
         indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]

@@ -22,8 +22,8 @@ def copy_entry(
 ) -> None:
     """Copy the file, soft link or special file `name` to the name `copy` in another directory.
 
-    from_fd, to_fd: descriptors of the two directories. on_activity: called with 1 for each CHUNK_BYTES of a large file.
-    If OSError is raised, nothing remains there.
+    `copy` must be free. from_fd, to_fd: descriptors of the two directories. on_activity: called with 1 for each
+    CHUNK_BYTES of a large file. If OSError is raised, nothing remains there.
     """
     try:
         if stat.S_ISREG(os.stat(name, dir_fd=from_fd, follow_symlinks=False).st_mode):
