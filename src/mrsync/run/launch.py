@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.rendezvous import Rendezvous
+from mrsync.run.sandbox import c_library
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
 from mrsync.transport.pages.compression import compressions_here
 from mrsync.tuples import NamedTuple
@@ -55,7 +56,7 @@ def launch(settings: CastSettings, rendezvous: Rendezvous) -> Launcher | None:
         verify_key=signer.public if (signer := signer_of(settings)) is not None else b"",
     )
     if settings.remote_shell == LOCAL:
-        seals_here(), compressions_here()  # forks inherit what this imports; each would take 20 ms for it
+        seals_here(), compressions_here(), c_library()  # forks inherit what these import; each would take 23 ms for it
     own = [encode_own_secret(secret) for secret in settings.own_secrets]
     return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, rendezvous, own)
 

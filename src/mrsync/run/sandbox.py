@@ -13,6 +13,7 @@ import resource
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from mrsync.files import NAMED
@@ -44,7 +45,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        self._libc = _c_library()
+        self._libc = c_library()
 
     def enter(self) -> None:
         """Forbid new privileges, core dumps, and executing programs, and drop unneeded capabilities.
@@ -150,7 +151,8 @@ class Sandbox:
         return int(self._libc.syscall(ctypes.c_long(number), *words))
 
 
-def _c_library() -> Any:
+@cache
+def c_library() -> Any:
     """Return the C library, or None if it cannot be called."""
     with suppress(ImportError, OSError):
         import ctypes  # some builds of Python lack it

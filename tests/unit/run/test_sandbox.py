@@ -123,7 +123,7 @@ def test_a_kernel_without_it_is_carried_on_with(tmp_path: Path, monkeypatch: pyt
 
 def test_without_a_c_library_it_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def check() -> None:
-        monkeypatch.setattr("mrsync.run.sandbox._c_library", lambda: None)
+        monkeypatch.setattr("mrsync.run.sandbox.c_library", lambda: None)
         confined(tmp_path)
         (tmp_path / "file").write_text("written")
         assert Sandbox().missing() == ["all of it, as Python has no ctypes"]
