@@ -15,6 +15,7 @@ from tests.sim.simulation import Result, Simulation
 
 DEAF = replace(GOOD, is_deaf=True)
 COUNT = 8
+OTHER_HALF = {False: tuple(range(COUNT // 2)), True: tuple(range(COUNT // 2, COUNT))}
 STRUCK_AT_S = 1.8  # in the middle of the contents
 UPLINK_BYTES_S = 12.5e6
 FILES = (60 * GEOMETRY.page_bytes,) * 5
@@ -121,6 +122,14 @@ CASES = (
         5.0,
         8.05,
         details=(("file_bytes", FILES[:1]),),
+    ),
+    RelayCase(  # one copy for each
+        "two halves do not reach each other",
+        tuple(replace(DEAF, blocks=OTHER_HALF[index < COUNT // 2]) for index in range(COUNT)),
+        EVERYONE,
+        4.5,
+        2.01,
+        details=(("file_bytes", FILES[:2]),),
     ),
     RelayCase("one passes nothing on, and says that it did", one(3, withholds_share=1.0), EVERYONE, 5.5, 1.01, 0.02),
     # Its neighbours may be doubted first: of five seeds, the slowest takes 6.8 s, and half of them 4.0.

@@ -76,4 +76,12 @@ RELAY_FAULTS = (
         found_by="the path of one takes smaller packets only",
         also=Fault("and again", Relays, "_tell_again", "fitting", "step"),
     ),
+    Fault(
+        "a target that its parent does not reach takes nobody along",
+        Relays,
+        "_fail",
+        "self.chains.split(child)",
+        "self.chains.take_out(child)",
+        found_by="two halves do not reach each other",
+    ),
 )

@@ -16,6 +16,9 @@ from mrsync.protocol.targets.chains.neighbourhood import Endpoint, Locate, Neigh
 from mrsync.protocol.targets.roster import Target
 from mrsync.tuples import NamedTuple
 
+MayLink = Callable[[Target, Target], bool]  # (parent, child)
+JOINED_MAX = 8  # chains on either side to which one may be joined: each needs a look at all of them
+
 
 class RelayRules(NamedTuple):
     """How to use relays. chains_max: number of chains if no target receives the group.
@@ -38,6 +41,7 @@ class Chains:
         self._rules = rules
         self._neighbourhood = Neighbourhood(rules.locate)
         self._chains: list[list[Target]] = []
+        self._wanted = 0  # number of chains, if none had to be split
 
     def __iter__(self) -> Iterator[list[Target]]:
         return iter(self._chains)
@@ -98,6 +102,7 @@ class Chains:
             self._chains += self._neighbourhood.share_out(ordered, heads)
         else:
             self._chains += parts(ordered, 1 if self.islands else min(self._rules.chains_max, len(ordered)))
+        self._wanted = len(self._chains)
 
     def _found_islands(self, deaf: list[Target], heads: list[Target]) -> None:
         """Make islands of networks in which nobody receives the group, and several targets are to be fed."""
@@ -110,17 +115,48 @@ class Chains:
             if len(targets) >= ISLAND_MIN and network not in heard and not is_near:
                 self.islands.settle(network, targets)
 
-    def append(self, newcomers: Collection[Target], heads: list[Target]) -> None:
-        """Add targets behind others of their island, else to the shortest chain, else behind the first of the heads."""
+    def append(self, newcomers: Collection[Target], heads: list[Target], may_link: MayLink) -> None:
+        """Add targets behind others of their island, else to the shortest chain, else behind the first of the heads.
+
+        may_link: whether the one may be fed by the other.
+        """
         for target in newcomers:
             neighbour = self.islands.join(target, self._neighbourhood.network(target))
             if neighbour is not None:
                 chain = next(chain for chain in self._chains if neighbour in chain)
                 chain.insert(chain.index(neighbour) + 1, target)
+            elif open_to_it := [chain for chain in self._chains if may_link(chain[-1], target)]:
+                min(open_to_it, key=len).append(target)
             elif self._chains:
-                min(self._chains, key=len).append(target)
+                self._chains.append([target])
             else:
                 self._chains.append([*heads[:1], target])
+                self._wanted = 1
+
+    def split(self, target: Target) -> None:
+        """Let a target begin a chain of its own, with those behind it."""
+        for at, chain in enumerate(self._chains):
+            if target in chain[1:]:
+                first = chain.index(target)
+                self._chains.insert(at + 1, chain[first:])
+                del chain[first:]
+                return
+
+    def rejoin(self, may_link: MayLink) -> bool:
+        """Put chains that were split off behind the ends of others, where that may work. Return whether any was."""
+        before = len(self._chains)
+        for chain in self._chains[::-1]:
+            if len(self._chains) > self._wanted and chain[0].path.is_unicast:
+                at = self._chains.index(chain)
+                near = self._chains[max(0, at - JOINED_MAX) : at] + self._chains[at + 1 : at + JOINED_MAX]
+                if other := next((other for other in near if may_link(other[-1], chain[0])), None):
+                    self._chains.remove(chain)
+                    other += chain
+        return len(self._chains) < before
+
+    def is_alone(self, target: Target) -> bool:
+        """Return whether a target is in a chain of its own, beside other chains."""
+        return len(self._chains) > 1 and [target] in self._chains
 
     def appoint(self, next_number: Callable[[], int]) -> None:
         """Give each island the first of its targets as its relay. Call it after other changes."""
@@ -136,6 +172,7 @@ class Chains:
                     chain.clear()
                 if not chain:
                     self._chains.remove(chain)
+                    self._wanted = max(1, min(self._wanted, len(self._chains)))
                 return True
         return False
 
@@ -153,3 +190,4 @@ class Chains:
         (chain, *others) = self._chains
         if not self.islands and not others and chain[0].path.is_unicast:
             self._chains = parts(chain, min(self._rules.chains_max, len(chain)))
+            self._wanted = len(self._chains)

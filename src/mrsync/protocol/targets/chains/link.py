@@ -18,6 +18,7 @@ class Link:
     was_fed: bool  # right before, the child was fed by any parent
     island: Island | None = None
     is_fed: bool = False
+    has_fed: bool = False  # at some time
     known_since: float | None = None  # when both ends had confirmed it
     doubted_at: float | None = None  # since when it fails, while both ends are asked
     is_stalled: bool = False  # nothing arrives, whatever the child reports

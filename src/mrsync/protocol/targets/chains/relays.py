@@ -26,6 +26,7 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
 GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
+PARTNERS_MAX = 2  # that a target did not reach; it is tried with no others
 BARRED_S = 5.0  # doubled each time; meanwhile the caster serves it
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
@@ -55,6 +56,8 @@ class Relays:
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
         self._stuck: dict[int, int] = {}  # targets that have pages and write none -> their activity then
+        self._apart: dict[frozenset[int], float] = {}  # pairs that did not reach each other, and until when that counts
+        self._unreached: Counter[int] = Counter()  # target -> number of those pairs
         self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
@@ -214,7 +217,7 @@ class Relays:
         if link is None:
             return
         if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
-            link.is_fed = self._has_worked = True
+            link.is_fed = link.has_fed = self._has_worked = True
             if link.island is not None:
                 link.island.has_worked = True
             link.doubted_at, link.moved_at = None, now
@@ -262,6 +265,12 @@ class Relays:
                     self._fail(link, now)
             for island in {link.island for link in failed if link.island is not None}:
                 self._fail_in(island, [link for link in failed if link.island is island], now)
+            if self._has_worked:  # else targets may not talk to each other at all, and to try all pairs takes long
+                self.chains.rejoin(self._may_link)
+            for link in failed:
+                until = self._apart.get(frozenset((link.parent.id, link.child.id)))
+                if until is not None and self.chains.is_alone(link.child):
+                    self._bar(link, until)
             self._connect(now)
         for target in self._roster.live:
             if target.flow.answered_at > self._parked.get(target.id, now):
@@ -271,13 +280,27 @@ class Relays:
         for target_id, until in list(self._barred_until.items()):
             if now > until:
                 del self._barred_until[target_id], self.barred[target_id]
+        self._look_again(now)
         if any([self.chains.take_out(target) for target in self.chains.healed]):
             self._connect(now)
         newcomers = [target for target in self._roster.live if self._is_lonely(target)]
         if newcomers and self._are_heads_known(len(newcomers), now):
-            self.chains.append(newcomers, self._heads())
+            self.chains.append(newcomers, self._heads(), self._may_link)
             self._connect(now)
         self._set_ways(now)
+
+    def _look_again(self, now: float) -> None:
+        """Try pairs again that did not reach each other some time ago."""
+        old = [pair for pair, until in self._apart.items() if now > until]
+        for pair in old:
+            del self._apart[pair]
+            self._unreached.subtract(pair)
+        if old and self.chains.rejoin(self._may_link):
+            self._connect(now)
+
+    def _may_link(self, parent: Target, child: Target) -> bool:
+        is_closed = max(self._unreached[parent.id], self._unreached[child.id]) >= PARTNERS_MAX
+        return not is_closed and frozenset((parent.id, child.id)) not in self._apart
 
     def _can_write(self, target: Target) -> bool:
         """Return whether a stuck target has written something, or rejected all that it had to write."""
@@ -309,14 +332,26 @@ class Relays:
             if self._faults[parent.id] > self._faults[child.id]:
                 self.chains.move_last(parent)  # others that it fed had pages that they could not write, too
             self._faults.update((parent.id, child.id))
+        elif not link.has_fed:
+            self._apart[frozenset((parent.id, child.id))] = self._next_try(child, now)
+            self._unreached.update((parent.id, child.id))
+            self.chains.split(child)  # those behind it may reach each other
         elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
             self.chains.move_last(parent)
             self._faults.update((parent.id, child.id))
         else:
-            self.barred[child.id] = f"{parent.name} cannot feed it"
-            self._barred_until[child.id] = now + BARRED_S * 2 ** self._faults[child.id]
-            self._faults[child.id] += 1
-            self.chains.take_out(child)
+            self._bar(link, self._next_try(child, now))
+
+    def _next_try(self, child: Target, now: float) -> float:
+        """Count a failure of a link to this child. Return when to try again."""
+        self._faults[child.id] += 1
+        return now + BARRED_S * 2.0 ** (self._faults[child.id] - 1)
+
+    def _bar(self, link: Link, until: float) -> None:
+        """Have the caster serve the child of a link until then."""
+        self.barred[link.child.id] = f"{link.parent.name} cannot feed it"
+        self._barred_until[link.child.id] = until
+        self.chains.take_out(link.child)
 
     def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
         """Give up links of an island. Remove the ends that do not answer, that hear nothing, or that nobody hears."""
