@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from mrsync.tree.fs.ctimes import settle
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
 from mrsync.tree.model.spans import merged
@@ -25,7 +26,9 @@ def build_plan(scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
     for first, end in ranges:
         entries.extend(range(first, end))
     planned_sparse = [entry for entry in sorted(scan.sparse) if _is_in(entries, entry)]
-    plan = Plan(scan.manifest, ranges, _read_extents(scan, entries, planned_sparse) if planned_sparse else {})
+    extents, identities = _read_extents(scan, entries, planned_sparse) if planned_sparse else ({}, {})
+    plan = Plan(scan.manifest, ranges, extents)
+    plan.sparse_identities = identities
     if scan.inodes:
         for first, end in ranges:
             plan.ctimes += scan.ctimes[first:end]
@@ -41,23 +44,29 @@ def _is_in(values: array[int], value: int) -> bool:
     return position < len(values) and values[position] == value
 
 
-def _read_extents(scan: Scan, entries: array[int], sparse: list[int]) -> dict[int, Extents]:
+def _read_extents(
+    scan: Scan, entries: array[int], sparse: list[int]
+) -> tuple[dict[int, Extents], dict[int, tuple[int, int]]]:
+    """Return where sparse files have data, and their identities, both by planned file."""
     manifest = scan.manifest
     extents: dict[int, Extents] = {}
+    identities: dict[int, tuple[int, int]] = {}
     open_roots = OpenRoots(scan.roots, manifest)
     try:
         for entry in sparse:
             size = manifest.sizes[entry]
             try:
-                fd = open_roots.open(entry)
+                fd, status = open_roots.open_known(entry)
             except OSError:
                 continue  # planned without holes; ContentsReader meets the same error and reports it
             try:
+                settle(status.st_ctime_ns)
                 pieces = data_extents(fd, size)
             finally:
                 os.close(fd)
             if pieces != [(0, size)]:
-                extents[bisect_left(entries, entry)] = pieces
+                file = bisect_left(entries, entry)
+                extents[file], identities[file] = pieces, (status.st_ino, status.st_ctime_ns)
     finally:
         open_roots.close()
-    return extents
+    return extents, identities

@@ -2,7 +2,8 @@
 
 Nothing locks the source, so a file may change at any time, and a mixture of two versions must never be committed. Size,
 mtime, inode and ctime are compared when a file is opened and again after its last byte was read. A write in between
-changes the ctime, so a file that passes the second check was stable while it was read. Owner and mode must be those of
+changes the ctime, so a file that passes the second check was stable while it was read. Of a file with holes inode and
+ctime must be those of the moment when its holes were looked for. Owner and mode must be those of
 the scan as well, because the contents are given to whom these let read: somebody who may rename things in the source
 could put a file that they cannot read in the place of one that they can. A file that fails becomes `changed`: zeros are
 sent in its place, and the master has the file excepted from the commit or sends it again.
@@ -15,6 +16,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from mrsync.tree.fs.ctimes import settle
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.page_cache import forget_read
@@ -58,6 +60,7 @@ class ContentsReader:
         # Identity of each file when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
         self._ctimes = array("q", bytes(8 * plan.file_count))
+        self._know_sparse()
         self._verified = bytearray(plan.file_count)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -76,6 +79,13 @@ class ContentsReader:
         self._checks_every_piece = True
         if self._plan.inodes:
             self._inodes, self._ctimes = self._plan.inodes[:], self._plan.ctimes[:]
+            self._know_sparse()
+
+    def _know_sparse(self) -> None:
+        """Take for known what files with holes were when these were looked for, unless an earlier look counts."""
+        for file, (inode, ctime) in self._plan.sparse_identities.items():
+            if not self._inodes[file]:
+                self._inodes[file], self._ctimes[file] = inode, ctime
 
     def verify(self, file: int) -> bool:
         """Return whether a plan file was unchanged when its end was read, or else is unchanged now.
@@ -175,6 +185,7 @@ class ContentsReader:
         if not self._inodes[file]:
             self._inodes[file] = status.st_ino
             self._ctimes[file] = status.st_ctime_ns
+            settle(status.st_ctime_ns)
         elif status.st_ino != self._inodes[file]:
             raise Changed("it was replaced")
         elif status.st_ctime_ns != self._ctimes[file]:

@@ -203,6 +203,25 @@ def test_a_file_with_holes_is_verified_at_the_end_of_its_data(tmp_path: Path) ->
     source.close()
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_file_with_holes_must_still_be_the_one_whose_holes_were_looked_for(tmp_path: Path, replace: bool) -> None:
+    """Otherwise data of the new version would be put between the holes of the old one."""
+    path = tmp_path / "holes"
+    with open(path, "wb") as file:
+        file.seek(1 << 20)
+        file.write(b"x" * 4096)
+        file.truncate(3 << 20)
+    before = path.stat()
+    source = source_of(tmp_path)
+    new = tmp_path / "new" if replace else path
+    new.write_bytes(b"y" * before.st_size)
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.rename(path)
+    assert source.read(0, 4096) == bytes(4096)
+    assert list(source.changed) == [0]
+    source.close()
+
+
 def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     (tmp_path / "tree" / "sub").mkdir(parents=True)
     (tmp_path / "tree" / "sub" / "file").write_text("contents")
