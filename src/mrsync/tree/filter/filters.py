@@ -8,8 +8,10 @@ from typing import Union
 
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.matching import Run, compile_runs
-from mrsync.tree.filter.merge_files import Read, RuleList
+from mrsync.tree.filter.merge_files import RULE_FILE_BYTES_MAX, Read, RuleList, too_much
 from mrsync.tree.filter.rules import Rule
+
+COMPILED_BYTES_MAX = 2 * RULE_FILE_BYTES_MAX
 
 
 class Merge:
@@ -22,17 +24,50 @@ class Merge:
 
 
 class Block:
-    """Consecutive plain rules, compiled on demand."""
+    """Consecutive plain rules, compiled on demand. compiled: where to note that; None: they stay compiled."""
 
-    def __init__(self, members: Sequence[Rule]) -> None:
+    def __init__(self, members: Sequence[Rule], compiled: Compiled | None = None) -> None:
+        self.bytes = sum(len(rule.pattern) + 1 for rule in members)
         self._members = members
+        self._compiled = compiled
         self._runs: dict[bool, tuple[Run, ...]] = {}
 
     def runs(self, *, has_perishable: bool) -> tuple[Run, ...]:
+        if self._compiled is not None:
+            self._compiled.use(self)
         if has_perishable not in self._runs:
             mask = 0 if has_perishable else rules.PERISHABLE
             self._runs[has_perishable] = compile_runs(rule for rule in self._members if not rule.flags & mask)
         return self._runs[has_perishable]
+
+    def forget(self) -> None:
+        """Forget what was compiled."""
+        self._runs.clear()
+
+
+class Compiled:
+    """The blocks of merge files that are compiled, the least recently used first.
+
+    An expression takes up to 200 times the memory of its text, and any directory may have a merge file. All rules that
+    are in force in one directory have room.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: dict[Block, None] = {}
+        self._bytes = 0
+
+    def use(self, block: Block) -> None:
+        """Note that a block is used now. Others may have to be compiled again when they are."""
+        if block in self._blocks:
+            del self._blocks[block]
+        else:
+            self._bytes += block.bytes
+        self._blocks[block] = None
+        while self._bytes > COMPILED_BYTES_MAX:
+            oldest = next(iter(self._blocks))
+            del self._blocks[oldest]
+            self._bytes -= oldest.bytes
+            oldest.forget()
 
 
 Item = Union[Block, Merge]
@@ -57,6 +92,7 @@ class Filters:
         self._root = root.rstrip(b"/")
         self._has_nuls = has_nuls
         self._deletes_excluded = deletes_excluded
+        self._compiled = Compiled()
         self.merges: list[Merge] = []
         self.items = self._items(ordered, self.merges, is_global=True)
 
@@ -101,6 +137,7 @@ class Filters:
 
         is_global: a merge of the other side counts, for what its files exclude without naming a side.
         """
+        compiled = None if is_global else self._compiled
         items: list[Item] = []
         block: list[Rule] = []
         for rule in ordered:
@@ -114,12 +151,12 @@ class Filters:
             merge = Merge(rule)
             if all(merge.name != known.name for known in merges):
                 if block:
-                    items.append(Block(block))
+                    items.append(Block(block, compiled))
                 block = []
                 items.append(merge)
                 merges.append(merge)
         if block:
-            items.append(Block(block))
+            items.append(Block(block, compiled))
         return items
 
 
@@ -131,13 +168,12 @@ class Scope:
         self._path = path
         self._merges = merges
         self._lists = lists
-        self._runs: dict[bool, tuple[Run, ...]] = {}
 
     def within(self, path: bytes, read: Read, names: Container[bytes] | None = None) -> Scope:
         """Read the merge files of a directory right below, and return the rules in force there.
 
         path: of that directory, below the root. read: returns the bytes of a merge file, see `Read`; what it raises is
-        passed on. names: what is in that directory, or None if that is not known.
+        passed on. names: what is in that directory, or None if that is not known. Raise OSError for too many rules.
         """
         merges = list(self._merges)
         lists: dict[Merge, list[Item]] = {}
@@ -152,10 +188,9 @@ class Scope:
             if names is None or merge.name in names:
                 items, is_cleared = self._filters.read_merge(merge, directory, read, merges)
             lists[merge] = items if is_cleared else items + inherited if items else inherited
-        scope = Scope(self._filters, path, merges, lists)
-        if lists == self._lists:
-            scope._runs = self._runs
-        return scope
+            if items and _bytes_of(lists.values()) > RULE_FILE_BYTES_MAX:
+                raise too_much(directory + b"/" + merge.name)
+        return Scope(self._filters, path, merges, lists)
 
     def _read_above(self, merge: Merge, directory: bytes, read: Read, merges: list[Merge]) -> list[Item]:
         """Return the rules of a merge file with a path, from its first directory down to the parent of this one."""
@@ -181,12 +216,11 @@ class Scope:
         self, names: Sequence[bytes], directories: Sequence[bytes] = (), *, has_perishable: bool = True
     ) -> set[bytes]:
         """Return the excluded names. directories: those that are directories. has_perishable: such rules count."""
-        if has_perishable not in self._runs:
-            self._runs[has_perishable] = tuple(self._flatten(self._filters.items, has_perishable))
-        found = self._excluded(names, self._runs[has_perishable], are_directories=False)
+        runs = tuple(self._flatten(self._filters.items, has_perishable))
+        found = self._excluded(names, runs, are_directories=False)
         if directories:
             found.difference_update(directories)
-            found |= self._excluded(directories, self._runs[has_perishable], are_directories=True)
+            found |= self._excluded(directories, runs, are_directories=True)
         return found
 
     def _excluded(self, names: Sequence[bytes], runs: Iterable[Run], *, are_directories: bool) -> set[bytes]:
@@ -209,6 +243,10 @@ class Scope:
                 yield from item.runs(has_perishable=has_perishable)
             else:
                 yield from self._flatten(self._lists.get(item, ()), has_perishable)
+
+
+def _bytes_of(lists: Iterable[list[Item]]) -> int:
+    return sum(item.bytes for items in lists for item in items if isinstance(item, Block))
 
 
 def _located(rule: Rule, directory: bytes) -> Rule:

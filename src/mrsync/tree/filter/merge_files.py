@@ -14,7 +14,9 @@ from mrsync.tree.filter import rules
 from mrsync.tree.filter.rules import Rule, parse_rule
 from mrsync.tree.model.failure import printable
 
-RULE_FILE_BYTES_MAX = 4 << 20
+RULE_FILE_BYTES_MAX = 1 << 20  # of a file in a tree, with all that it merges
+SMALL_FILE_BYTES = 1 << 10  # most files have no more
+LARGE_FILES_BYTES_MAX = 64 << 20  # of what all files in a tree have beyond that
 MERGE_DEPTH_MAX = 16  # nested merge files; more must be a cycle
 
 # Patterns that CVS ignores, according to its manual and rsync's.
@@ -33,8 +35,9 @@ class RuleList:
 
     read: the whole of a file. has_nuls: entries of files end in NUL, not in a newline. deletes_excluded: rules that
     name no side are for the sender only. directory: absolute path of a per-directory merge file's directory: what it
-    anchors is anchored there, and errors do not quote it, as it may be another user's. root: of the tree; other files
-    are found from there. Raises RuleError, FileError.
+    anchors is anchored there, and errors do not quote it, as it may be another user's. What such a file and those that
+    it merges may say is limited (OSError): a few files that merge each other many times would take years. root: of the
+    tree; other files are found from there. Raises RuleError, FileError.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class RuleList:
         self._directory = directory
         self._root = root
         self._depth = 0
+        self._bytes = 0
 
     def add(self, text: bytes, where: str, template: int = 0, *, is_old: bool = False) -> None:
         """Add one rule, parsed as by `parse_rule`."""
@@ -67,6 +71,7 @@ class RuleList:
             data = self._read(path)
         except OSError as error:
             raise FileError(f"cannot read the rules in {self._shown(path)}: {os.strerror(error.errno or 0)}") from error
+        self._count(data, path)
         self._depth += 1
         for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
             self._add(text, template, f"{self._shown(path)}, line {line}", is_old=is_old)
@@ -74,8 +79,14 @@ class RuleList:
 
     def add_data(self, data: bytes, path: bytes, template: int) -> None:
         """Add the rules in data, the contents of the per-directory merge file at this path."""
+        self._count(data, path)
         for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
             self._add(text, template, f"{printable(path)}, line {line}", is_anchored=True)
+
+    def _count(self, data: bytes, path: bytes) -> None:
+        self._bytes += len(data)
+        if self._directory is not None and self._bytes > RULE_FILE_BYTES_MAX:
+            raise too_much(path)
 
     def _add(self, text: bytes, template: int, where: str, *, is_old: bool = False, is_anchored: bool = False) -> None:
         rule = parse_rule(text, template, where, is_old=is_old, is_quoted=self._directory is None)
@@ -149,11 +160,13 @@ class TreeReader:
     """Reads the merge files of a tree, which users of this host may have written; OSError.
 
     root: absolute path of the tree. No link is followed below it, and only a regular file is read: any other kind is
-    taken for an empty one. What a merge file names elsewhere is read only if everybody may read it.
+    taken for an empty one. What a merge file names elsewhere is read only if everybody may read it. Large files are
+    read only up to a limit for the whole tree, as rules take many times the memory of their text.
     """
 
     def __init__(self, root: bytes) -> None:
         self._root = root.rstrip(b"/")
+        self._left = LARGE_FILES_BYTES_MAX
 
     def __call__(self, path: bytes) -> bytes:
         try:
@@ -163,9 +176,14 @@ class TreeReader:
                 return b""
             raise OSError(error.errno, error.strerror, path) from error
         try:
-            return _read_all(fd)
+            data = _read_all(fd)
         finally:
             os.close(fd)
+        counted = max(0, len(data) - SMALL_FILE_BYTES)
+        if counted > self._left:
+            raise too_much(path)
+        self._left -= counted
+        return data
 
     def _open(self, path: bytes) -> int:
         if path.startswith(self._root + b"/"):
@@ -187,6 +205,11 @@ def _read_all(fd: int) -> bytes:
     if not left:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return b"".join(parts)
+
+
+def too_much(path: bytes) -> OSError:
+    """Return the error for a file with which there would be too many rules."""
+    return OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
 
 
 def _pieces(data: bytes, separator: re.Pattern[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrsync.tree.filter import rules
-from mrsync.tree.filter.filters import Filters, Scope
+from mrsync.tree.filter.filters import Block, Filters, Scope
 from mrsync.tree.filter.rules import Rule, parse_rule
 
 ROOT = b"/src"
@@ -88,6 +88,27 @@ def test_merge_files_are_inherited_and_the_nearest_counts_first() -> None:
 def test_clear_in_a_merge_file_drops_inherited_rules() -> None:
     disk = Disk({b"/src/.r": b"- a\n", b"/src/d/.r": b"!\n- b\n"})
     assert scope_of(b"d", b"- c", b": .r", disk=disk).excluded([b"a", b"b", b"c"]) == {b"b", b"c"}
+
+
+def test_inherited_rules_have_a_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.filter.filters.RULE_FILE_BYTES_MAX", 30)
+    disk = Disk({ROOT + b"/d" * depth + b"/.m": b"- %d0*0*0\n" % depth for depth in range(8)})
+    assert scope_of(b"d/d", b": .m", disk=disk).excluded([b"20000", b"3000"]) == {b"20000"}
+    with pytest.raises(OSError, match="too large"):
+        scope_of(b"d/d/d/d", b": .m", disk=disk)
+
+
+def test_only_the_rules_that_were_used_last_stay_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.filter.filters.COMPILED_BYTES_MAX", 30)
+    disk = Disk({ROOT + b"/%d/.m" % number: b"- %d*x*y\n" % number for number in range(8)})
+    top = Filters(parsed(b": .m"), rules.SENDER, ROOT).scope().within(b"", disk.read)
+    scopes = [top.within(b"%d" % number, disk.read) for number in range(8)]
+    for _ in range(2):
+        for number, scope in enumerate(scopes):
+            assert scope.excluded([b"%dxy" % number, b"z"]) == {b"%dxy" % number}
+    blocks = [item for scope in scopes for items in scope._lists.values() for item in items if isinstance(item, Block)]
+    assert len(blocks) == 8
+    assert sum(bool(block._runs) for block in blocks) == 5
 
 
 def test_merge_file_with_a_slash_is_looked_for_above_the_tree() -> None:

@@ -85,6 +85,26 @@ def test_files_that_merge_one_another_come_to_an_end() -> None:
         listed({b"m": b". n\n", b"n": b". m\n"}, b". m")
 
 
+def test_files_in_a_tree_that_merge_each_other_many_times_are_too_large() -> None:
+    """Without a limit these would be ten lines to the power of 15, and take years."""
+    files = {b"/tree/%d" % level: b". /tree/%d\n" % (level + 1) * 10 for level in range(15)}
+    loaded = RuleList(lambda path: files.get(path, b"- x\n"), directory=b"/tree", root=b"/tree")
+    with pytest.raises(OSError, match="too large"):
+        loaded.add_data(files[b"/tree/0"], b"/tree/0", 0)
+
+
+def test_large_files_of_a_tree_have_a_limit_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.filter.merge_files.LARGE_FILES_BYTES_MAX", 5000)
+    (tmp_path / "small").write_bytes(b"- a\n" * 256)
+    (tmp_path / "large").write_bytes(b"- a\n" * 1000)
+    read = TreeReader(os.fsencode(tmp_path))
+    for name in ("small", "large", "small"):
+        assert read(os.fsencode(tmp_path / name))
+    with pytest.raises(OSError, match="too large"):
+        read(os.fsencode(tmp_path / "large"))
+    assert read(os.fsencode(tmp_path / "small"))
+
+
 def test_reading_from_a_tree_waits_for_nothing(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path)
     read = TreeReader(path)
