@@ -55,8 +55,8 @@ class TreeRemover:
         """Delete a directory. Return whether it is gone.
 
         parent, parent_fd: entry and descriptor of the directory above. on_activity: called with the number of entries
-        of each directory. is_obstacle: another entry takes the place of the directory, which therefore does not count
-        as deleted itself.
+        of each directory, and with 1 for each directory that is to go. is_obstacle: another entry takes the place of
+        the directory, which therefore does not count as deleted itself.
 
         No soft link and no mount point is crossed; a mount point that is not protected raises EBUSY. OSError is raised
         for the first entry that cannot be deleted; those deleted before stay deleted.
@@ -91,6 +91,7 @@ class _Removal:
             on_activity(self._empty(number))
             number += 1
         for number in range(len(self._names) - 1, 0, -1):
+            on_activity(1)
             is_counted = number > 1 or not is_obstacle
             if number in self._staying or (is_counted and not self._deletions.allows()):
                 self._staying.add(self._parents[number])

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from mrsync.files import CAUTIOUS, may_others_write
@@ -19,6 +19,7 @@ from mrsync.tuples import NamedTuple
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
 ASIDE = -1  # the number of a directory that is not in the tree
+DEEP = 64  # levels; to walk down further from the root each time would take long
 LINKS_MAX = 40  # on the way to a directory, as the kernel's
 Identity = tuple[int, int]  # device, inode
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Directories:
         self.aside_fd = -1
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes = {} if inodes is None else inodes  # for directories below one that other users may write to
+        self._deep: dict[int, int] = {}  # the identities of deep directories, as one number each
         self._pinned = 0
         self._original_modes: dict[int, int] = {}
 
@@ -70,6 +72,9 @@ class Directories:
             return found
         if entry == ASIDE:
             return self.aside_fd
+        if entry in self._deep and (found := self._open_above(entry)) is not None:
+            self._fds.put(entry, found, (self._pinned,))
+            return found
         missing = [entry]
         above = self._parents[entry]
         while above and above not in self._fds:
@@ -81,7 +86,35 @@ class Directories:
             below = missing.pop()
             fd = self._open_below(below, fd)
             self._fds.put(below, fd, (self._pinned,))
+            if below not in self._deep and self._is_deep(below):
+                self._deep[below] = _number_of(fd)
         return fd
+
+    def _is_deep(self, entry: int) -> bool:
+        for _ in range(DEEP):
+            if not entry:
+                return False
+            if entry in self._deep:
+                return True
+            entry = self._parents[entry]
+        return True
+
+    def _open_above(self, entry: int) -> int | None:
+        """Return a descriptor of a deep directory by way of an open one in it, or None if it is not above that now.
+
+        Whoever works from the deepest directory upwards would otherwise walk down to each one. With Landlock even one
+        step takes time that grows with the depth.
+        """
+        for below in self._fds:
+            if below <= 0 or self._parents[below] != entry:
+                continue
+            with suppress(OSError):
+                fd = os.open(b"..", OPEN_DIRECTORY, dir_fd=self._fds.get(below))
+                if _number_of(fd) == self._deep[entry]:
+                    return fd
+                os.close(fd)
+            return None
+        return None
 
     def way(self, entry: int) -> list[bytes]:
         """Return the names that lead from the root to an entry."""
@@ -224,6 +257,11 @@ class Directories:
 
 def _open_followed(name: bytes, parent_fd: int) -> int:
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent_fd)
+
+
+def _number_of(fd: int) -> int:
+    status = os.fstat(fd)
+    return status.st_dev << 64 | status.st_ino
 
 
 def check_made(fd: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Callable
 
 from mrsync.files import let_go
@@ -23,6 +23,9 @@ class FdCache:
 
     def __contains__(self, key: int) -> bool:
         return key in self._fds
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(tuple(self._fds))
 
     def get(self, key: int) -> int | None:
         """Return the descriptor of a key, if it is open, and mark it as recently used."""

@@ -145,6 +145,16 @@ def test_an_obstacle_does_not_count_as_a_deletion(tmp_path: Path) -> None:
     assert tree_of(tmp_path) == []
 
 
+def test_removing_empty_directories_is_activity(tmp_path: Path) -> None:
+    """A tree of directories only may take long to go, and whoever made it must not get the target dropped."""
+    (tmp_path / "d" / "e" / "f").mkdir(parents=True)
+    told: list[int] = []
+    fd = os.open(tmp_path, os.O_RDONLY)
+    assert Remover(Deletions(Policy())).remove(0, fd, b"d", told.append)
+    os.close(fd)
+    assert told == [2, 2, 1, *[1] * 3]
+
+
 def test_memory_does_not_grow_with_the_square_of_the_depth(tmp_path: Path) -> None:
     depth, name = 1500, b"n" * 250
     fd = os.open(tmp_path, os.O_RDONLY)

@@ -42,6 +42,42 @@ def test_every_directory_is_found_and_few_are_open(tmp_path: Path) -> None:
     assert open_count() == before
 
 
+def test_the_way_upwards_is_not_walked_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    depth = 3 * DIRECTORIES_OPEN_MAX
+    path = tmp_path / "/".join("d" * depth)
+    path.mkdir(parents=True)
+    directories = chain(tmp_path, depth)
+    directories.open(depth)
+    real, opened = os.open, 0
+
+    def counted(name: bytes, flags: int, **more: int) -> int:
+        nonlocal opened
+        opened += 1
+        return real(name, flags, **more)
+
+    monkeypatch.setattr(os, "open", counted)
+    for entry in range(depth, 0, -1):
+        assert is_same(directories.open(entry), path)
+        path = path.parent
+    assert opened < 2 * depth  # from the root each time it would be depth * 3 / 2 more
+    directories.close()
+
+
+def test_a_deep_directory_that_was_moved_leads_nowhere_else(tmp_path: Path) -> None:
+    """Then what is above it is another directory."""
+    depth = 2 * DIRECTORIES_OPEN_MAX
+    path = tmp_path / "/".join("d" * depth)
+    path.mkdir(parents=True)
+    directories = chain(tmp_path, depth)
+    directories.open(depth)
+    lowest = depth - DIRECTORIES_OPEN_MAX + 1  # that is open
+    moved = tmp_path / "/".join("d" * lowest)
+    (tmp_path / "other").mkdir()
+    moved.rename(tmp_path / "other" / "d")
+    assert is_same(directories.open(lowest - 1), moved.parent)
+    directories.close()
+
+
 def test_a_pair_is_good_at_the_same_time_however_deep(tmp_path: Path) -> None:
     for top in ("a", "b"):
         (tmp_path / top / "/".join("d" * DEPTH)).mkdir(parents=True)
