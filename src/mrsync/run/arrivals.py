@@ -17,6 +17,7 @@ class Arrivals:
 
     give_up(target, reason): a catcher ended with an error. on_notice(notice): a target wrote a line.
     on_answer(target, is_ready): it is known whether the catcher has started. on_ready(target, readiness): it has.
+    on_word(target): it wrote a line that is a notice.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Arrivals:
         on_notice: Callable[[Notice], None],
         on_answer: Callable[[int, bool], None] = lambda target, is_ready: None,
         on_ready: Callable[[int, Readiness], None] = lambda target, ready: None,
+        on_word: Callable[[int], None] = lambda target: None,
     ) -> None:
         self.over_at: float | None = None  # time.monotonic() when the last catcher was ready or gone
         self._launcher = launcher
@@ -35,6 +37,7 @@ class Arrivals:
         self._on_notice = on_notice
         self._on_answer = on_answer
         self._on_ready = on_ready
+        self._on_word = on_word
         self._expected = set(range(len(targets)))
         self._listen_at = 0.0
 
@@ -59,6 +62,7 @@ class Arrivals:
                 self._on_ready(event.target, ready)
                 self._on_answer(event.target, True)
             else:
+                self._on_word(event.target)
                 level = 0 if event.line.startswith(WARNING) else 1
                 self._on_notice(Notice(level, event.text, self._targets[event.target]))
         if not self._expected and self.over_at is None:

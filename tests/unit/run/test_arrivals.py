@@ -24,6 +24,7 @@ class Port:
         self.notices: list[Notice] = []
         self.answers: list[tuple[int, bool]] = []
         self.ready: list[tuple[int, Readiness]] = []
+        self.words: list[int] = []
         self.arrivals = Arrivals(
             cast(Launcher, self),
             ["a", "b"],
@@ -31,6 +32,7 @@ class Port:
             self.notices.append,
             lambda target, is_ready: self.answers.append((target, is_ready)),
             lambda target, ready: self.ready.append((target, ready)),
+            self.words.append,
         )
 
     def take_events(self) -> list[LaunchEvent]:
@@ -47,6 +49,7 @@ def test_a_ready_catcher_is_no_notice() -> None:
     port = Port()
     port.listen(LineWritten(1, READY.encode().encode()))
     assert (port.ready, port.answers, port.notices) == ([(1, READY)], [(1, True)], [])
+    assert port.words == []
     assert port.arrivals.over_at is None  # the other one has not answered
 
 
@@ -57,6 +60,7 @@ def test_other_lines_are_notices_and_warnings_are_essential() -> None:
         Notice(1, "compares\\x1b[2J", "a"),
         Notice(0, "multicatcher: warning: no such user", "b"),
     ]
+    assert port.words == [0, 1]
 
 
 def test_a_catcher_that_fails_is_given_up_and_one_that_is_done_is_not() -> None:

@@ -85,7 +85,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | 
         opened.callback(loop.close)
         run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace)
         if clean_up is not None:
-            clean_up.given_up = run.given_up
+            clean_up.silent = run.silent
         return run.run()
 
 
@@ -103,7 +103,7 @@ class _Run:
         launcher: Launcher | None,
         trace: Trace | None,
     ) -> None:
-        self.given_up: set[int] = set()  # targets that the session went on without
+        self.silent: set[int] = set()  # targets that the session went on without, and that have said nothing since
         session = settings.session or draw_session()
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._settings = settings
@@ -151,6 +151,7 @@ class _Run:
             self._observer.on_notice,
             rsync_compare.target_answered if rsync_compare is not None else lambda target, is_there: None,
             on_ready=self._on_ready,
+            on_word=self.silent.discard,  # it says that it was dismissed, before it cleans up
         )
         self._loop.watch(launcher, arrivals.listen)
         return arrivals
@@ -264,7 +265,7 @@ class _Run:
             return
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
             if target.ended_by is not TargetTrigger.ABORT:
-                self.given_up.add(event.target)
+                self.silent.add(event.target)
             if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
                 self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
                 self._caster.abort(self._refusal, self._loop.now())

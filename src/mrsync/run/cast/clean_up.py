@@ -12,15 +12,16 @@ WAIT_S = 10.0
 
 
 class CleanUp:
-    """Wait until all catchers have ended. names: of all targets. given_up: those that the session went on without.
+    """Wait until all catchers have ended. names: of all targets.
 
-    A catcher that ends says so before it cleans up. One that was given up, and says nothing, would be waited for in
-    vain: it is stopped, hangs or cannot be reached. On another host it cleans up by itself once it runs on, because its
-    stdin has ended; what stays is used or removed by the next run.
+    silent: those that the session went on without, and that have written nothing since. A catcher that ends says so
+    before it cleans up, which may take long. A silent one would be waited for in vain: it is stopped, hangs or cannot
+    be reached. On another host it cleans up by itself once it runs on, because its stdin has ended; what stays is used
+    or removed by the next run.
     """
 
     def __init__(self, launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
-        self.given_up: set[int] = set()
+        self.silent: set[int] = set()
         self._launcher = launcher
         self._names = names
         self._observer = observer
@@ -30,7 +31,7 @@ class CleanUp:
         self._launcher.stop(WAIT_S, self._choose)
 
     def _choose(self, running: list[int], talking: set[int]) -> set[int]:
-        left = self.given_up.intersection(running) - talking
+        left = self.silent.intersection(running) - talking
         waited_for = set(running) - left
         if left:
             self._tell(f"not waiting for {self._fold(left)} to clean up: given up, and no answer")
