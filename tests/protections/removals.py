@@ -300,6 +300,27 @@ REMOVALS = (
         "unit/protocol/targets/chains/test_link_watch.py",
     ),
     Removal(
+        "the holes of a sparse file are those of the version that is read",
+        "tree/source/reader.py",
+        "                self._inodes[file], self._ctimes[file] = inode, ctime\n",
+        "                pass\n",
+        "unit/tree/source/test_reader.py",
+    ),
+    Removal(
+        "files in a tree do not merge each other without end",
+        "tree/filter/merge_files.py",
+        "if self._directory is not None and self._bytes > RULE_FILE_BYTES_MAX:",
+        "if self._bytes > 64 * RULE_FILE_BYTES_MAX:",
+        "unit/tree/filter/test_merge_files.py::test_files_in_a_tree_that_merge_each_other_many_times_are_too_large",
+    ),
+    Removal(
+        "removing directories is activity",
+        "tree/destination/remover.py",
+        "            on_activity(1)\n",
+        "",
+        "unit/tree/destination/test_remover.py",
+    ),
+    Removal(
         "endless output of a remote shell is cut off",
         "remote/contact.py",
         "return written if self._count < LINES_MAX else None",
