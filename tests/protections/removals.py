@@ -315,10 +315,10 @@ REMOVALS = (
     ),
     Removal(
         "removing directories is activity",
-        "tree/destination/remover.py",
+        "tree/destination/tree_remover.py",
         "            on_activity(1)\n",
         "",
-        "unit/tree/destination/test_remover.py",
+        "unit/tree/destination/test_tree_remover.py",
     ),
     Removal(
         "endless output of a remote shell is cut off",

@@ -150,7 +150,7 @@ def test_removing_empty_directories_is_activity(tmp_path: Path) -> None:
     (tmp_path / "d" / "e" / "f").mkdir(parents=True)
     told: list[int] = []
     fd = os.open(tmp_path, os.O_RDONLY)
-    assert Remover(Deletions(Policy())).remove(0, fd, b"d", told.append)
+    assert TreeRemover(DeletionLimit(Policy())).remove(0, fd, b"d", told.append)
     os.close(fd)
     assert told == [2, 2, 1, *[1] * 3]
 
