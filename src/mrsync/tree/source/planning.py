@@ -7,10 +7,10 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from mrsync.tree.fs.ctimes import settle
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
 from mrsync.tree.model.spans import merged
+from mrsync.tree.source.ctimes import settle
 from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scanner import Scan
 

@@ -16,7 +16,6 @@ from array import array
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from mrsync.tree.fs.ctimes import settle
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.page_cache import forget_read
@@ -24,6 +23,7 @@ from mrsync.tree.fs.pieces import read_exactly
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.ctimes import settle
 from mrsync.tree.source.modes import ModeChange, changed_mode
 from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.roots import OpenRoots, Roots

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mrsync.tree.fs.ctimes import settle
+from mrsync.tree.source.ctimes import settle
 
 
 class Clock:
