@@ -57,9 +57,12 @@ def test_a_dry_run_compares_with_other_directories_before_dest_is_there(site: Si
 def test_a_missing_directory_is_reported_and_not_used(site: Site) -> None:
     fill(site)
     shutil.rmtree(site.folder / "yesterday-b")
+    shutil.rmtree(site.folder / "yesterday-c")
+    (site.folder / "yesterday-c").touch()
     ended = site.sync("--link-dest", site.folder / "yesterday-{host}")
     assert ended.status == 0, ended.stderr
     assert "yesterday-b is not used: No such file or directory" in ended.stdout + ended.stderr
+    assert "yesterday-c is not used: Not a directory" in ended.stdout + ended.stderr
     assert not any(site.all_differences().values())
 
 

@@ -56,6 +56,17 @@ def test_bash(environment: Path, line: str, completed: str) -> None:
     assert (done.stdout.splitlines(), done.stderr) == ([word], "")
 
 
+@pytest.mark.parametrize("line", ["mrsync -m we", "mrsync -m a,we", "mrsync -aH src/ we", "mrsync -aH src/ a,we"])
+def test_bash_completes_hosts_also_in_a_line_of_rsync(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (environment / "names").write_text("10.0.0.7 web7\n")
+    monkeypatch.setenv("HOSTFILE", str(environment / "names"))
+    (environment / "completion").write_text(completion("bash"))
+    done = subprocess.run(["bash", "-c", BASH, "bash", line], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"{line.split()[-1].removesuffix('we')}web7\n", "")
+
+
 @pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
 @pytest.mark.parametrize(("line", "completed"), CASES)
 def test_fish(environment: Path, line: str, completed: str) -> None:
