@@ -113,7 +113,7 @@ def test_vanished_file_is_changed_on_no_target(site: Site, name: str, change: Ca
     ended, read = cast_while_it_changes(site, name, change)
     assert ended.status == 24, ended.stderr
     assert name in ended.stderr
-    assert ended.stderr.splitlines()[-1] == "mrsync: 1 source files vanished or changed while they were read"
+    assert ended.stderr.splitlines()[-1] == "mrsync: 1 source file vanished or changed while it was read"
     assert [warning for warning in ended.report["warnings"] if name in warning]
     assert site.staged() == []
     for host in site.hosts:
@@ -150,7 +150,7 @@ def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) ->
     (site.source / "log link").hardlink_to(site.source / "log")
     ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
-    assert ended.stderr.splitlines()[-1] == "mrsync: 1 source files vanished or changed while they were read"
+    assert ended.stderr.splitlines()[-1] == "mrsync: 1 source file vanished or changed while it was read"
     assert ended.report["warnings"] == ["keeps growing; all targets get its contents as of when it was opened: log"]
     now = (site.source / "log").read_bytes()
     for host in site.hosts:
@@ -201,7 +201,7 @@ def test_an_unreadable_file_does_not_count_as_a_change(site: Site, rule: str) ->
     assert ended.status == 23, ended.stderr
     sentence = "skipped on all targets, cannot be read: Permission denied: drivers_probe"
     assert ended.report["warnings"] == [sentence]
-    assert ended.stderr.splitlines()[-1] == "mrsync: 1 files or directories of the source could not be read"
+    assert ended.stderr.splitlines()[-1] == "mrsync: 1 file or directory of the source could not be read"
     assert [(site.dest(host) / "drivers_probe").read_text() for host in site.hosts] == ["old"] * len(site.hosts)
 
 

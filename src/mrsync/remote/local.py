@@ -23,6 +23,7 @@ from mrsync.remote.launcher import (
     wait_for_all,
 )
 from mrsync.remote.lines import LineReader
+from mrsync.remote.reasons import own_words
 
 
 class LocalLauncher:
@@ -171,4 +172,6 @@ def _describe(status: int, last_line: bytes) -> str:
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
     said = escape_controls(last_line.strip())
+    if own := own_words([said]):
+        return own
     return f"exit status {status}: {said}" if said else f"exit status {status}"

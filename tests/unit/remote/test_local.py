@@ -54,6 +54,11 @@ def ignore_the_end(_: str) -> int:
     return 0
 
 
+def complain(_: str) -> int:
+    os.write(2, b"multicatcher: no home\n")
+    return 11
+
+
 def fail(_: str) -> int:
     os.write(2, b"one\ntwo: no space")
     return 11
@@ -151,6 +156,7 @@ def test_only_the_chosen_ones_are_waited_for(fleet: Fleet, tmp_path: Path) -> No
     ("entry", "status", "reason"),
     [
         (fail, 11, "exit status 11: two: no space"),
+        (complain, 11, "no home"),
         (crash, 1, "exit status 1: ValueError: a bug"),
         (kill_itself, -9, "killed by SIGKILL"),
     ],

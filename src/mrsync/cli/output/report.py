@@ -79,8 +79,11 @@ def complaint(outcome: Outcome) -> str | None:
     if behind:
         return f"not complete: {fold([target.host for target in behind])}"
     if outcome.source_errors:
-        return f"{outcome.source_errors} files or directories of the source could not be read"
+        what = "1 file or directory" if outcome.source_errors == 1 else f"{outcome.source_errors} files or directories"
+        return f"{what} of the source could not be read"
     if outcome.source_changes:
+        if outcome.source_changes == 1:
+            return "1 source file vanished or changed while it was read"
         return f"{outcome.source_changes} source files vanished or changed while they were read"
     if skipped := sum(target.deletions_skipped for target in outcome.targets):
         return f"deletions stopped because of --max-delete, {skipped} were skipped"

@@ -42,6 +42,10 @@ class HostFacts(NamedTuple):
     clock_us: int = 0
 
 
+NO_PARENT = "its parent directory does not exist"
+NOT_DIRECTORY = "it is not a directory"
+
+
 class DiskFacts(NamedTuple):
     """How fast DEST can be written, and how much room it has. Sent later, because the test takes a second."""
 

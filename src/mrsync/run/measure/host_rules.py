@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.run.measure.evidence import Evidence, Setting
-from mrsync.run.measure.facts import HostFacts
+from mrsync.run.measure.facts import NO_PARENT, NOT_DIRECTORY, HostFacts
 from mrsync.run.measure.finding import Finding, two_digits
 
 BUFFER_WANTED_BYTES = 32 << 20
@@ -13,6 +13,10 @@ DISK_MIN_BYTES_S = 20e6
 ROOM_MIN_BYTES = 64 << 20
 INODES_MIN = 1000
 CLOCK_MAX_S = 2.0
+_REMEDIES = {
+    NO_PARENT: "make it there, or give mrsync --mkpath",
+    NOT_DIRECTORY: "remove it there, or give another DEST",
+}
 
 
 def ended(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
@@ -39,7 +43,8 @@ def disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if disk is None:
         return None
     if disk.error:
-        return Finding("cannot write", f"{disk.path}: {disk.error}", "let this user write to DEST there, or use --sudo")
+        remedy = _REMEDIES.get(disk.error, "let this user write to DEST there, or use --sudo")
+        return Finding("cannot write", f"{disk.path}: {disk.error}", remedy)
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
         return Finding("disk full", f"{disk.path}: almost no {what} are free", "free space there, or use -X")

@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import Callable
 
-from mrsync.run.measure.facts import DiskFacts, HostCounters
+from mrsync.run.measure.facts import NO_PARENT, NOT_DIRECTORY, DiskFacts, HostCounters
 from mrsync.transport.network.interface import IPV6, Interface
 
 DISK_TEST_S = 1.0
@@ -113,8 +113,10 @@ def disk_facts(dest: bytes, *, clock: Callable[[], float] = time.monotonic) -> D
     while not os.path.isdir(place):
         place = os.path.dirname(place)
     path = os.fsdecode(place)
+    if os.path.lexists(wanted) and place != wanted:
+        return DiskFacts(path=os.fsdecode(wanted), error=NOT_DIRECTORY)
     if place not in (wanted, os.path.dirname(wanted)):
-        return DiskFacts(path=os.fsdecode(wanted), error="its parent directory does not exist")
+        return DiskFacts(path=os.fsdecode(wanted), error=NO_PARENT)
     try:
         space = os.statvfs(place)
         known = DiskFacts(

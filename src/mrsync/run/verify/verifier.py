@@ -14,6 +14,7 @@ from mrsync.run.settings import CatchSettings
 from mrsync.run.verify.findings import Finding, TreeVerdict, encode_finding
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.tree.fs.state_directory import state_directory
+from mrsync.tree.model.failure import printable
 from mrsync.tree.record.record import Record
 from mrsync.tree.record.store import Store
 from mrsync.tree.record.verification import verify
@@ -45,11 +46,11 @@ def _verify(dest: bytes) -> TreeVerdict:
         store = Store(dest, makes=False)
         found = store.read()
     except FileNotFoundError:
-        return TreeVerdict(problem=_why_no_record())
+        return TreeVerdict(problem=_why_no_record(dest))
     except OSError as error:
         return TreeVerdict(problem=f"cannot read {os.fsdecode(state_directory())}: {error.strerror}")
     if found is None:
-        return TreeVerdict(problem=_why_no_record())
+        return TreeVerdict(problem=_why_no_record(dest))
     try:
         record = Record.decode(found[0])
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
@@ -72,8 +73,12 @@ def _verify(dest: bytes) -> TreeVerdict:
     )
 
 
-def _why_no_record() -> str:
-    """Return why there is no record: a catcher of this user could not write one, or none has."""
+def _why_no_record(dest: bytes) -> str:
+    """Return why there is no record: there is no tree, a catcher of this user could not write one, or none has."""
+    try:
+        os.stat(dest)
+    except OSError as error:
+        return f"cannot read the destination {printable(dest)}: {error.strerror}"
     directory = os.path.abspath(os.fsdecode(state_directory()))
     while not os.path.lexists(directory):
         directory = os.path.dirname(directory)

@@ -136,7 +136,7 @@ def test_a_reason_without_the_name_of_an_error_has_no_empty_parentheses() -> Non
         (outcome(target("a", TargetState.UNREACHABLE, "no route")), "no target could be reached: no route"),
         (outcome(target("a", TargetState.LOST, "silent")), "every target was lost: silent"),
         (outcome()._replace(source_errors=2), "2 files or directories of the source could not be read"),
-        (outcome()._replace(source_changes=1), "1 source files vanished or changed while they were read"),
+        (outcome()._replace(source_changes=1), "1 source file vanished or changed while it was read"),
     ],
 )
 def test_every_status_but_0_has_its_sentence(result: Outcome, sentence: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mrsync.run.measure.diagnosis import diagnose
 from mrsync.run.measure.evidence import Evidence, Setting, Share, Throughput
-from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
+from mrsync.run.measure.facts import NO_PARENT, DiskFacts, HostCounters, HostFacts
 
 SETTING = Setting("239.255.67.92", 8888, 1, "eth0", rate_bytes_s=25e6)
 FACTS = HostFacts("3.11.7", "6.1", True, interface="eth0", mtu=1500, buffer_bytes=64 << 20)
@@ -94,6 +94,7 @@ def test_a_healthy_target_has_no_findings() -> None:
         (WELL._replace(slow=Throughput(600, 540, 0.4, 0.4, 10**6)), "loss", "cable"),
         (with_facts(WELL._replace(slow=Throughput(600, 540)), is_wireless=True), "WiFi", "--unicast"),
         (with_disk(error="Read-only file system"), "cannot write", "DEST"),
+        (with_disk(error=NO_PARENT), "cannot write", "--mkpath"),
         (with_disk(free_bytes=1000), "disk full", "free space"),
         (with_disk(free_inodes=3), "disk full", "free space"),
         (WELL._replace(reason="killed by SIGKILL"), "probe ended", "again"),

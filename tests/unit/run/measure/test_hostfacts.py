@@ -76,6 +76,9 @@ def test_the_test_of_a_disk_is_bounded(tmp_path: Path) -> None:
 def test_a_destination_that_mrsync_would_not_make(tmp_path: Path) -> None:
     facts = disk_facts(os.fsencode(tmp_path / "not" / "there"))
     assert (facts.path, facts.error) == (str(tmp_path / "not" / "there"), "its parent directory does not exist")
+    (tmp_path / "file").touch()
+    facts = disk_facts(os.fsencode(tmp_path / "file"))
+    assert (facts.path, facts.error) == (str(tmp_path / "file"), "it is not a directory")
 
 
 def test_a_disk_that_cannot_be_written_to(tmp_path: Path) -> None:
