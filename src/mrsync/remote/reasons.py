@@ -51,7 +51,12 @@ SAID: tuple[tuple[str, str, str], ...] = (
         "give -r 'ssh -o RemoteCommand=none'",
     ),
     (
-        r"sudo: (?:a password is required|a terminal is required|sorry, you must have a tty)",
+        r"sudo: sorry, you must have a tty",
+        "sudo wants a terminal there, which would change the program on its way",
+        "remove requiretty from sudoers there, or sync as root (--remote-user)",
+    ),
+    (
+        r"sudo: (?:a password is required|a terminal is required)",
         "sudo asks for a password there",
         "allow this user Python without one (NOPASSWD in sudoers), name the targets that need sudo (--sudo=TARGETS), or"
         " sync as root (--remote-user)",
@@ -79,10 +84,16 @@ SAID: tuple[tuple[str, str, str], ...] = (
         "the account there is restricted to some programs",
         "sync as another user (--remote-user)",
     ),
+    (
+        r"[Tt]his account is (?:currently )?not available",
+        "the account there has no login shell",
+        "sync as another user (--remote-user)",
+    ),
     (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
+_REPLACED = "does ForceCommand in sshd_config, command= of the key, or a login script there run something else?"
 OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
 
 
@@ -123,4 +134,5 @@ def _by_status(said: str, status: int, shell: str) -> str:
         ended = f"{shell} ended before the catcher started"
     else:
         ended = f"{shell} ended with status {status}"
-    return f"{ended}: {said}" if said else ended
+    remedy = f"; {_REPLACED}" if status == 0 and shell == "ssh" else ""
+    return f"{ended}: {said}{remedy}" if said else f"{ended}{remedy}"

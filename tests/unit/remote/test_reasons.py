@@ -26,12 +26,14 @@ def reason(text: str, status: int = 255) -> str:
         ("sh: 1: exec: python3: not found", "--remote-python"),
         ("multicatcher: Python 3.6.8 is too old (name another one with --remote-python)", "--remote-python"),
         ("sudo: a password is required", "NOPASSWD"),
+        ("sudo: sorry, you must have a tty to run sudo", "requiretty"),
         ("eve is not in the sudoers file.", "sudoers"),
         ("Sorry, user eve is not allowed to execute 'python3' as root on node3.", "sudoers"),
         ("sh: 1: exec: sudo: not found", "there is no sudo"),
         ("Fatal Python error: init_fs_encoding: no codec\nPython runtime state: core initialized", "PYTHONHOME"),
         ("Fatal Python error: config_init_hash_seed: PYTHONHASHSEED must be an integer", "unset this variable"),
         ("Cannot execute command-line and remote command.", "-o RemoteCommand=none"),
+        ("This account is currently not available.", "--remote-user"),
         ("rbash: line 1: exec: restricted", "--remote-user"),
         ("This account is restricted by rssh.", "--remote-user"),
         ("This service allows sftp connections only.", "--remote-user"),
@@ -92,6 +94,11 @@ def test_missing_python_is_named(text: str, status: int) -> None:
     assert reason(text, status) == "there is no python3"
 
 
+def test_a_command_that_ssh_replaces_is_suspected() -> None:
+    told = describe(["hello"], 0, program="python3", shell="ssh")
+    assert told.startswith("ssh ended before the catcher started: hello; does ForceCommand ")
+
+
 def test_our_own_words_win() -> None:
     assert (
         reason("Connection refused by something\nmulticatcher: Python 3.8.18 is too old", 1)
@@ -104,9 +111,9 @@ def test_our_own_words_win() -> None:
     [
         ("", 0, "ssh ended before the catcher started"),
         (
-            "This account is currently not available.",
+            "Something else is wrong.",
             1,
-            "ssh ended with status 1: This account is currently not available.",
+            "ssh ended with status 1: Something else is wrong.",
         ),
         ("", -9, "ssh was killed by SIGKILL"),
         ("OSError: [Errno 28] No space left on device", 1, "No space left on device"),
