@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
 HOST = re.compile(r"[A-Za-z0-9_:]")  # first character after user@
 # [::1] as in URLs. A range such as node[1-9] has no colon.
 BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?)\]")
+PORTED = re.compile(BRACKETED.pattern + r":[0-9]+")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
 RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
@@ -126,6 +127,8 @@ def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, Non
 
 
 def _expand_all(text: str) -> list[str]:
+    if ported := PORTED.search(text):  # without its brackets it would be another address
+        raise UsageError(f"no host can have the name {ported[0]!r}{_what_was_meant(ported[0])}")
     text = BRACKETED.sub(r"\1", text)
     _check_brackets(text)
     _check_size(text)

@@ -243,6 +243,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source} -m a -t ~", "is a home directory"),
         ("-s {source} -m a: -t /x", "no host can have"),
         ("-s {source} -m a:b -t /x", "no host can have"),
+        ("-s {source} -m [fe80::1]:22 -t /x", r"fe80::1\]:22'; ports belong to the remote shell"),
         ("-s {source} -m a:2222 -t /x", "the name 'a:2222'; ports belong to the remote shell: --rsh 'ssh -p 2222', or"),
         ("-s {source} -m root@ -t /x", "no host can have"),
         ("-s {source} -m root@-oProxyCommand=x -t /x", "no host can have"),
