@@ -6,7 +6,8 @@ which covers small files as well.
 The order matters. The journal's position is taken and its notes are flushed before the files are synced, so every
 note before that position describes data that the sync covers. Only after fsync has returned does the journal record
 DURABLE with that position. A note that arrives during the sync comes after the position and has to wait for the next
-checkpoint.
+checkpoint. Where a sync fails, Linux drops what it could not write and reports that once, so a later success says
+nothing about these files, and they are never recorded as durable.
 """
 
 from __future__ import annotations
@@ -36,13 +37,15 @@ class Checkpoints:
         self._thread: threading.Thread | None = None
         self._synced: list[int] = []  # files that the thread has synced; read only after it has ended
         self._position = 0  # length of the journal when the thread was started
-        self._uncovered: list[int] = []  # files with notes that no flush of the file systems has covered yet,
-        self._flushed = 0  # and length of the journal when the last one began
+        self._uncovered: list[int] = []  # files with new notes when the last flush of the file systems began,
+        self._flushed = 0  # and length of the journal then
+        self._doubted: set[int] = set()  # files of which the disk may have lost something
 
     def begin_flush(self) -> None:
         """Note that the file systems are about to be flushed."""
+        self._doubted.update(self._uncovered)  # the last flush failed
         self._journal.flush()
-        self._uncovered += self._journal.take_uncovered()
+        self._uncovered = [file for file in self._journal.take_uncovered() if file not in self._doubted]
         self._flushed = self._journal.position
 
     def end_flush(self) -> None:
@@ -68,7 +71,7 @@ class Checkpoints:
         self._journal.flush()
         self._position = self._journal.position
         opened: list[tuple[int, int]] = []
-        for file in self._journal.take_dirty():
+        for file in self._journal.take_dirty() - self._doubted:
             with suppress(OSError):  # no longer staged: it has been committed, for example
                 opened.append((file, self._reopened(file)))
         if opened:
@@ -77,9 +80,11 @@ class Checkpoints:
 
     def _sync(self, opened: list[tuple[int, int]]) -> None:
         for file, fd in opened:
-            with suppress(OSError):  # a file whose fsync fails is not recorded as durable
+            try:
                 os.fsync(fd)
                 self._synced.append(file)
+            except OSError:
+                self._doubted.add(file)
             os.close(fd)
 
     def _note(self) -> None:
