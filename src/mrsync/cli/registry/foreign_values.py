@@ -16,7 +16,7 @@ _DEBUG_FLAGS = (
 )
 DEBUG_VERBOSITY = 2
 HELP, NONE = "help", "none"
-_FLAG = re.compile("([a-z]+)([0-9]*)")
+_FLAG = re.compile("([a-z]+)([0-9]{0,9})")
 _NOTHING: Mapping[str, Any] = {}
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from mrsync.run.settings import COMPRESSIONS
 
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
+DIGITS_MAX = 100  # in a number; int() refuses more than 4300 with an error of its own
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
 STOP_TIME = re.compile(
@@ -66,7 +67,7 @@ def _rate(text: str, unit: str) -> int | None:
 def _bytes(text: str, unit: str = "") -> int | None:
     """Return a number of bytes, or None if the text is none. unit: the prefix of a text without a unit."""
     match = SIZE.fullmatch(text)
-    if not match:
+    if not match or len(text) > DIGITS_MAX:
         return None
     whole, fraction, single, prefix, kind, step = match.groups("")
     base = 1000 if kind.lower() == "b" else 1024
@@ -240,7 +241,8 @@ def user(text: str) -> str:
 
 
 def _bounded(text: str, what: str, lowest: int, highest: int) -> int:
-    if not (text.isascii() and text.isdigit()) or not lowest <= int(text) <= highest:
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+    if not is_number or not lowest <= int(text) <= highest:
         article = "an" if what[0] in "aeiou" else "a"
         raise argparse.ArgumentTypeError(f"{text!r} is not {article} {what} from {lowest} to {highest}")
     return int(text)

@@ -16,7 +16,7 @@ _USED = {
     "stats": "print figures at the end: --stats",
 }
 _WITHOUT_EFFECT = "backup copy flist misc mount nonreg remove skip symsafe"
-_FLAG = re.compile("([a-z]+)([0-9]*)")
+_FLAG = re.compile("([a-z]+)([0-9]{0,9})")
 HELP = "help"
 
 

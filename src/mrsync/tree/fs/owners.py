@@ -15,6 +15,7 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tuples import NamedTuple
 
 _DIGITS = "0123456789"
+_DIGITS_MAX = 100  # of an id, most of them zeros; int() refuses more than 4300 with an error of its own
 
 
 class OwnerRule(NamedTuple):
@@ -191,6 +192,6 @@ def _parse_rule(text: str, shown: str) -> OwnerRule:
 
 
 def _parse_id(text: str, shown: str) -> int:
-    if not text or set(text) - set(_DIGITS) or int(text) >= NO_OWNER:
+    if not text or set(text) - set(_DIGITS) or len(text) > _DIGITS_MAX or int(text) >= NO_OWNER:
         raise UsageError(f"{shown}: {text!r} is not an id of a user or group")
     return int(text)

@@ -17,7 +17,7 @@ _length = (1).__add__  # of a name with its separator
 
 
 class NameColumn(Sequence[bytes]):
-    """NameColumn without NUL, in order; they can be appended, and are made anew whenever one is read.
+    """Names without NUL, in order; they can be appended, and are made anew whenever one is read.
 
     text: all of them with a NUL between each two, as they stand in an encoded manifest.
     """

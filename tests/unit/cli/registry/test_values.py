@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from mrsync.cli.registry import values
+from mrsync.cli.registry.foreign_values import debug_flags
 
 
 @pytest.mark.parametrize(
@@ -93,18 +94,22 @@ def test_numbers_within_their_limits_are_accepted() -> None:
     assert values.remote_word("~/.pyenv/bin/python3.9") == "~/.pyenv/bin/python3.9"
 
 
+LONG = "9" * 5000  # int() refuses it with a ValueError
+
+
 @pytest.mark.parametrize(
     ("parse", "texts"),
     [
+        (debug_flags, ["foo", "del-1", f"del{LONG}"]),
         (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "inf"]),
         (
             values.size,
-            ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²"],
+            ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²", LONG],
         ),
-        (values.bwlimit, ["", "fast", "-1", "0.1", "511b", "9" * 20, "1kb-999", "1ki", "1 m", "1e3"]),
+        (values.bwlimit, ["", "fast", "-1", "0.1", "511b", "9" * 20, LONG, "1kb-999", "1ki", "1 m", "1e3"]),
         (values.integer, ["", "1.5", "1_000", " 1", "0x10", "²", "1k", "--5", "9" * 19]),
         (values.group, ["", "10.0.0.1", "240.0.0.1", "fe80::1", "239.1.1", "localhost", "239.1.1.1 "]),
-        (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http"]),
+        (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http", LONG]),
         (values.ttl, ["-1", "256"]),
         (values.verbosity, ["3", "-v"]),
         (values.target_id, ["4096", "-1"]),

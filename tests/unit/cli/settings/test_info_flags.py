@@ -37,7 +37,7 @@ def test_info_stands_for_options(words: str, progress: str, has_stats: bool, lin
     assert settings.policy.itemizes is (line_format is not None or "-i" in words.split())
 
 
-@pytest.mark.parametrize("flags", ["foo", "name-1", "2", "stats,,foo"])
+@pytest.mark.parametrize("flags", ["foo", "name-1", "2", "stats,,foo", "name" + 5000 * "9"])
 def test_unknown_words_are_refused(flags: str) -> None:
     with pytest.raises(UsageError, match="is unknown; --info=help"):
         parse_mrsync([f"--info={flags}", "src/", "a:/x"])

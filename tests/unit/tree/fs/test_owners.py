@@ -120,7 +120,10 @@ def test_numeric_ids_have_no_names_for_maps() -> None:
     assert manifest.uids.tolist() == [6] * 5
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:", ",1:2", "1:2,", "1-:2", "33-data:2", "1:4294967295", "-"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "1:", ",1:2", "1:2,", "1-:2", "33-data:2", "1:4294967295", "-", "1:" + 5000 * "9", 5000 * "9" + ":1"],
+)
 def test_maps_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--usermap "):
         parse_owner_map(text, "--usermap")
