@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.figures import Figure
 from tests.bench.races import fill, local_cast
 
-GOAL_MB = 600
+GOAL_MB = 200
 
 
 def million_entries(files: int = 1_000_000) -> Iterator[Figure]:
