@@ -156,7 +156,10 @@ def _become_catcher(stdin: int, output: int, entry: Callable[[], int]) -> NoRetu
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             # New streams, because a caller may have replaced sys.stdout and sys.stderr of this process.
-            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
+            sys.stdout, sys.stderr = (
+                open(number, "w", closefd=False, errors="backslashreplace")  # noqa: SIM115
+                for number in (1, 2)
+            )
             status = entry()
         except BaseException as error:
             sys.__excepthook__(type(error), error, error.__traceback__)  # the module traceback takes 3 ms to import

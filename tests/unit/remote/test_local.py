@@ -65,7 +65,7 @@ def fail(_: str) -> int:
 
 
 def crash(_: str) -> int:
-    raise ValueError("a bug")
+    raise ValueError("a bug\udcff")
 
 
 def kill_itself(_: str) -> int:
@@ -157,7 +157,7 @@ def test_only_the_chosen_ones_are_waited_for(fleet: Fleet, tmp_path: Path) -> No
     [
         (fail, 11, "exit status 11: two: no space"),
         (complain, 11, "no home"),
-        (crash, 1, "exit status 1: ValueError: a bug"),
+        (crash, 1, "exit status 1: ValueError: a bug\\udcff"),
         (kill_itself, -9, "killed by SIGKILL"),
     ],
 )
