@@ -6,10 +6,10 @@ import math
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from mrsync.dataclass import dataclass, field
 from mrsync.errors import UsageError
 from mrsync.tuples import NamedTuple
 

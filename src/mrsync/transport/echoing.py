@@ -6,9 +6,9 @@ import socket
 import sys
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Callable
 
-from mrsync.dataclass import dataclass
 from mrsync.transport.network.paths import Address
 from mrsync.transport.network.socket_options import SO_RXQ_OVFL, TTL_IPV4, TTL_IPV6, UDP_GRO, try_option
 from mrsync.transport.network.stamps import STAMP_BYTES, arrived_at, ask_arrival_times

@@ -9,9 +9,9 @@ limit.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Callable
 
-from mrsync.dataclass import dataclass
 from mrsync.wire.limits import CHANGES_BYTES_MAX, ERRORS_MAX
 from mrsync.wire.messages import Phase
 from mrsync.wire.records import (

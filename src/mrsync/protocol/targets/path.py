@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
-from mrsync.dataclass import dataclass
 from mrsync.protocol.core.sends import Address
 
 

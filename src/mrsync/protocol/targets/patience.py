@@ -12,7 +12,8 @@ goes on with its budget (`Roster.renew`).
 
 from __future__ import annotations
 
-from mrsync.dataclass import dataclass, field
+from dataclasses import dataclass, field
+
 from mrsync.wire.messages import ObjectKind
 
 BASE_WAITS, SHED_WAITS = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.dataclass import dataclass
+from dataclasses import dataclass
+
 from mrsync.wire.messages import Report
 
 RETURN_S = 2.0  # a target that was silent for longer was away, and its clocks start anew

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Callable
 
-from mrsync.dataclass import dataclass, field
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.plausibility import Plausibility
 from mrsync.protocol.core.ranges import Range, RangeSet, Union
@@ -49,6 +49,7 @@ class Target:
     hop: Hop | None = None
     pages_waiting_max: int = 0  # the most that waited here to be passed on
     path: TargetPath = field(default_factory=TargetPath)
+    flow: Flow = field(init=False)
     progress: LifeSigns = field(default_factory=LifeSigns)
     waiting: Waiting = field(default_factory=Waiting)
     log: LogReader = field(default_factory=LogReader)
@@ -63,7 +64,7 @@ class Target:
     failure: FailedRecord | None = None
 
     def __post_init__(self) -> None:
-        self.flow: Flow = Flow(self.id)
+        self.flow = Flow(self.id)
 
     @property
     def is_live(self) -> bool:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Callable
 
-from mrsync.dataclass import dataclass, field
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.model.items import ACL, GROUP, LINKED, MODE, NEW, SENT, SIZE, TIME, USER, XATTR

@@ -7,7 +7,8 @@ hop has shown in this session, because at the moment all of them are as slow as 
 
 from __future__ import annotations
 
-from mrsync.dataclass import dataclass
+from dataclasses import dataclass
+
 from mrsync.wire.messages import Hop
 
 SPAN_S = 1.0  # over which a rate is measured; relays report at least as often

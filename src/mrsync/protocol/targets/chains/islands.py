@@ -8,9 +8,9 @@ island, and its targets form a chain like any others.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Callable
 
-from mrsync.dataclass import dataclass, field
 from mrsync.protocol.targets.roster import Target
 
 ISLAND_MIN = 3  # targets; with two, casting saves nothing

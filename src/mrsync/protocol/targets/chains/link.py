@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.dataclass import dataclass
+from dataclasses import dataclass
+
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.roster import Target
 
