@@ -23,8 +23,10 @@ _SIZE_OF_2_BYTES_FROM = 256
 
 
 class _Library(NamedTuple):
-    """compressor: makes a function that returns the frame of a page, by level. expand: returns at most so many bytes of
-    a frame, or None; the frame may have anything behind it.
+    """Functions of a library for Zstandard.
+
+    compressor: given a level, returns a function that compresses a page to a frame. expand: given a frame, which may be
+    followed by anything, and a number of bytes, returns its contents up to that size, or None if it is invalid.
     """
 
     compressor: Callable[[int], Callable[[bytes], bytes]]

@@ -41,7 +41,10 @@ class Differences:
         self._omits_times = self._policy.omit_dir_times and not always_times
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
-        """Return the flags (`model.items`) of what differs between related entries, except contents, ACLs, xattrs."""
+        """Return the flags (`model.items`) of what differs, except contents, ACLs and extended attributes.
+
+        entry: of the manifest. listing, position: the row of an entry of a related kind that has its name here.
+        """
         manifest = self._manifest
         kind = manifest.modes[entry] >> KIND_SHIFT
         found = 0

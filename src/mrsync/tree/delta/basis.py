@@ -15,7 +15,10 @@ SHARE_MIN = 8  # an old version must have at least 1/SHARE_MIN of the new size
 
 
 def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Span]) -> list[Span]:
-    """Return the ranges of needed entries for which an old file exists that may share blocks with the new one."""
+    """Return the ranges of needed entries for which an old file exists that may share blocks with the new one.
+
+    needs: ranges [first, end) of entries of the manifest. directories: those of the destination.
+    """
     return merged(
         (entry, entry + 1)
         for first, end in needs

@@ -33,10 +33,11 @@ class Delta:
         self._on_activity = on_activity
 
     def fill(self, blocks: Blocks, held: dict[int, list[Span]], restaged: Container[int] = ()) -> None:
-        """Fill the files that wait for contents.
+        """Fill the files that wait for contents with what their old versions share with them.
 
-        held: plan file -> spans of its bytes that are staged. It is updated; files that become complete are removed.
-        restaged: entries of which only attributes differ, if their contents are what they seem to be.
+        blocks: digests of the new versions, by plan file. held: plan file -> spans of its bytes that are staged. It is
+        updated; files that become complete are removed. restaged: entries of which only attributes differ, if their
+        contents are what they seem to be.
         """
         stage = self._stage
         for file, each in blocks.items():

@@ -40,9 +40,10 @@ class Search:
         self._window = WINDOW_BYTES
 
     def find(self, position: int, length: int, anchor: bytes, is_right: IsRight) -> bytes:
-        """Return the bytes of the block that belongs at a position, or b"" if they are not found.
+        """Return the bytes of the block that belongs at a position of the new file, or b"" if they are not found.
 
-        is_right: return whether these bytes are the block.
+        length: of the block. anchor: its first ANCHOR_BYTES, padded with zeros. is_right: return whether these bytes
+        are the block.
         """
         self._credit += length
         low = max(0, self._found_end - length)

@@ -128,9 +128,11 @@ class Removals:
         self.delete_at(fd, name, self._path(parent, name) if self.backups is not None else b"")
 
     def delete_at(self, fd: int, name: bytes, path: bytes) -> bool:
-        """Delete or back up an entry, and return whether a backup of it stays in the same directory.
+        """Delete or back up an entry that is not a directory.
 
-        fd: descriptor of its directory. path: below the root.
+        Return whether a backup of it stays in the same directory.
+
+        fd: descriptor of its directory. name: in that directory. path: below the root, for rules about backups.
         """
         if self.backups is not None:
             fate = self.backups.move(fd, name, path)
@@ -180,7 +182,9 @@ class Removals:
     ) -> bool:
         """Delete a directory, except for what is protected in it or beyond the limit. Return whether it is gone.
 
-        fd: descriptor of the parent. is_obstacle: another entry takes its place.
+        parent, fd: entry and descriptor of the directory above. name: of the directory there. on_activity: called with
+        the number of entries of each directory. is_obstacle: another entry takes its place, so it does not count as
+        deleted itself. Raise OSError for the first entry that cannot be deleted.
         """
         above = self._manifest.path(parent) if self.backups is not None else b""
 

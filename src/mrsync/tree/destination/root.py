@@ -20,7 +20,11 @@ _NO_PARENTS = "cannot make the destination {}: {} is not a directory"
 
 
 def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[int, bool]:
-    """Return the root's descriptor, and whether it was created. Raise FileError."""
+    """Return the descriptor of the destination's root, and whether it was created. Raise FileError.
+
+    path: absolute or relative. makes_parents: also make missing directories above it (--mkpath). is_only_read: make
+    nothing, and accept one that is not writable.
+    """
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     is_new = False

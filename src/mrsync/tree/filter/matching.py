@@ -19,7 +19,8 @@ _EVERYTHING = globs.ANY + _END
 class Matcher(Protocol):
     """Find the names in a directory that some rules match.
 
-    root: path of the tree. path: that of the directory, relative to root.
+    names: all names in the directory that are asked about. root: path of the tree. path: that of the directory,
+    relative to root.
     """
 
     def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]: ...

@@ -60,7 +60,10 @@ class RuleList:
         self._bytes = 0
 
     def add(self, text: bytes, where: str, template: int = 0, *, is_old: bool = False) -> None:
-        """Add one rule, parsed as by `parse_rule`."""
+        """Add one rule, parsed as by `parse_rule`. Raise RuleError.
+
+        where: where the text is, for messages. text, template, is_old: as there.
+        """
         self._add(text, template, where, is_old=is_old)
 
     def add_file(self, path: bytes, template: int = 0, *, is_old: bool = False) -> None:
@@ -222,7 +225,10 @@ def _pieces(data: bytes, separator: re.Pattern[bytes]) -> Iterator[bytes]:
 
 
 def split_entries(data: bytes, *, has_nuls: bool, has_words: bool = False) -> Iterator[tuple[int, bytes]]:
-    """Yield (line number, entry) without empty entries and comments; with has_words there are no comments."""
+    """Yield (line number, entry) of a file of rules, without empty entries and comments.
+
+    has_nuls: entries end with zero bytes, not with lines. has_words: each word is an entry, and there are no comments.
+    """
     for number, line in enumerate(_pieces(data, _NUL if has_nuls else _LINE_END), 1):
         for entry in line.split() if has_words else [line]:
             text = entry.partition(b"\0")[0]

@@ -12,7 +12,10 @@ STEP_BYTES = 8 << 20
 
 
 def forget_read(fd: int, position: int, length: int, *, is_end: bool) -> None:
-    """Forget what was read, whenever a step of the file is complete. is_end: these were the last bytes of the file."""
+    """Drop what was read from the page cache, whenever a step of STEP_BYTES of the file is complete.
+
+    position, length: the bytes of the file that were read now, in order. is_end: they were the last ones.
+    """
     if is_end:
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
     elif _ends_step(position, length):

@@ -153,7 +153,7 @@ def missing_pages(
 
     needs: ranges of manifest entries. held: for each incomplete plan file, the spans of its bytes that are staged.
     A page that is requested is written completely, including bytes that are already held, so the stage is told how
-    many bytes of each held file to expect.
+    many bytes of each held file to expect. page_bytes: size of a page.
     """
     plan = stage.plan
     starts = plan.starts

@@ -32,13 +32,14 @@ _PAGE_CONTEXT = struct.Struct(
 
 
 class Sealer(Protocol):
-    """Seal bytes under one key. `context` is authenticated too, and must determine the nonce."""
+    """Seal bytes under one key.
+
+    nonce: 12 bytes; none may ever seal two different texts. context: is authenticated too, and must determine the
+    nonce.
+    """
 
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
-        """Return the data, encrypted if this seal encrypts, and a tag of 16 bytes.
-
-        A nonce must never seal two different texts.
-        """
+        """Return the data, encrypted if this seal encrypts, and a tag of TAG_BYTES."""
 
     def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
         """Like `seal`, but into `room`, which has TAG_BYTES more than the data."""
