@@ -10,7 +10,7 @@ from tests.rsync.outcomes import RECENT, Outcome
 
 PROTOCOL_ERROR = 2  # of rsync with itself: -H with SOURCEs that hold one another, for example
 DELETIONS_STOPPED = 25
-RSYNC_HANGS = 30  # its --timeout: now and then rsync 3.5 waits for itself for ever (--inplace with --compare-dest)
+RSYNC_HANGS = 124  # of timeout(1): rsync 3.5 may wait for itself for ever (line 179: --inplace with --compare-dest)
 LETTERS = 11  # of an itemized line
 CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8}) (.*)")  # of a file: mode, owner or group changes
 
