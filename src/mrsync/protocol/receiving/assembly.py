@@ -225,7 +225,7 @@ class Assembly:
         return first, end, sorted(needs)
 
     def _missing(self, page: int) -> int:
-        """Return the packets that a partial page lacks (0: all) of its last reading, because repairs are of that."""
+        """Return the packets that the last reading of a partial page lacks (0: all). Repairs are of that one."""
         reading = self._readings[page][-1]
         mask = self._partial[page << _READING_BITS | reading]
         return mask if mask != (1 << count_of(reading)) - 1 else 0

@@ -104,7 +104,7 @@ class Joining:
         candidate.is_refused = True
         return not self._candidates.heard_since(now - RIVAL_S)
 
-    # what is heard of a session
+    # what a session sends
 
     def receive_probe(self, candidate: Candidate, probe: Probe, now: float, *, is_cast: bool) -> None:
         """Take a probe, and tell a session that has not refused this catcher about it."""
@@ -143,7 +143,7 @@ class Joining:
             self._timers.set(Timer.HELLO, now + DEAF_HELLO_S)
 
     def _repeat_hello(self, now: float) -> None:
-        """Send a hello once more: to the session that has accepted us, or to all that may and are heard by unicast."""
+        """Repeat the hello: to the session that has accepted us, or else to all that may and are heard by unicast."""
         waiting = [self.joined] if self.joined else self._candidates.heard_since(now - RIVAL_S)
         for candidate in waiting:
             if candidate is self.joined or candidate.hearing.is_deaf:

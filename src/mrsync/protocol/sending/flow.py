@@ -46,7 +46,7 @@ class Flow:
         self.active, self.frontier = report.active, report.frontier
 
     def _spoken_for_by(self, report: Report) -> int:
-        """Return the new needs_end. A report that begins behind the frontier goes on where another one ended."""
+        """Return the new needs_end. A report that begins behind the frontier continues where another one ended."""
         if report.needs_first <= report.frontier:
             return report.needs_end
         known = self.needs_end if report.active is self.active else 0

@@ -32,7 +32,7 @@ from mrsync.wire.messages import ObjectKind, Report
 
 BURSTS_MAX = 16  # per call; reports are read in between
 REPAIR_PATIENCE_S = 0.1  # longest wait of a lost packet for others to be coded with
-LONE_PATIENCE_S = 0.01  # the same with one listener, which nobody else is to report with: what is late may still arrive
+LONE_PATIENCE_S = 0.01  # the same with one listener: no other report is waited for, but late packets may still arrive
 COMPANY_S = 1.0  # the same while first sends remain, as more of them may be lost
 CHOOSE_S = 0.004  # between two choices of repairs, while there are first sends
 REPAIRS_PER_FIRST = 2  # while both wait, so that a target that misses much does not stop the rest
@@ -67,7 +67,7 @@ class Schedule:
         self._aged_tx = 0  # targets have had time to report losses up to this tx
         self._marks: deque[tuple[float, int]] = deque()  # (time, tx) when later ones were sent
         self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
-        self._batched = 0  # pages below were in a batch, as far as they were missed by then
+        self._batched = 0  # pages below were in a batch if they were claimed then
         self._turn = 0  # of repairs and first sends
 
     @property

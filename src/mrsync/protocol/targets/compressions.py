@@ -18,7 +18,7 @@ class Compressions:
         self._allowed = allowed
 
     def refusal(self, hello: Hello) -> str:
-        """Return why a catcher cannot expand what is compressed here, or "" if it can."""
+        """Return why a catcher cannot expand the pages of this session, or "" if it can."""
         accepted = self._allowed if self.chosen is None else 1 << self.chosen
         if not accepted or accepted & hello.compressions:
             return ""

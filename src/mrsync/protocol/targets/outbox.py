@@ -31,7 +31,7 @@ STATUS_S = 0.1
 URGENT_STATUS_S = 0.02  # while catchers join, and while all commit at the same time
 COPY_S = 0.0002  # for each copy of a status by unicast
 REPORT_INTERVAL_MIN_S, REPORT_INTERVAL_MAX_S = 0.02, 0.2
-REPORTS_PER_ROUND_TRIP = 4  # more would only tell what was on its way anyway, and each costs a busy host a wake-up
+REPORTS_PER_ROUND_TRIP = 4  # more would report little that is new, and each costs a busy host a wake-up
 
 
 class Outbox:

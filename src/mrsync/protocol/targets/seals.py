@@ -18,7 +18,7 @@ class Seals:
         self._seals = seals & 1 << SealKind.AES_256_GCM if must_encrypt else seals
 
     def refusal(self, hello: Hello) -> str:
-        """Return why a catcher cannot open what is sealed here, or "" if it can."""
+        """Return why a catcher cannot open the seal of this session, or "" if it can."""
         accepted = self._seals if self._chosen is SealKind.NONE else 1 << self._chosen
         if accepted & hello.seals:
             return ""

@@ -61,11 +61,11 @@ class Chains:
         return any(target in chain for chain in self._chains)
 
     def place(self, target: Target) -> Endpoint:
-        """Return where other targets reach this one."""
+        """Return the address and port at which other targets reach this one."""
         return self._neighbourhood.place(target)
 
     def links(self) -> Iterator[tuple[Target, Target | None, Island | None]]:
-        """Yield (target, its parent, the island to which that one casts). Parent None: the caster feeds it."""
+        """Yield (target, its parent, the island that the parent casts to). Parent None: the caster feeds the target."""
         for chain in self._chains:
             for before, child in zip([None, *chain], chain):
                 island = self._island_of(child)
@@ -177,7 +177,7 @@ class Chains:
         return False
 
     def move_last(self, target: Target) -> None:
-        """Let a target that feeds badly, or hears nothing of its island, feed nobody before it is needed."""
+        """Move a target that feeds badly, or hears nothing of its island, to the end of its chain: it feeds nobody."""
         self.islands.leave(target, is_stranger=True)
         for chain in self._chains:
             if target in chain:

@@ -20,7 +20,7 @@ ISLAND_MIN = 3  # targets; with two, casting saves nothing
 class Island:
     """A network of targets that may hear each other's multicast.
 
-    number: of the links from its relay of now. has_worked: somebody has heard that one.
+    number: of the links from its present relay. has_worked: somebody has heard this relay.
     """
 
     network: bytes

@@ -19,7 +19,7 @@ TRIAL_S = 0.7  # after this time, a child that has not heard its parent never wi
 ISLAND_TRIAL_S = 0.25  # the same for a link to an island that both ends know: its network may have no multicast
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
-DRY_S = 5.0  # without a page although some were sent, after which a child gets another parent, whatever this one says
+DRY_S = 5.0  # without a page although some were sent: then a child gets another parent, whatever this one reports
 DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
 
 

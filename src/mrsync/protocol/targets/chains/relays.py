@@ -194,7 +194,7 @@ class Relays:
         link = self._links.get(target.id)
         return link is not None and link.is_fed and link.parent.frontier(contents) <= target.frontier(contents)
 
-    # what goes on
+    # messages and time
 
     def receive_hop(self, hop: Hop, source: Address, now: float) -> None:
         """Take a HOP of a target."""
@@ -226,7 +226,7 @@ class Relays:
             self._doubt(link, now)
 
     def leave_behind(self, target: Target, now: float) -> None:
-        """Have a target that is served after all others feed nobody, and nobody wait to feed it."""
+        """Take a target that is served after all others out of its chain: it feeds nobody, and nobody waits for it."""
         self.barred[target.id] = "it is left behind"
         if self.chains.take_out(target):
             self._connect(now)
@@ -392,7 +392,7 @@ class Relays:
         self._stuck[target.id] = target.report.activity
         self.chains.take_out(target)
 
-    # what is said
+    # sending
 
     def _tell_news(self, now: float) -> None:
         self._assignments.tell_news(self._reach.fitting.datagram_bytes, now)
