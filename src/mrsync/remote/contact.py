@@ -41,7 +41,8 @@ class Contact:
         if not line:
             return None
         written = LineWritten(self.target, line)
-        self._last.append(written)
+        if not (self.is_there and line.startswith(b"{")):  # a message of the catcher, such as its readiness
+            self._last.append(written)
         self._count += 1
         if self._count == LINES_MAX:
             return LineWritten(self.target, TOO_MANY)

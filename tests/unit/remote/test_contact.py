@@ -37,6 +37,11 @@ def test_noise_does_not_explain_a_later_failure() -> None:
     assert ended == CatcherExited(3, 10, "no route")
 
 
+def test_a_message_of_the_catcher_does_not_explain_its_end() -> None:
+    ended = contact(b"mrsync catcher", b'{"ready": true}').exited(-9)
+    assert ended == CatcherExited(3, -9, "rsh was killed by SIGKILL")
+
+
 def test_a_verdict_stands() -> None:
     made = contact(b"some words")
     made.judge("did not answer within 3 s")

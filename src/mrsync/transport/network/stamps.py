@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import socket
 import struct
 import time
@@ -42,14 +43,17 @@ class LastArrival:
 
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
-        self._wall = self._now = 0.0
+        self._now, self._wall = math.inf, 0.0
 
     def set_clock(self, now: float) -> None:
         """Note the present time on the caller's clock, to which the times of arrivals are converted."""
         self._now, self._wall = now, time.time()
 
     def read(self) -> float:
-        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know."""
+        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know.
+
+        It is infinite before a time was noted.
+        """
         try:
             stamp = fcntl.ioctl(self._socket, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         except OSError:  # nothing arrived since the kernel was asked for the first time

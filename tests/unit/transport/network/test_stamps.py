@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import time
@@ -9,7 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, as_held, ask_arrival_times
+from mrsync.transport.network.stamps import (
+    STAMP_BYTES,
+    LastArrival,
+    StampedSocket,
+    arrived_at,
+    as_held,
+    ask_arrival_times,
+)
 from mrsync.wire.messages import ObjectKind, Report
 from tests.support.waiting import HANG_S
 
@@ -60,6 +68,17 @@ def test_without_a_stamp_or_with_a_clock_that_was_set_it_is_now(seconds: float |
     ancillary = [(socket.SOL_SOCKET, 35, stamp)] if seconds else [(socket.SOL_SOCKET, 35, b"short")]
     before = time.monotonic()
     assert before <= arrived_at(ancillary) <= time.monotonic()
+
+
+def test_the_last_arrival_is_known_once_there_is_a_clock(pair: tuple[StampedSocket, socket.socket]) -> None:
+    sender, receiver = pair
+    arrival = LastArrival(receiver)
+    assert arrival.read() == math.inf
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    receiver.recvmsg(10)
+    assert arrival.read() == math.inf
+    arrival.set_clock(1000.0)
+    assert 999.0 < arrival.read() <= 1000.0
 
 
 def test_a_report_that_waited_in_the_socket_was_held_so_long() -> None:

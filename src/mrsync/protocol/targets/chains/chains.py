@@ -148,7 +148,7 @@ class Chains:
         for chain in self._chains[::-1]:
             if len(self._chains) > self._wanted and chain[0].path.is_unicast:
                 at = self._chains.index(chain)
-                near = self._chains[max(0, at - JOINED_MAX) : at] + self._chains[at + 1 : at + JOINED_MAX]
+                near = self._chains[max(0, at - JOINED_MAX) : at] + self._chains[at + 1 : at + 1 + JOINED_MAX]
                 if other := next((other for other in near if may_link(other[-1], chain[0])), None):
                     self._chains.remove(chain)
                     other += chain
