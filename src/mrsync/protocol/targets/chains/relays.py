@@ -27,7 +27,8 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
 PARTNERS_MAX = 2  # that a target did not reach; it is tried with no others
-BARRED_S = 5.0  # doubled each time; meanwhile the caster serves it
+BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
+DOUBLINGS_MAX = 10
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
 
@@ -345,7 +346,7 @@ class Relays:
     def _next_try(self, child: Target, now: float) -> float:
         """Count a failure of a link to this child. Return when to try again."""
         self._faults[child.id] += 1
-        return now + BARRED_S * 2.0 ** (self._faults[child.id] - 1)
+        return now + BARRED_S * 2.0 ** min(self._faults[child.id] - 1, DOUBLINGS_MAX)
 
     def _bar(self, link: Link, until: float) -> None:
         """Have the caster serve the child of a link until then."""
