@@ -50,7 +50,7 @@ PATH_FAULTS = (
     Fault(
         "packets are as large as the best path allows",
         Reach,
-        "fix",
+        "fitting",
         "most = min(",
         "most = max(",
         found_by="one path carries small packets only",
