@@ -248,7 +248,11 @@ class Trial(Simulation):
                 raise Violation(f"{target.name} has {self.oracle.outcomes[target.id]} outcomes and is {target.state}")
             if target.id == LIAR:
                 continue
-            if scenario.must_survive and target.state is not RosterState.DONE and not self.master.caster.abort_reason:
+            if (
+                self.scenario.must_survive(scenario)
+                and target.state is not RosterState.DONE
+                and not self.master.caster.abort_reason
+            ):
                 raise Violation(f"{target.name} was {scenario.fate.name}, but is {target.state}: {target.reason}")
             if target.state is RosterState.DONE:
                 self._judge_done(self.oracle.commits.host_of(target))

@@ -11,7 +11,7 @@ from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import NetworkShare
 
-KNOWN_S = 1.0  # after this time a target has received a status by multicast, or never will
+KNOWN_S = 1.0  # after this time of the master's a target has received a status by multicast, or never will
 NARROWEST_BYTES = 300  # smaller datagrams reach everyone
 PACKET_ROOM_BYTES = 54  # for what a packet has besides its slice: a header, and the terms of a coded packet
 
@@ -78,13 +78,6 @@ class TargetScenario:
     segment: int | None = None  # targets of a segment receive each other's multicast; None: it shares none
     path_bytes: int = 65535  # the largest datagram that reaches it
 
-    @property
-    def must_survive(self) -> bool:
-        """Whether nothing happens to it that could keep it from finishing."""
-        is_known = self.knows_master or self.fate_at_s > KNOWN_S
-        is_served = self.fate in SURVIVORS or (self.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED) and is_known)
-        return is_served and self.path_bytes >= NARROWEST_BYTES
-
 
 @dataclass(frozen=True)
 class Scenario:
@@ -128,6 +121,13 @@ class Scenario:
     abort_at_s: float | None = None
     caster_dies_at_s: float | None = None
     caster_stops: tuple[float, float] = (0.0, 0.0)  # when and how long it stops; shorter than catchers wait for it
+
+    def must_survive(self, target: TargetScenario) -> bool:
+        """Whether nothing happens to a target that could keep it from finishing."""
+        away_s = sum(seconds for at_s, seconds in (self.caster_stops, self.caster_blocks) if at_s < KNOWN_S)
+        is_known = target.knows_master or target.fate_at_s > KNOWN_S + away_s
+        is_served = target.fate in SURVIVORS or (target.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED) and is_known)
+        return is_served and target.path_bytes >= NARROWEST_BYTES
 
     @property
     def steps(self) -> tuple[Step, ...]:

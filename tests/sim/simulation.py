@@ -170,7 +170,7 @@ class Simulation:
         for target, scenario in zip(self.master.caster.roster, self.scenario.targets, strict=True):
             if self.oracle.outcomes[target.id] != 1 or target.state not in FINAL:
                 raise Violation(f"{target.name} has {self.oracle.outcomes[target.id]} outcomes and is {target.state}")
-            if is_whole and scenario.must_survive and target.state is not RosterState.DONE:
+            if is_whole and self.scenario.must_survive(scenario) and target.state is not RosterState.DONE:
                 raise Violation(f"{target.name} was {scenario.fate.name}, but is {target.state}: {target.reason}")
             if target.state is RosterState.DONE:
                 self._judge_done(self.oracle.commits.host_of(target))
