@@ -9,6 +9,7 @@ from mrsync.escaping import escape_controls
 from mrsync.tuples import NamedTuple
 
 WORD_S = 1.0
+TEXT_BYTES_MAX = 8192  # of a line: enough for a sentence with the longest path, and no flood
 
 
 class LineWritten(NamedTuple):
@@ -19,8 +20,9 @@ class LineWritten(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line with control characters escaped, safe to print."""
-        return escape_controls(self.line)
+        """The line with control characters escaped, safe to print. Its end is left out if it is overlong."""
+        end = "..." if len(self.line) > TEXT_BYTES_MAX else ""
+        return escape_controls(self.line[:TEXT_BYTES_MAX]) + end
 
 
 class CatcherExited(NamedTuple):

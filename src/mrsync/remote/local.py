@@ -23,7 +23,7 @@ from mrsync.remote.launcher import (
     wait_for_all,
 )
 from mrsync.remote.lines import LineReader
-from mrsync.remote.reasons import own_words
+from mrsync.remote.reasons import killed_by, own_words
 
 
 class LocalLauncher:
@@ -173,7 +173,7 @@ def _describe(status: int, last_line: bytes) -> str:
     if status == 0:
         return "ended"
     if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
+        return killed_by(-status)
     said = escape_controls(last_line.strip())
     if own := own_words([said]):
         return own

@@ -92,6 +92,7 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
+SEARCHED_MAX = 1000  # characters of a line: the time that patterns take grows with the square of this
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
 _REPLACED = "does ForceCommand in sshd_config, command= of the key, or a login script there run something else?"
 OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
@@ -104,13 +105,14 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
     """
     if own := own_words(lines):
         return own
-    for line in lines:
+    beginnings = [line[:SEARCHED_MAX] for line in lines]
+    for line in beginnings:
         if re.search(rf"{re.escape(program)}\b.*(?:{MISSING})|(?:{MISSING}).*{re.escape(program)}\b", line):
             return f"there is no {program}; {_remedy_without(program)}"
-    if any(re.search(rf"\bsudo\b.*(?:{MISSING})|(?:{MISSING}).*\bsudo\b", line) for line in lines):
+    if any(re.search(rf"\bsudo\b.*(?:{MISSING})|(?:{MISSING}).*\bsudo\b", line) for line in beginnings):
         return "there is no sudo; install it there, or sync as root (--remote-user)"
     for pattern, sentence, remedy in SAID:
-        for line in lines:
+        for line in beginnings:
             if match := re.search(pattern, line):
                 return match.expand(sentence) + (f"; {remedy}" if remedy else "")
     return _by_status(lines[-1].strip() if lines else "", status, shell)
@@ -121,6 +123,14 @@ def own_words(lines: Sequence[str]) -> str:
     return next((line[own.end() :] for line in reversed(lines) if (own := OWN_WORDS.match(line))), "")
 
 
+def killed_by(number: int) -> str:
+    """Say which signal killed a process. Most of the real-time signals have no name."""
+    try:
+        return f"killed by {signal.Signals(number).name}"
+    except ValueError:
+        return f"killed by signal {number}"
+
+
 def _remedy_without(program: str) -> str:
     if "python" in program:
         return "install Python 3.9 or later there, or name one with --remote-python"
@@ -129,7 +139,7 @@ def _remedy_without(program: str) -> str:
 
 def _by_status(said: str, status: int, shell: str) -> str:
     if status < 0:
-        ended = f"{shell} was killed by {signal.Signals(-status).name}"
+        ended = f"{shell} was {killed_by(-status)}"
     elif status == 0:
         ended = f"{shell} ended before the catcher started"
     else:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mrsync.remote.contact import LINES_MAX, TOO_MANY, Contact
-from mrsync.remote.launcher import CatcherExited, LineWritten
+from mrsync.remote.launcher import TEXT_BYTES_MAX, CatcherExited, LineWritten
 
 
 def contact(*lines: bytes) -> Contact:
@@ -55,3 +55,11 @@ def test_lines_without_end_are_left_out() -> None:
     assert written[-1].line == TOO_MANY
     assert len(written) == LINES_MAX
     assert made.exited(3).reason.endswith(str(3 * LINES_MAX - 1))
+
+
+def test_overlong_lines_are_told_in_part() -> None:
+    line = b"\xff" * 60_000
+    told = contact().receive_line(line)
+    assert told is not None
+    assert (told.line, told.text) == (line, "\\xff" * TEXT_BYTES_MAX + "...")
+    assert len(contact(line).exited(3).reason) < 5 * TEXT_BYTES_MAX

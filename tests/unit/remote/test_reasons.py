@@ -116,8 +116,16 @@ def test_our_own_words_win() -> None:
             "ssh ended with status 1: Something else is wrong.",
         ),
         ("", -9, "ssh was killed by SIGKILL"),
+        ("", -40, "ssh was killed by signal 40"),  # a real-time signal
         ("OSError: [Errno 28] No space left on device", 1, "No space left on device"),
     ],
 )
 def test_other_failures_are_named_by_their_last_line_or_status(text: str, status: int, expected: str) -> None:
     assert reason(text, status) == expected
+
+
+def test_long_lines_are_not_searched_to_their_ends() -> None:
+    """A hostile target could stop the master for minutes: patterns take the square of the length."""
+    words = "python3 sudo Could not resolve hostname "
+    assert reason(f"{words}: not found", 1).startswith("there is no python3")
+    assert reason(f"{words * 50}: not found", 1).startswith("ssh ended with status 1: python3 sudo")
