@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from mrsync.wire.seals import signing
 from mrsync.wire.seals.ed25519 import PublicKey
 from mrsync.wire.seals.signing import SEED_BYTES, Signer, Verifier, can_sign
 
@@ -69,6 +70,33 @@ def test_another_message_or_key_or_signature_is_not_right(verifier_of: Callable[
     assert not verifier.is_signed(b"\x72", bytes(64))
     assert not verifier.is_signed(b"\x72", SIGNATURE[:-1])
     assert not verifier_of(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
+
+
+def test_what_is_repeated_is_not_checked_again(
+    verifier_of: Callable[[bytes], Verifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever repeats signed messages needs no key; a check takes longer than all else that a message costs."""
+    checks: list[bytes] = []
+    is_right = Verifier._is_right
+
+    def count(verifier: Verifier, data: bytes, signature: bytes) -> bool:
+        checks.append(data)
+        return is_right(verifier, data, signature)
+
+    monkeypatch.setattr(Verifier, "_is_right", count)
+    monkeypatch.setattr(signing, "KNOWN_MAX", 2)
+    verifier, signer = verifier_of(PUBLIC), Signer(SEED)
+    first, second, third = ((data, signer.sign(data)) for data in (b"1", b"2", b"3"))
+    assert all(verifier.is_signed(*each) for each in (first, first, second, first, second))
+    assert checks == [b"1", b"2"]
+    assert not verifier.is_signed(b"2", first[1])
+    assert not verifier.is_signed(b"2", first[1])
+    assert not verifier.is_signed(first[1] + b"1", b"")
+    assert checks[2:] == [b"2", b"2", first[1] + b"1"], "a wrong signature is never known"
+    assert verifier.is_signed(*third)
+    assert verifier.is_signed(*second)
+    assert verifier.is_signed(*first)
+    assert checks[5:] == [b"3", b"1"], "the oldest is forgotten"
 
 
 def test_invalid_keys_are_refused(verifier_of: Callable[[bytes], Verifier]) -> None:
