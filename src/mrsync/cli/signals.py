@@ -1,4 +1,7 @@
-"""Turn signals into a request to stop, so that a run ends in order and reports what it knows."""
+"""Turn signals into a request to stop, so that a run ends in order and reports what it knows.
+
+`run/stop.py` tells the whole way.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 What happens at Ctrl-C, on the master:
 
-1. `cli.signals` turns the signal into `Stop.request`. That calls `_Cast._on_stop` in the signal handler, which only
+1. `cli.signals` turns the signal into `Stop.request`. That calls `_Run._on_stop` in the signal handler, which only
    posts to the loop.
 2. In the loop, `Caster.abort` sends every target a FAREWELL and enters the phase ABORTED. The driver ends with it.
 3. The session is over. `run.cast.clean_up` waits until the catchers have ended: `Launcher.stop` closes their stdin, and

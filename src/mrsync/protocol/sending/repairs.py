@@ -1,4 +1,7 @@
-"""Repairs: plan in batches what to send again, so that one packet repairs losses of many targets."""
+"""Plan repairs in batches, so that one packet repairs losses of many targets.
+
+A repair is a packet that is sent again, plain or as the XOR of several.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ a limit if that was long ago. At 300 ms this fills 90 % of a link within two sec
 would take minutes. Near that size, and with a queue, it grows by a page. What would break it: a wrong floor of the
 round trips. A queue that stands from the beginning looks like a longer path, until it runs empty.
 
-A cut because of a suspicion may be taken back (losses.py). A cut because of drops at a host is final.
+A cut because of a suspicion may be taken back (loss_trials.py). A cut because of drops at a host is final.
 """
 
 from __future__ import annotations

@@ -8,6 +8,6 @@ deletions.
 
 `hard_links` settles groups of names in the end. `alternate_search` looks into the directories of --link-dest and the
 like, `aliases` finds names that differ only in their case or accents on file systems that take them for one.
-`synclist_compare` obeys the marks of a list, `coming_deletions` counts what would be deleted, and `prefetch` reads the
-destination while the master still scans.
+`synclist_compare` obeys the marks of a list, `coming_deletions` refuses to delete most of a target, and `prefetch`
+reads the destination while the master still scans.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from enum import IntEnum
 
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, NAME_BYTES_MAX
@@ -37,12 +38,18 @@ class Listed(NamedTuple):
         if max(marks) > Mark.LINKED:
             raise unpacker.error("an entry has an unknown mark")
         deletions = unpacker.strings(unpacker.number(ENTRIES_MAX))
-        if deletions:
-            names = b"/".join(deletions).split(b"/")
-            if not all(names) or not {b".", b".."}.isdisjoint(names):
-                raise unpacker.error("a path to delete has a name that is empty, '.' or '..'")
-            if max(map(len, names)) > NAME_BYTES_MAX:
-                raise unpacker.error("a path to delete has a name that is too long")
-            if max(path.count(b"/") for path in deletions) >= DEPTH_MAX:
-                raise unpacker.error("a path to delete is too deep")
+        if fault := fault_of_deletions(deletions):
+            raise unpacker.error(fault)
         return cls(marks, deletions)
+
+
+def fault_of_deletions(paths: Sequence[bytes]) -> str:
+    """Return what is wrong with paths to delete below the destination, or "" if none leads elsewhere."""
+    if not paths:
+        return ""
+    names = b"/".join(paths).split(b"/")
+    if not all(names) or not {b".", b".."}.isdisjoint(names):
+        return "a path to delete has a name that is empty, '.' or '..'"
+    if max(map(len, names)) > NAME_BYTES_MAX:
+        return "a path to delete has a name that is too long"
+    return "a path to delete is too deep" if max(path.count(b"/") for path in paths) >= DEPTH_MAX else ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from typing import Any
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
 from mrsync.tree.model.limits import KIND_SHIFT
+from mrsync.tree.model.marks import fault_of_deletions
 from mrsync.tuples import NamedTuple
 
 POLICY_BYTES_MAX = 4 << 20
@@ -137,7 +139,10 @@ class Policy(NamedTuple):
             fields = None
         if not isinstance(fields, dict):
             raise ProtocolDataError("the manifest is damaged: its policy is not one")
-        return cls()._replace(**{name: _checked(name, value) for name, value in fields.items()})
+        policy = cls()._replace(**{name: _checked(name, value) for name, value in fields.items()})
+        if fault := fault_of_deletions(list(map(os.fsencode, policy.missing))):
+            raise ProtocolDataError(f"the manifest is damaged: {fault}")
+        return policy
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -145,8 +150,17 @@ def _checked(name: str, value: Any) -> Any:
     if name not in Policy._fields:
         raise ProtocolVersionError(f"the master asks for {name[:40]!r}, which this mrsync does not know")
     default = getattr(Policy(), name)
-    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if isinstance(default, tuple) and isinstance(value, list) and all(map(_is_text, value)):
         return tuple(value)
-    if type(value) is not type(default) or (type(value) is int and abs(value) > INTEGER_MAX):
+    is_impossible = (type(value) is int and abs(value) > INTEGER_MAX) or (type(value) is str and not _is_text(value))
+    if type(value) is not type(default) or is_impossible:
         raise ProtocolDataError(f"the manifest is damaged: its policy has an impossible {name}")
     return value
+
+
+def _is_text(value: object) -> bool:
+    """Return whether a value is a string that a system call takes."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False

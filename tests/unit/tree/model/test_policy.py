@@ -28,6 +28,20 @@ def test_nonsense_is_refused(data: bytes) -> None:
         Policy.decode(data)
 
 
+@pytest.mark.parametrize("path", ["..", "a/..", "../b", ".", "", "/etc", "a//b", "a/", "x" * 256, "d/" * 5000 + "d"])
+def test_what_is_to_be_deleted_is_below_the_destination(path: str) -> None:
+    with pytest.raises(ProtocolDataError, match="a path to delete"):
+        Policy.decode(Policy(missing=("fine", path)).encode())
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("name", ["missing", "temp_dir"])
+def test_text_that_no_system_call_takes_is_refused(name: str, text: str) -> None:
+    fields = {name: [text] if name == "missing" else text}
+    with pytest.raises(ProtocolDataError, match=f"impossible {name}"):
+        Policy.decode(json.dumps(fields).encode())
+
+
 def test_too_much_is_refused() -> None:
     with pytest.raises(ProtocolDataError):
         Policy.decode(b'{"deletes":true' + b" " * POLICY_BYTES_MAX + b"}")
