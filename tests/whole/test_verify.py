@@ -154,7 +154,9 @@ def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> N
     assert pair.sync().status == 0
     for record in state.iterdir():
         os.truncate(record, record.stat().st_size // 2)
-    assert "the record of the last sync is damaged" in Verdict(pair).lines[0]
+    told = " ".join(Verdict(pair).lines)
+    for record in state.iterdir():
+        assert f"the record of the last sync is damaged: it ends early; remove {record} there and sync again" in told
     state.chmod(0o777)
     verdict = Verdict(pair)
     assert verdict.status == 23

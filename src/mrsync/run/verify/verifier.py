@@ -53,6 +53,9 @@ def _verify(dest: bytes) -> TreeVerdict:
         return TreeVerdict(problem=_why_no_record(dest))
     try:
         record = Record.decode(found[0])
+    except MrsyncError as error:  # a sync that changes nothing reads no more of it than its beginning, and keeps it
+        return TreeVerdict(problem=f"{error}; remove {os.fsdecode(store.place)} there and sync again")
+    try:
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
         verified = verify(dest, record, _check, threads)
     except MrsyncError as error:

@@ -27,6 +27,7 @@ class Store:
         self._path = os.path.realpath(path)
         self._name = hashlib.sha256(self._path).hexdigest()[:32].encode() + SUFFIX
         directory = state_directory()
+        self.place = os.path.join(directory, self._name)
         if makes:
             os.makedirs(directory, 0o700, exist_ok=True)
         self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS)
