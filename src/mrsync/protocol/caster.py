@@ -224,8 +224,10 @@ class Caster:
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
             self.abort(self._schedule.exhaustion, now)
             contents = self._rounds.current.contents
-            transfer = self._schedule.transfer
-            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays, self._patience)
+            transfer, held_by = self._schedule.transfer, self._schedule.window_held_by(now)
+            expected = Expectation.of(
+                self.phase, contents, transfer, self._commits, self.relays, self._patience, held_by
+            )
             self._endings.end_overdue(expected, now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):

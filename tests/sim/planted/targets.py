@@ -77,7 +77,7 @@ TARGET_FAULTS = (
         "waiting targets count as stuck",
         liveness,
         "overdue_reason",
-        "not is_behind",
+        "not is_awaited",
         "False",
         found_by="one dies while it compares",
     ),

@@ -255,6 +255,17 @@ def test_the_silent_are_dropped_and_the_others_go_on() -> None:
     assert session.phase() is Phase.FINISHING
 
 
+def test_who_holds_all_pages_and_keeps_the_window_closed_is_dropped() -> None:
+    """It says that it is not done with what was sent; the caster sends no more until it is."""
+    session = Session(1).planned(pages=1000)
+    for _ in range(round(ACK_WAIT_S) + 5):
+        session.pump(1.0)
+        sent = session.status().objects[ObjectKind.CONTENTS].pages_sent
+        session.report(0, active=ObjectKind.CONTENTS, frontier=sent, tx_seen=0, tx_done=0)
+    assert 0 < sent < 1000
+    assert session.states() == [RosterState.LOST]
+
+
 def test_target_that_reports_failure_is_dropped() -> None:
     session = Session().planned()
     session.report(0, FailedRecord("the disk is gone"))

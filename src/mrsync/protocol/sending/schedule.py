@@ -193,6 +193,12 @@ class Schedule:
         self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
         return True
 
+    def window_held_by(self, now: float) -> Set[int]:
+        """Return the listeners that keep the window closed, if there is more to send for the first time."""
+        if self.transfer is None or self.transfer.is_sent or self._clock.window.room(self.tx, self._clock.tx_done(now)):
+            return frozenset()
+        return self._clock.slow(self.tx)
+
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to send until a page or a report comes, or a timer is due."""

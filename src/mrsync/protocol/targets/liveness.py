@@ -5,7 +5,7 @@ It is lost as well if it reports progress, and the session has waited for it in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.relays import Relays
@@ -29,6 +29,7 @@ class Expectation(NamedTuple):
     commit_end: int  # plan files that may be committed
     file_count: int
     patience: Patience
+    window_held_by: Set[int] = frozenset()  # targets without whose progress nothing more is sent
 
     @classmethod
     def of(
@@ -39,11 +40,13 @@ class Expectation(NamedTuple):
         commits: CommitDecisions,
         relays: Relays,
         patience: Patience,
+        window_held_by: Set[int],
     ) -> Expectation:
         """Return the expectation for the current phase and transfer.
 
         contents: the object that has the contents of this round. transfer: what is being cast, or None. commits: what
-        may be committed. relays: who feeds whom. patience: how long to wait for one target.
+        may be committed. relays: who feeds whom. patience: how long to wait for one target. window_held_by: targets
+        that keep the window closed while there is more to send.
         """
         return cls(
             phase,
@@ -56,6 +59,7 @@ class Expectation(NamedTuple):
             commit_end=commits.span.end,
             file_count=commits.file_count,
             patience=patience,
+            window_held_by=window_held_by,
         )
 
 
@@ -71,7 +75,8 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     if silence_s > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
     is_behind = _is_behind(target, expected)
-    if not is_behind or _is_starved(target, expected):
+    is_awaited = is_behind or target.id in expected.window_held_by  # which may hold all that was sent
+    if not is_awaited or _is_starved(target, expected) or (not is_behind and _is_passing_on(target)):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:
         if silence_s > ack_wait_s / 2:
@@ -79,7 +84,7 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
         return f"answered, but made no progress for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
     waiting = target.waiting
     is_left_behind = target.flow.is_shed and not expected.is_sent  # it gets the rest when the others have everything
-    waiting.look(expected.patience, is_awaited=is_behind and not is_left_behind, now=now)
+    waiting.look(expected.patience, is_awaited=is_awaited and not is_left_behind, now=now)
     waiting.note_pages(expected.object, min(target.frontier(expected.object), expected.pages_sent))
     if waiting.is_over(expected.patience, target.log.offset):
         held_up = f"held the others up for {waiting.waited_s:.0f} s, and too little came of it"
@@ -101,6 +106,11 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
             or (expected.is_sent and target.ready < expected.file_count)
         )
     return expected.phase in (Phase.FINISHING, Phase.WITHDRAWING)
+
+
+def _is_passing_on(target: Target) -> bool:
+    """Return whether it says that it waits for its child, which is judged itself."""
+    return target.hop is not None and target.hop.pages_waiting > 0
 
 
 def _is_starved(target: Target, expected: Expectation) -> bool:

@@ -10,7 +10,7 @@ from mrsync.protocol.targets.liveness import Expectation, overdue_reason
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.roster import Target
-from mrsync.wire.messages import ObjectKind, Phase
+from mrsync.wire.messages import Feeding, Hop, ObjectKind, Phase
 from mrsync.wire.records import ComparedRecord, ResultRecord
 from tests.unit.protocol.builders import found, report, roster
 
@@ -72,6 +72,23 @@ def test_target_behind_without_progress_is_stuck(expected: Expectation, details:
     found_reason = reason(stuck(**details), expected)
     assert found_reason.startswith("answered, but made no progress for 60 s")
     assert words in found_reason
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPARING, Phase.PLANNING, Phase.CASTING])
+def test_who_keeps_the_window_closed_does_not_wait_for_others(phase: Phase) -> None:
+    """It holds all that was sent. More is sent once it says that it has done that, which it never does."""
+    details = {"packets_seen": 1, "active": CONTENTS, "committed": 2}
+    expected = expectation(phase, pages_sent=0)
+    assert reason(stuck(**details), expected) == ""
+    assert "no progress" in reason(stuck(**details), expected._replace(window_held_by={0}))
+    assert reason(stuck(**details), expected._replace(window_held_by={1})) == ""
+    relay = stuck(**details)
+    relay.hop = Hop(0, 100, 1, 1, Feeding.UNFED, 0, 0, pages_waiting=3, window_pages=2)
+    assert reason(relay, expected._replace(window_held_by={0})) == "", "its child may be slow"
+    hurried = expectation(phase, pages_sent=0, patience=Patience(1, is_shedding=True), window_held_by={0})
+    for second in range(100, 140):
+        overdue_reason(relay, hurried, ack_wait_s=60, now=float(second))
+    assert "held the others up" in overdue_reason(relay, hurried, ack_wait_s=60, now=140.0), "but not for ever"
 
 
 @pytest.mark.parametrize(
