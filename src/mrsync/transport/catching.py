@@ -180,10 +180,10 @@ class CatcherDriver:
             return
         heard, message = found
         now, receiver = self._loop.now(), self._receiver
-        is_of_source = isinstance(message, Feed) or (isinstance(message, Status) and self._peering.parent is None)
-        if is_of_source and receiver is not None:
+        is_news = isinstance(message, Status) and heard.receive_status(message, source, now)
+        if receiver is not None and (isinstance(message, Feed) or (is_news and self._peering.parent is None)):
             receiver.end_runs(now)  # report earlier packets first, since its tx may imply that others are lost
-        if isinstance(message, Status) and heard.receive_status(message, source, now) and receiver is not None:
+        if isinstance(message, Status) and is_news and receiver is not None:
             receiver.believe(message, heard.source.address)
         if isinstance(message, Digests):
             if receiver is not None:

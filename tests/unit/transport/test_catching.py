@@ -169,6 +169,16 @@ def _bound() -> socket.socket:
     return made
 
 
+def send_page(path: Path, page: int, tx: int, mask: int, sender: int = 0) -> None:
+    """Send the packets in mask (0: all) of a page of zeros."""
+    sealer = PageSealer(SessionKeys.derive(SECRET, SESSION), SealKind.HMAC_SHA256)
+    count = GEOMETRY.packet_count(SIZE, page)
+    sealed = sealer.seal(bytes(GEOMETRY.page_bytes), object=0, page=page, generation=0, count=count)
+    slices = [sealed[at : at + GEOMETRY.slice_bytes] for at in range(0, len(sealed), GEOMETRY.slice_bytes)]
+    bursts = BurstSender([path.socket], [path], session_tag(SESSION), slice_bytes=GEOMETRY.slice_bytes, sender=sender)
+    bursts.send_page(slices, object=0, page=page, generation=0, tx=tx, mask=mask)
+
+
 class Parent:
     """Target 5, which feeds the target of a stand."""
 
@@ -184,13 +194,7 @@ class Parent:
         self.socket.sendto(self.codec.encode(feed), self._child.reply_address)
 
     def send_page(self, page: int, tx: int, mask: int = 0) -> None:
-        sealer = PageSealer(SessionKeys.derive(SECRET, SESSION), SealKind.HMAC_SHA256)
-        count = GEOMETRY.packet_count(SIZE, page)
-        sealed = sealer.seal(bytes(GEOMETRY.page_bytes), object=0, page=page, generation=0, count=count)
-        slices = [sealed[at : at + GEOMETRY.slice_bytes] for at in range(0, len(sealed), GEOMETRY.slice_bytes)]
-        path = Path(self.socket, self._child.reply_address)
-        sender = BurstSender([self.socket], [path], session_tag(SESSION), slice_bytes=GEOMETRY.slice_bytes, sender=5)
-        sender.send_page(slices, object=0, page=page, generation=0, tx=tx, mask=mask)
+        send_page(Path(self.socket, self._child.reply_address), page, tx, mask, sender=5)
 
     def begin(self) -> None:
         """Feed the child, in a session that opens only then."""
@@ -300,6 +304,31 @@ def test_only_messages_of_the_sender_of_pages_end_a_run(stand: Stand, monkeypatc
         assert told == [(1 << 20) - 1]
 
 
+def test_a_repeated_status_ends_no_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any host may send old statuses again, as many as it likes."""
+    monkeypatch.setattr("mrsync.transport.page_receiver.QUIET_S", HANG_S)
+    told: list[int] = []
+    receive_packets = stand.catcher.receive_packets
+
+    def note_packets(*packets: Any) -> Verdict:
+        told.append(packets[3])
+        return receive_packets(*packets)
+
+    monkeypatch.setattr(stand.catcher, "receive_packets", note_packets)
+    stand.join()
+    group = Path(stand.caster, (GROUP, stand.port))
+    stand.cast(OPENING)
+    while not stand.has_told(SessionOpened):
+        time.sleep(0.01)
+    send_page(group, 0, tx=20, mask=(1 << 20) - 1)
+    stand.cast(OPENING)
+    send_page(group, 0, tx=20, mask=(1 << GEOMETRY.packets) - (1 << 20))
+    stand.cast(OPENING._replace(counter=3, tx=20, is_poll=True))
+    while stand.next_report().frontier < 1:
+        pass
+    assert not told
+
+
 def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) -> None:
     island = Peer(3, LINK, *endpoint(("239.255.67.93", stand.port)))
     stand.join()
@@ -324,6 +353,7 @@ def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) 
         assert report.packets_seen == 0
 
 
+@pytest.mark.usefixtures("stamping")
 def test_the_time_that_a_claim_waits_in_the_socket_counts_as_held(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
