@@ -277,17 +277,23 @@ def test_pages_of_a_parent_from_before_the_session_count_with_its_tx(stand: Stan
         assert (claim.tx_seen, claim.tx_done, claim.ended_tx) == (20, 20, 20)
 
 
-def test_only_messages_of_the_sender_of_pages_end_a_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page goes to the core as a whole although the master says something in the middle of it."""
+@pytest.fixture
+def parts(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The masks of pages that the state machine got in parts, because a message ended a run of packets."""
     monkeypatch.setattr("mrsync.transport.page_receiver.QUIET_S", HANG_S)
-    told: list[int] = []
+    parts: list[int] = []
     receive_packets = stand.catcher.receive_packets
 
     def note_packets(*packets: Any) -> Verdict:
-        told.append(packets[3])
+        parts.append(packets[3])
         return receive_packets(*packets)
 
     monkeypatch.setattr(stand.catcher, "receive_packets", note_packets)
+    return parts
+
+
+def test_only_messages_of_the_sender_of_pages_end_a_run(stand: Stand, parts: list[int]) -> None:
+    """A page goes to the core as a whole although the master says something in the middle of it."""
     stand.join()
     with closing(Parent(stand)) as parent:
         parent.begin()
@@ -296,25 +302,16 @@ def test_only_messages_of_the_sender_of_pages_end_a_run(stand: Stand, monkeypatc
         parent.send_page(0, tx=20, mask=(1 << GEOMETRY.packets) - (1 << 20))
         while parent.claim().frontier < 1:
             pass
-        assert not told
+        assert not parts
         parent.send_page(1, tx=21, mask=(1 << 20) - 1)
         parent.feed(next(stand.counters), 22)
         while not parent.claim().needs:
             pass
-        assert told == [(1 << 20) - 1]
+        assert parts == [(1 << 20) - 1]
 
 
-def test_a_repeated_status_ends_no_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repeated_status_ends_no_run(stand: Stand, parts: list[int]) -> None:
     """Any host may send old statuses again, as many as it likes."""
-    monkeypatch.setattr("mrsync.transport.page_receiver.QUIET_S", HANG_S)
-    told: list[int] = []
-    receive_packets = stand.catcher.receive_packets
-
-    def note_packets(*packets: Any) -> Verdict:
-        told.append(packets[3])
-        return receive_packets(*packets)
-
-    monkeypatch.setattr(stand.catcher, "receive_packets", note_packets)
     stand.join()
     group = Path(stand.caster, (GROUP, stand.port))
     stand.cast(OPENING)
@@ -326,7 +323,7 @@ def test_a_repeated_status_ends_no_run(stand: Stand, monkeypatch: pytest.MonkeyP
     stand.cast(OPENING._replace(counter=3, tx=20, is_poll=True))
     while stand.next_report().frontier < 1:
         pass
-    assert not told
+    assert not parts
 
 
 def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) -> None:
