@@ -19,6 +19,7 @@ from mrsync.protocol.targets.chains.chains import Chains, RelayRules
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.chains.link import Link
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, LinkWatch
+from mrsync.protocol.targets.chains.unreached import UnreachedPairs
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
@@ -26,7 +27,6 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
 GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
-PARTNERS_MAX = 2  # that a target did not reach; it is tried with no others
 BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
 DOUBLINGS_MAX = 10
 SETTLE_S = 3.0  # gathering waits no longer than this for links
@@ -57,8 +57,7 @@ class Relays:
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
         self._stuck: dict[int, int] = {}  # targets that have pages and write none -> their activity then
-        self._apart: dict[frozenset[int], float] = {}  # pairs that did not reach each other, and until when that counts
-        self._unreached: Counter[int] = Counter()  # target -> number of those pairs
+        self._unreached = UnreachedPairs()
         self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
@@ -269,7 +268,7 @@ class Relays:
             if self._has_worked:  # else targets may not talk to each other at all, and to try all pairs takes long
                 self.chains.rejoin(self._may_link)
             for link in failed:
-                until = self._apart.get(frozenset((link.parent.id, link.child.id)))
+                until = self._unreached.until(link.parent.id, link.child.id)
                 if until is not None and self.chains.is_alone(link.child):
                     self._bar(link, until)
             self._connect(now)
@@ -281,7 +280,8 @@ class Relays:
         for target_id, until in list(self._barred_until.items()):
             if now > until:
                 del self._barred_until[target_id], self.barred[target_id]
-        self._look_again(now)
+        if self._unreached.expire(now) and self.chains.rejoin(self._may_link):
+            self._connect(now)
         if any([self.chains.take_out(target) for target in self.chains.healed]):
             self._connect(now)
         newcomers = [target for target in self._roster.live if self._is_lonely(target)]
@@ -290,18 +290,8 @@ class Relays:
             self._connect(now)
         self._set_ways(now)
 
-    def _look_again(self, now: float) -> None:
-        """Try pairs again that did not reach each other some time ago."""
-        old = [pair for pair, until in self._apart.items() if now > until]
-        for pair in old:
-            del self._apart[pair]
-            self._unreached.subtract(pair)
-        if old and self.chains.rejoin(self._may_link):
-            self._connect(now)
-
     def _may_link(self, parent: Target, child: Target) -> bool:
-        is_closed = max(self._unreached[parent.id], self._unreached[child.id]) >= PARTNERS_MAX
-        return not is_closed and frozenset((parent.id, child.id)) not in self._apart
+        return self._unreached.may_link(parent.id, child.id)
 
     def _can_write(self, target: Target) -> bool:
         """Return whether a stuck target has written something, or rejected all that it had to write."""
@@ -334,8 +324,7 @@ class Relays:
                 self.chains.move_last(parent)  # others that it fed had pages that they could not write, too
             self._faults.update((parent.id, child.id))
         elif not link.has_fed:
-            self._apart[frozenset((parent.id, child.id))] = self._next_try(child, now)
-            self._unreached.update((parent.id, child.id))
+            self._unreached.add(parent.id, child.id, self._next_try(child, now))
             self.chains.split(child)  # those behind it may reach each other
         elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
             self.chains.move_last(parent)
