@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from mrsync.remote.contact import LINES_MAX, TOO_MANY, Contact
 from mrsync.remote.launcher import TEXT_BYTES_MAX, CatcherExited, LineWritten
+from mrsync.run.verify.findings import TreeVerdict, encode_finding
+from mrsync.tree.record.verification import FOUND_MAX, Difference
 
 
 def contact(*lines: bytes) -> Contact:
@@ -63,3 +65,11 @@ def test_overlong_lines_are_told_in_part() -> None:
     assert told is not None
     assert (told.line, told.text) == (line, "\\xff" * TEXT_BYTES_MAX + "...")
     assert len(contact(line).exited(3).reason) < 5 * TEXT_BYTES_MAX
+
+
+def test_all_findings_of_a_verifier_are_passed_on() -> None:
+    made = contact(b"mrsync catcher")
+    said = [encode_finding(Difference("missing", b"%d" % at)).encode() for at in range(FOUND_MAX)]
+    last = encode_finding(TreeVerdict(differences=FOUND_MAX)).encode()
+    passed = [made.receive_line(line) for line in (*said, last)]
+    assert [each.line for each in passed if each is not None] == [*said, last]

@@ -13,6 +13,7 @@ from mrsync.tuples import NamedTuple
 KINDS = ("missing", "extra", "changed", "contents", "unreadable")
 TEXT_MAX = 40_000  # characters of a path, whose bytes may take several
 NUMBER_MAX = 2**63
+AT_MAX = 2**37  # seconds since 1970, in the year 6325; far later ones have no calendar
 _MARK = b'{"verify"'
 
 
@@ -55,9 +56,17 @@ def decode_finding(line: bytes) -> Finding | None:
             return _difference(*values)
         if len(values) != len(TreeVerdict._fields):
             raise ValueError(f"{len(values)} values")
-        return TreeVerdict(*(_checked(value, default) for value, default in zip(values, TreeVerdict())))
+        return _verdict(TreeVerdict(*(_checked(value, default) for value, default in zip(values, TreeVerdict()))))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ProtocolDataError(f"a finding that makes no sense: {error}") from error
+
+
+def _verdict(verdict: TreeVerdict) -> TreeVerdict:
+    if verdict.at > AT_MAX:
+        raise ValueError("an impossible time")
+    if bytes.fromhex(verdict.manifest).hex() != verdict.manifest:
+        raise ValueError("an impossible digest")
+    return verdict
 
 
 def _difference(kind: Any, path: Any, detail: Any, page: Any) -> Difference:

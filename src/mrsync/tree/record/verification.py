@@ -25,7 +25,7 @@ from mrsync.tuples import NamedTuple
 
 BATCHES_AT_ONCE = 64  # handed to the threads
 REPLACED = "replaced or removed while it was verified"
-FOUND_MAX = 1000  # differences that are named; others are counted
+FOUND_MAX = 500  # differences that are named; others are counted. A launcher passes no more than 1000 lines on
 _WORDS = {SIZE: "size", TIME: "time", MODE: "mode", USER: "owner", GROUP: "group", ACL: "ACL", XATTR: "attributes"}
 
 
