@@ -23,8 +23,8 @@ from mrsync.protocol.core.events import (
     SessionEnded,
 )
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.casting import CasterDriver, CasterSecrets
-from mrsync.transport.catching import CatcherDriver, CatcherSockets
+from mrsync.transport.caster_driver import CasterDriver, CasterSecrets
+from mrsync.transport.catcher_driver import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, loopback_interface
 from mrsync.transport.network.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket

@@ -21,7 +21,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commit_decisions import CommitRule
-from mrsync.transport.casting import REPORTS_PER_PASS
+from mrsync.transport.caster_driver import REPORTS_PER_PASS
 from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
 from tests.sim.clock import ProcessClock

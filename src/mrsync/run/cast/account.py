@@ -16,7 +16,7 @@ from mrsync.run.cast.outcome import About, Outcome, Seconds, TargetOutcome
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.target_outcome import RunFacts, target_outcome
 from mrsync.run.settings import CastSettings
-from mrsync.transport.casting import CasterDriver
+from mrsync.transport.caster_driver import CasterDriver
 from mrsync.transport.network.paths import PathKind
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, OMITTED, REGULAR, Manifest

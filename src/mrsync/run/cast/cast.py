@@ -44,7 +44,7 @@ from mrsync.run.observer import Observer
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
-from mrsync.transport.casting import CasterDriver, CasterSecrets
+from mrsync.transport.caster_driver import CasterDriver, CasterSecrets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.socket_options import describe_missing

@@ -20,7 +20,7 @@ from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
-from mrsync.transport.catching import CatcherDriver, CatcherSockets
+from mrsync.transport.catcher_driver import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of
 from mrsync.transport.network.island import IslandSocket

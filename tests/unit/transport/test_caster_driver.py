@@ -13,7 +13,7 @@ import pytest
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.compressions import Compressions
-from mrsync.transport.casting import CasterDriver, CasterSecrets
+from mrsync.transport.caster_driver import CasterDriver, CasterSecrets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket

@@ -15,7 +15,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, PeersChanged, SessionEnded, SessionOpened, SourceChanged
 from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.catching import CatcherDriver, CatcherSockets
+from mrsync.transport.catcher_driver import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.island import IslandSocket
