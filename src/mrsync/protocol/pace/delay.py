@@ -5,7 +5,7 @@ from __future__ import annotations
 from mrsync.protocol.core.recent import Recent
 
 FLOOR_SPAN_S = 10.0  # routes change, so a floor older than two spans is forgotten (RFC 6817 keeps some minutes)
-QUIET_S = 0.004  # less is noise of the schedulers of two hosts
+QUIET_S = 0.004  # less is jitter of the schedulers of two hosts
 QUIET_SHARE = 8  # of the floor, on long paths
 
 

@@ -103,4 +103,4 @@ class Ledbat:
         return min(packets_s, self.size / (signals.queueing.way_s + target_s))
 
     def _target_s(self, queueing: Queueing) -> float:
-        return min(TARGET_S, max(queueing.noise_s, self._depth_s / TARGET_SHARE))
+        return min(TARGET_S, max(queueing.jitter_s, self._depth_s / TARGET_SHARE))

@@ -78,7 +78,7 @@ class QueueSignals:
     def filling(self) -> float:
         """The number of packets that keep the path busy with hardly anything queued; 0: not known."""
         queueing = self.queueing
-        little_s = min(queueing.noise_s, queueing.depth_s / LITTLE_SHARE)
+        little_s = min(queueing.jitter_s, queueing.depth_s / LITTLE_SHARE)
         return self.passes_s * (queueing.way_s + little_s)
 
     @property
@@ -88,9 +88,9 @@ class QueueSignals:
 
     @property
     def unhurried_s(self) -> float:
-        """The round trip, but no shorter than its noise: with less, packets would leave in bursts."""
+        """The round trip, but no shorter than its jitter: with less, packets would leave in bursts."""
         queueing = self.queueing
-        return max(queueing.brief_s, queueing.way_s + queueing.noise_s)
+        return max(queueing.brief_s, queueing.way_s + queueing.jitter_s)
 
     def pace(self, window: float) -> float:
         """Return the packets per second that keep `window` packets under way.

@@ -18,8 +18,8 @@ from mrsync.protocol.core.recent import Recent
 WAY_SPAN_S = 60.0  # others may keep a queue for long: RFC 6817 remembers ten minutes
 DEPTH_SPAN_S = 5.0
 SHORT_SHARE = 3  # of the depth
-NOISE_S = 0.0025  # queueing below this is lateness of two hosts
-NOISE_SHARE = 8  # of the way itself, on a long one
+JITTER_S = 0.0025  # queueing below this is jitter of two hosts
+JITTER_SHARE = 8  # of the way itself, on a long one
 SMOOTHING = 0.25
 LAST = 3
 
@@ -51,20 +51,20 @@ class Queueing:
         return max(0.0, (self._longest.value or 0.0) - self.way_s)
 
     @property
-    def noise_s(self) -> float:
+    def jitter_s(self) -> float:
         """Delays up to this may be no queueing at all."""
-        return max(NOISE_S, self.way_s / NOISE_SHARE)
+        return max(JITTER_S, self.way_s / JITTER_SHARE)
 
     @property
     def is_busy(self) -> bool:
         """Whether packets certainly queue, and no program was late."""
-        return self.lasting_s > self.noise_s
+        return self.lasting_s > self.jitter_s
 
     @property
     def is_full(self) -> bool:
         """Whether the queue on the way is so long that a loss may come from it."""
         depth = self.depth_s
-        return depth > self.noise_s and self.queue_s > depth / 2
+        return depth > self.jitter_s and self.queue_s > depth / 2
 
     @property
     def is_short(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.queueing import DEPTH_SPAN_S, NOISE_S, WAY_SPAN_S, Queueing
+from mrsync.protocol.pace.queueing import DEPTH_SPAN_S, JITTER_S, WAY_SPAN_S, Queueing
 
 
 def fed(*round_trips: float, first: float = 0.0, step: float = 0.01) -> Queueing:
@@ -43,8 +43,8 @@ def test_programs_that_are_late_twice_of_three_times_are_no_queue() -> None:
     assert not made.is_busy
 
 
-def test_a_little_is_noise() -> None:
-    made = fed(0.001, *[0.001 + NOISE_S * 0.9] * 5)
+def test_a_little_is_jitter() -> None:
+    made = fed(0.001, *[0.001 + JITTER_S * 0.9] * 5)
     assert not made.is_busy
     assert not made.is_full
 
