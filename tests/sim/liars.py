@@ -46,7 +46,7 @@ NUMBERS = (0, 1, 2, 9, 50, 5000, 65535, 1 << 20, (1 << 26) + 1, (1 << 31) + 5, (
 REPORT_FIELDS = sorted(
     set(Report._fields) - {"target", "instance", "log_bytes", "needs", "active"}
 )  # the same in each run
-HOP_FIELDS = ("number", "pages_forwarded", "packets_repaired", "pages_waiting", "window_pages", "counter")
+HOP_FIELDS = ("number", "pages_forwarded", "packets_repaired", "pages_waiting", "window_bursts", "counter")
 FEED_FIELDS = ("tx", "pages_sent", "report_pages", "counter")
 CLAIM_FIELDS = (
     *("tx_seen", "tx_done", "hold_us", "frontier", "buffer_bytes", "kernel_drops"),

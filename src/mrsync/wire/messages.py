@@ -350,7 +350,7 @@ class Hop(NamedTuple):
     pages_forwarded: int  # whole pages sent, to all children so far
     packets_repaired: int
     pages_waiting: int  # pages here that are still to be forwarded
-    window_pages: int  # of the hop to the child
+    window_bursts: int  # that may be under way to the child
 
 
 class Digests(NamedTuple):

@@ -1,4 +1,4 @@
-"""Courtesy: leave other senders their share of a queue, by a window and a pace for the path to each monitor.
+"""Courtesy: leave other senders their share of a queue, by a congestion window and a pace for each monitor.
 
 Invariant: each monitor's own signal moves its own window, and the tightest of them counts. The union of all losses
 would not do, because among many targets one always loses something (PGMCC, SIGCOMM 2000).
@@ -7,7 +7,7 @@ Round trips of all listeners are noted, because one becomes a monitor when it la
 it, and the shortest round trip would seem to be a long one.
 
 A loss is congestion if the queue on that path is long; otherwise it is noise, and costs only its repair. Losses in the
-listener's own socket do not concern the network; the other window handles them.
+listener's own socket do not concern the network; the caster's window (`sending/window.py`) handles them.
 
 Packets leave evenly, one window per round trip, because a whole page at once would fill a short queue.
 """
@@ -31,7 +31,7 @@ SENT_MAX = 8192  # power of two; tx numbers that are remembered
 
 
 class Control(Protocol):
-    """A window that follows the reports about one path."""
+    """A congestion window, which follows the reports about one path."""
 
     size: float  # packets that may be under way
 
@@ -56,7 +56,7 @@ class Control(Protocol):
 
 
 class Bottleneck:
-    """The state of the path to one listener, and the window for it."""
+    """The state of the path to one listener, and its congestion window."""
 
     def __init__(self, control: Control, signals: QueueSignals, origin: Bottleneck | None = None) -> None:
         self.control = control
@@ -68,7 +68,7 @@ class Bottleneck:
 
 
 class Courtesy:
-    """The window and the pace of a caster; without a control both are unlimited.
+    """The congestion windows and the pace of a caster; without a control both are unlimited.
 
     gap_s: seconds from one packet to the next; 0: bursts leave whole. late_s: seconds for which packets may follow at
     once when a timer was late. Both are asked for several times per page, and change only with a report.

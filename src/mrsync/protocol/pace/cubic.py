@@ -1,4 +1,4 @@
-"""Cubic: the window of a TCP connection (RFC 9438), so that a session takes as much as one of those beside it.
+"""Cubic: the congestion window of a TCP connection (RFC 9438), so that a session takes no more than one.
 
 After congestion the window is cut to BETA and returns to its former size along a cubic curve. Where a Reno TCP would
 grow faster, it grows like that one. A cut never goes below what fills the path without a queue: a TCP's cut drains the

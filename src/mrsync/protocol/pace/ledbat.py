@@ -1,4 +1,4 @@
-"""Ledbat: a window that yields to all other traffic, after LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus).
+"""Ledbat: a congestion window that yields to all other traffic, after LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus).
 
 It keeps a short queue, so that the link stays busy, and shrinks as soon as the queue grows beyond that. So a sender
 that fills the queue, as TCP does, gets nearly the whole link. The target depends on the depth of the queue: in a

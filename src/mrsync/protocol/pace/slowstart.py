@@ -1,4 +1,4 @@
-"""SlowStart: double the window until packets queue (HyStart++, RFC 9406), so that a first search fills no queue.
+"""SlowStart: double the congestion window until packets queue (HyStart++, RFC 9406). So a first search fills no queue.
 
 A queue counts only if it lasts: three reports, and then what is seen of half a window in a row, must have queued. And
 it must hold a good part of the window, by Little's law: rate times round trip. The round trip leaves out the time for

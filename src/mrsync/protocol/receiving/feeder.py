@@ -104,7 +104,7 @@ class Feeder:
         return self._passage.waiting if self._passage is not None else 0
 
     @property
-    def window_pages(self) -> int:
+    def window_bursts(self) -> int:
         return int(self._clock.window.size) if self._clock is not None else 0
 
     @property
@@ -262,7 +262,7 @@ class Feeder:
         """Number of pages after which children claim. Of many children, each claims less often."""
         if self._clock is None:
             return 1
-        return max(self._clock.report_pages, min(self.listeners, self.window_pages // 2))
+        return max(self._clock.report_pages, min(self.listeners, self.window_bursts // 2))
 
     def _pages_sent(self, passage: Passage | None) -> int:
         """Return how many pages the child may expect. If nothing waits, the others are missing or not needed here."""

@@ -220,7 +220,7 @@ class Relaying:
             pages_forwarded=self._forwarded_before + (feeder.pages_forwarded if feeder is not None else 0),
             packets_repaired=self._repaired_before + (feeder.packets_repaired if feeder is not None else 0),
             pages_waiting=feeder.pages_waiting if feeder is not None else 0,
-            window_pages=feeder.window_pages if feeder is not None else 0,
+            window_bursts=feeder.window_bursts if feeder is not None else 0,
         )
         is_urgent = self.feeding is Feeding.STARVED
         self._timers.set(Timer.HOP, now + (HOP_URGENT_S if is_urgent else HOP_S))

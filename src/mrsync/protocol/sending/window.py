@@ -1,4 +1,4 @@
-"""Window: how many bursts may be under way, and the rate cap.
+"""Window: how many bursts may be under way to the slowest target, and the rate cap.
 
 As in PGMCC (Rizzo, SIGCOMM 2000), acknowledgements of the slowest receiver clock the sender. Increase is additive and
 decrease multiplicative, as in Jacobson (SIGCOMM 1988), with two additions.
@@ -24,9 +24,9 @@ from mrsync.protocol.pace.delay import Delay
 from mrsync.wire.geometry import Geometry
 
 PACKET_TRUESIZE_BYTES = 2304  # which the kernel charges a socket buffer for a packet of 1500 bytes
-WINDOW_PAGES_START = 32
-WINDOW_PAGES_MAX = 320  # scheduling delays of a busy host at 1 GB/s
-WINDOW_PAGES_MIN = 2
+WINDOW_BURSTS_START = 32
+WINDOW_BURSTS_MAX = 320  # scheduling delays of a busy host at 1 GB/s
+WINDOW_BURSTS_MIN = 2
 QUEUE_S_MAX = 0.2  # in front of the slowest target; more only delays repairs and the end
 GROWTH = 0.25  # per window, without a queue
 NEAR = 0.9  # of the size at the last cut
@@ -41,10 +41,10 @@ class Window:
     """
 
     def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry, is_bounded: bool = True) -> None:
-        self.size = float(WINDOW_PAGES_START)
+        self.size = float(WINDOW_BURSTS_START)
         self.cuts = 0
         self.is_bounded = is_bounded
-        self._limit = float(WINDOW_PAGES_MAX)
+        self._limit = float(WINDOW_BURSTS_MAX)
         self._buffer_bytes: int | None = None  # the smallest of all listeners
         self._rate_bytes_s = rate_bytes_s
         self._is_probing = True  # doubling until the first cut (slow start)
@@ -55,7 +55,7 @@ class Window:
         self._now = 0.0
         self._grown_tx = 0
         self._grown_at = 0.0
-        self._on_the_way = 0.0  # pages that the path holds without queues at the present rate
+        self._on_the_way = 0.0  # bursts that the path holds without queues at the present rate
         self._next_at = 0.0
         self.fit(geometry)
 
@@ -77,10 +77,10 @@ class Window:
             self._limit_size()
 
     def _limit_size(self) -> None:
-        self._limit = float(WINDOW_PAGES_MAX)
+        self._limit = float(WINDOW_BURSTS_MAX)
         if self._buffer_bytes is not None:
-            pages = self._buffer_bytes / 2 / self._page_truesize
-            self._limit = max(float(WINDOW_PAGES_MIN), min(float(WINDOW_PAGES_MAX), pages))
+            bursts = self._buffer_bytes / 2 / self._page_truesize
+            self._limit = max(float(WINDOW_BURSTS_MIN), min(float(WINDOW_BURSTS_MAX), bursts))
         self.size = min(self.size, self._limit + self._on_the_way)
 
     def on_progress(self, tx_done: int, delay: Delay, now: float) -> None:
@@ -93,7 +93,7 @@ class Window:
         self._grown_tx, self._grown_at = tx_done, now
         if delay.queue_s > QUEUE_S_MAX:
             self._is_probing = False
-            self.size = max(float(WINDOW_PAGES_MIN), self.size * (delay.floor_s + QUEUE_S_MAX) / delay.rtt_s)
+            self.size = max(float(WINDOW_BURSTS_MIN), self.size * (delay.floor_s + QUEUE_S_MAX) / delay.rtt_s)
         else:
             self.size = min(self._limit + self._on_the_way, self.size + self._step(delay, now))
 
@@ -111,7 +111,7 @@ class Window:
         self._is_cut_final = False
         self._is_probing = False
         self.cuts += 1
-        self.size = max(float(WINDOW_PAGES_MIN), self.size / 2)
+        self.size = max(float(WINDOW_BURSTS_MIN), self.size / 2)
 
     def keep_cut(self) -> None:
         """Note that the last cut was right."""
@@ -136,5 +136,5 @@ class Window:
     def room(self, tx: int, tx_done: int) -> int:
         """Return how many bursts may follow tx while the monitor is at tx_done. Without a monitor, many."""
         if not self.is_bounded:
-            return WINDOW_PAGES_MAX
+            return WINDOW_BURSTS_MAX
         return max(0, int(self.size) - (tx - tx_done))

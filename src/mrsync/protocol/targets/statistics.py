@@ -23,8 +23,6 @@ class CasterStatistics(NamedTuple):
     pages_held: int  # by the live target that holds the fewest
     packets_repaired: int
     packets_coded: int
-    window_pages: int
-    window_cuts: int
     monitor: str | None
     rtt_us: dict[int, int]  # round trip in us, two significant digits -> count
 
@@ -45,8 +43,6 @@ class CasterStatistics(NamedTuple):
             pages_held=sum(min(count, roster.lowest_frontier(kind)) for kind, count in pages),
             packets_repaired=schedule.packets_repaired,
             packets_coded=schedule.packets_coded,
-            window_pages=int(clock.window.size),
-            window_cuts=clock.window.cuts,
             monitor=next((roster.name_of(flow.id) for flow in clock.monitors), None),
             rtt_us=clock.rtt_us,
         )

@@ -64,7 +64,7 @@ _HOP = Layout(
     ("pages_forwarded", "I", "hop-pages"),
     ("packets_repaired", "I", "hop-repaired"),
     ("pages_waiting", "I", "hop-waiting"),
-    ("window_pages", "I", "hop-window"),
+    ("window_bursts", "I", "hop-window"),
 )
 FEED_BYTES = HEADER_BYTES + INSTANCE_BYTES + _FEED.size + TAG_BYTES  # of one without padding
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"

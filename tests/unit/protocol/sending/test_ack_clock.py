@@ -8,7 +8,7 @@ from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import ANSWER_S
-from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
+from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_BURSTS_START, Window
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import NetworkShare
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
@@ -81,7 +81,7 @@ def test_drops_at_a_host_narrow_the_window() -> None:
     known = roster(1)
     made = clock(known)
     hear(made, known, 0, 50, tx_seen=40, kernel_drops=3)
-    assert made.window.size == WINDOW_PAGES_START / 2
+    assert made.window.size == WINDOW_BURSTS_START / 2
     hear(made, known, 0, 60, tx_seen=60, kernel_drops=3)
     assert made.window.cuts == 1
 
@@ -99,11 +99,11 @@ def test_more_loss_on_a_fast_path_narrows_the_window_and_noise_opens_it_again() 
     for flow in flows:
         flow.tx_seen = 200
         made.on_losses(flow, 1000, 200, 0, 200, 1.0)
-    assert (made.window.cuts, made.window.size, made.gap_s) == (1, WINDOW_PAGES_START / 2, 0.0)
+    assert (made.window.cuts, made.window.size, made.gap_s) == (1, WINDOW_BURSTS_START / 2, 0.0)
     for flow in flows:
         flow.tx_seen = 300
         made.on_losses(flow, 1000, 200, 0, 300, 1.1)
-    assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START)
+    assert (made.window.cuts, made.window.size) == (1, WINDOW_BURSTS_START)
 
 
 def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through() -> None:

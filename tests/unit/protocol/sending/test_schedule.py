@@ -18,7 +18,7 @@ from mrsync.protocol.sending.schedule import (
     Schedule,
 )
 from mrsync.protocol.sending.transfer import Transfer
-from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
+from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_BURSTS_START, Window
 from mrsync.wire.messages import NetworkShare, ObjectKind
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, report, roster
 
@@ -65,8 +65,8 @@ def test_nothing_leaves_without_a_transfer() -> None:
 def test_pages_leave_in_order_until_the_window_is_full() -> None:
     cast = Cast(99)
     sent = [cast.schedule.sends(0.0) for _ in range(3)]
-    assert [len(sends) for sends in sent] == [BURSTS_MAX, WINDOW_PAGES_START - BURSTS_MAX, 0]
-    assert sent[0] + sent[1] == [SendPage(KIND, page, 0, page + 1) for page in range(WINDOW_PAGES_START)]
+    assert [len(sends) for sends in sent] == [BURSTS_MAX, WINDOW_BURSTS_START - BURSTS_MAX, 0]
+    assert sent[0] + sent[1] == [SendPage(KIND, page, 0, page + 1) for page in range(WINDOW_BURSTS_START)]
 
 
 def test_a_status_uses_up_a_tx() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.stragglers import HELD_S, LOOK_S_MAX, Stragglers
-from mrsync.protocol.sending.window import WINDOW_PAGES_START, Window
+from mrsync.protocol.sending.window import WINDOW_BURSTS_START, Window
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import NetworkShare
 from tests.unit.protocol.builders import GEOMETRY, found, roster
@@ -30,7 +30,7 @@ def shed(stragglers: Stragglers, seconds: float = 2 * HELD_S) -> list[int]:
 
 
 def test_one_that_alone_keeps_the_window_closed_is_left_behind_once() -> None:
-    stragglers, known, clock = watched(WINDOW_PAGES_START, 2, 1)
+    stragglers, known, clock = watched(WINDOW_BURSTS_START, 2, 1)
     assert shed(stragglers) == [0]
     clock.elect(1.0)
     assert [flow.id for flow in clock.monitors] == [1, 2]
@@ -39,14 +39,14 @@ def test_one_that_alone_keeps_the_window_closed_is_left_behind_once() -> None:
 
 
 def test_not_for_a_moment_and_not_unless_it_is_asked_for() -> None:
-    assert shed(watched(WINDOW_PAGES_START, 2)[0], HELD_S / 2) == []
-    assert shed(watched(WINDOW_PAGES_START, 2, is_shedding=False)[0]) == []
+    assert shed(watched(WINDOW_BURSTS_START, 2)[0], HELD_S / 2) == []
+    assert shed(watched(WINDOW_BURSTS_START, 2, is_shedding=False)[0]) == []
 
 
 def test_not_one_of_two_and_not_the_only_one() -> None:
-    assert shed(watched(WINDOW_PAGES_START, WINDOW_PAGES_START, 1)[0]) == []
-    assert shed(watched(WINDOW_PAGES_START, WINDOW_PAGES_START - 1, 1)[0]) == []
-    assert shed(watched(WINDOW_PAGES_START)[0]) == []
+    assert shed(watched(WINDOW_BURSTS_START, WINDOW_BURSTS_START, 1)[0]) == []
+    assert shed(watched(WINDOW_BURSTS_START, WINDOW_BURSTS_START - 1, 1)[0]) == []
+    assert shed(watched(WINDOW_BURSTS_START)[0]) == []
 
 
 def test_one_whose_losses_alone_slow_all_down_is_left_behind() -> None:

@@ -12,8 +12,8 @@ from mrsync.protocol.sending.window import (
     PACKET_TRUESIZE_BYTES,
     QUEUE_S_MAX,
     RATE_CREDIT_S,
-    WINDOW_PAGES_MIN,
-    WINDOW_PAGES_START,
+    WINDOW_BURSTS_MIN,
+    WINDOW_BURSTS_START,
     Window,
 )
 from mrsync.wire.geometry import Geometry
@@ -49,8 +49,8 @@ def test_doubles_per_window_until_its_limit() -> None:
 
 def test_less_than_a_window_of_progress_does_not_let_it_grow() -> None:
     opened = window()
-    opened.on_progress(WINDOW_PAGES_START - 1, QUEUED, 1.0)
-    assert opened.size == WINDOW_PAGES_START
+    opened.on_progress(WINDOW_BURSTS_START - 1, QUEUED, 1.0)
+    assert opened.size == WINDOW_BURSTS_START
 
 
 def test_halves_once_for_all_that_was_under_way() -> None:
@@ -95,17 +95,17 @@ def test_a_cut_in_vain_is_taken_back_unless_it_was_right_for_somebody() -> None:
     opened = window()
     opened.on_congestion(100, 50)
     opened.take_back_cut()
-    assert opened.size == WINDOW_PAGES_START
+    assert opened.size == WINDOW_BURSTS_START
     opened.on_congestion(200, 150)
     opened.keep_cut()
     opened.take_back_cut()
-    assert opened.size == WINDOW_PAGES_START / 2
+    assert opened.size == WINDOW_BURSTS_START / 2
 
 
 def test_queue_of_the_slowest_target_is_bounded_in_time() -> None:
     opened = window()
     opened.on_progress(100, delayed(0.01, 0.01 + 4 * QUEUE_S_MAX), 1.0)
-    assert opened.size == pytest.approx(WINDOW_PAGES_START * (0.01 + QUEUE_S_MAX) / (0.01 + 4 * QUEUE_S_MAX))
+    assert opened.size == pytest.approx(WINDOW_BURSTS_START * (0.01 + QUEUE_S_MAX) / (0.01 + 4 * QUEUE_S_MAX))
 
 
 def test_buffers_limit_queues_and_not_packets_on_a_long_path() -> None:
@@ -122,10 +122,10 @@ def test_congestion_never_closes_the_window() -> None:
     opened = window()
     for tx in range(1, 100):
         opened.on_congestion(tx, tx)
-    assert opened.size == WINDOW_PAGES_MIN
-    assert opened.room(10, 10) == WINDOW_PAGES_MIN
+    assert opened.size == WINDOW_BURSTS_MIN
+    assert opened.room(10, 10) == WINDOW_BURSTS_MIN
     opened.on_buffers([1])
-    assert opened.size == WINDOW_PAGES_MIN
+    assert opened.size == WINDOW_BURSTS_MIN
 
 
 def test_the_smallest_buffer_is_the_limit() -> None:
@@ -139,11 +139,11 @@ def test_the_smallest_buffer_is_the_limit() -> None:
 def test_a_buffer_counts_only_while_its_listener_is_there() -> None:
     opened = window()
     opened.on_buffers([1, 1 << 30])
-    assert opened.size == WINDOW_PAGES_MIN
+    assert opened.size == WINDOW_BURSTS_MIN
     opened.on_buffers([1 << 30])
     for done in range(0, 1000, 10):
         opened.on_progress(done, QUEUED, 0.0)
-    assert opened.size > WINDOW_PAGES_START
+    assert opened.size > WINDOW_BURSTS_START
 
 
 @pytest.mark.parametrize(("tx", "tx_done", "room"), [(0, 0, 32), (40, 10, 2), (42, 10, 0), (99, 10, 0)])

@@ -83,7 +83,7 @@ def test_who_keeps_the_window_closed_does_not_wait_for_others(phase: Phase) -> N
     assert "no progress" in reason(stuck(**details), expected._replace(window_held_by={0}))
     assert reason(stuck(**details), expected._replace(window_held_by={1})) == ""
     relay = stuck(**details)
-    relay.hop = Hop(0, 100, 1, 1, Feeding.UNFED, 0, 0, pages_waiting=3, window_pages=2)
+    relay.hop = Hop(0, 100, 1, 1, Feeding.UNFED, 0, 0, pages_waiting=3, window_bursts=2)
     assert reason(relay, expected._replace(window_held_by={0})) == "", "its child may be slow"
     hurried = expectation(phase, pages_sent=0, patience=Patience(1, is_shedding=True), window_held_by={0})
     for second in range(100, 140):

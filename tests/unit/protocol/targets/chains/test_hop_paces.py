@@ -18,7 +18,7 @@ def hop(relay: int, pages: int, waiting: int) -> Hop:
         pages_forwarded=pages,
         packets_repaired=0,
         pages_waiting=waiting,
-        window_pages=8,
+        window_bursts=8,
     )
 
 
