@@ -1,8 +1,8 @@
 """How fast packets may leave, beside the window of `mrsync.protocol.sending.window`: what the paths show and allow.
 
 `courtesy` leaves other traffic its share (`--share` is fair or polite), with a congestion window like that of TCP
-(`cubic`) or one that yields (`ledbat`). Both begin with `slowstart`, and grow fast again by `regrowth`. They follow what
-reports show of the path to a listener, its `queue_signals`: `queueing` has the time that packets wait there,
+(`cubic`) or one that yields (`ledbat`). Both begin with `slowstart`, and grow fast again by `regrowth`. They follow
+what reports show of the path to a listener, its `queue_signals`: `queueing` has the time that packets wait there,
 `deliveries` the rate at which they arrive, and `noise` the share that is lost although nothing queues. `pacing` spreads
 the packets of a page where a queue is shorter than a page.
 

@@ -103,7 +103,7 @@ class Destination:
             from mrsync.tree.destination.listed_deletions import ListedDeletions
 
             removals.listed_deletions = ListedDeletions(
-                self.root_fd, manifest, removals.deletions, removals.delete_at, is_dry_run=self.is_dry_run
+                self.root_fd, manifest, removals.deletions, removals.remove_at, is_dry_run=self.is_dry_run
             )
         if policy.backup:
             from mrsync.tree.destination.backup import Backups
@@ -179,7 +179,7 @@ class Destination:
         try:
             self.directories.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         except FileExistsError:
-            self.directories.change(parent, lambda fd: self.removals.delete(parent, fd, name))
+            self.directories.change(parent, lambda fd: self.removals.remove(parent, fd, name))
             self.directories.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         fd = self.directories.open_made(entry)
         self.made.add(entry)

@@ -16,8 +16,8 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 class ListedDeletions:
     """The listed deletions below an open root. A dry run only counts them.
 
-    A directory is deleted only if it is empty by then. delete: called with (descriptor of the directory, name, path)
-    to delete an entry that is not a directory.
+    A directory is deleted only if it is empty by then. remove_entry: called with (descriptor of the directory, name,
+    path) to remove an entry that is not a directory.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class ListedDeletions:
         root_fd: int,
         manifest: Manifest,
         deletions: DeletionLimit,
-        delete: Callable[[int, bytes, bytes], object],
+        remove_entry: Callable[[int, bytes, bytes], object],
         *,
         is_dry_run: bool,
     ) -> None:
@@ -34,7 +34,7 @@ class ListedDeletions:
         self._tree = PathTree()
         self._listed = [self._tree.add(path) for path in manifest.listed.deletions]
         self._deletions = deletions
-        self._delete_entry = delete
+        self._remove_entry = remove_entry
         self._is_dry_run = is_dry_run
         self._directories = Directories(root_fd, self._tree.names, self._tree.parents, is_loosening=not is_dry_run)
 
@@ -103,7 +103,7 @@ class ListedDeletions:
             if is_directory:
                 os.rmdir(name, dir_fd=fd)
             else:
-                self._delete_entry(fd, name, self._tree.path(number))
+                self._remove_entry(fd, name, self._tree.path(number))
 
         try:
             remove(self._directories.open(parent))

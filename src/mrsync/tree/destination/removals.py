@@ -123,14 +123,14 @@ class Removals:
             path = self._path(parent, name)
             self._directories.change(parent, lambda fd: backups.link(fd, name, path))
 
-    def delete(self, parent: int, fd: int, name: bytes) -> None:
-        """Delete an entry that is not a directory, or turn it into a backup. fd: descriptor of the parent."""
-        self.delete_at(fd, name, self._path(parent, name) if self.backups is not None else b"")
+    def remove(self, parent: int, fd: int, name: bytes) -> None:
+        """Remove an entry that is not a directory, or turn it into a backup. fd: descriptor of the parent."""
+        self.remove_at(fd, name, self._path(parent, name) if self.backups is not None else b"")
 
-    def delete_at(self, fd: int, name: bytes, path: bytes) -> bool:
-        """Delete or back up an entry that is not a directory.
+    def remove_at(self, fd: int, name: bytes, path: bytes) -> bool:
+        """Remove an entry that is not a directory, or turn it into a backup.
 
-        Return whether a backup of it stays in the same directory.
+        Return whether that backup stays in the same directory.
 
         fd: descriptor of its directory. name: in that directory. path: below the root, for rules about backups.
         """
@@ -144,14 +144,14 @@ class Removals:
     def clear(self, parent: int, name: bytes) -> None:
         """Remove an entry that is in the way, if there is one.
 
-        Raise OSError for a directory that is not empty and may not be deleted.
+        Raise OSError for a directory that is not empty and may not be removed.
         """
         try:
             found = os.stat(name, dir_fd=self._directories.open(parent), follow_symlinks=False)
         except FileNotFoundError:
             return
         if not stat.S_ISDIR(found.st_mode):
-            self._directories.change(parent, lambda fd: self.delete(parent, fd, name))
+            self._directories.change(parent, lambda fd: self.remove(parent, fd, name))
             return
         if self.kept_links is not None and self.kept_links.leads_through(parent, name):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
@@ -180,21 +180,21 @@ class Removals:
         *,
         is_obstacle: bool = False,
     ) -> bool:
-        """Delete a directory, except for what is protected in it or beyond the limit. Return whether it is gone.
+        """Remove a directory, except for what is protected in it or beyond the limit. Return whether it is gone.
 
         parent, fd: entry and descriptor of the directory above. name: of the directory there. on_activity: called with
         the number of entries of each directory. is_obstacle: another entry takes its place, so it does not count as
-        deleted itself. Raise OSError for the first entry that cannot be deleted.
+        deleted itself. Raise OSError for the first entry that cannot be removed.
         """
         above = self._manifest.path(parent) if self.backups is not None else b""
 
-        def delete(fd: int, name: bytes, path: bytes) -> bool:
-            return self.delete_at(fd, name, os.path.join(above, path))
+        def remove_entry(fd: int, name: bytes, path: bytes) -> bool:
+            return self.remove_at(fd, name, os.path.join(above, path))
 
         remover = TreeRemover(
             self.deletions,
             guard=self._guard(parent, name),
-            delete=delete if self.backups is not None else None,
+            remove_entry=remove_entry if self.backups is not None else None,
             is_dry_run=self._is_dry_run,
             spares_mounts=self._manifest.policy.spares_mounts and not is_obstacle,
         )

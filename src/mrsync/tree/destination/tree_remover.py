@@ -1,4 +1,4 @@
-"""Delete a directory tree that is extraneous or in the way."""
+"""Remove a directory tree that is extraneous or in the way."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.protection import DirectoryProtection
 
 
-# Delete an entry, given (descriptor of its directory, name, path below the tree's parent). Return whether a backup of
+# Remove an entry, given (descriptor of its directory, name, path below the tree's parent). Return whether a backup of
 # it stays in the directory.
-Delete = Callable[[int, bytes, bytes], bool]
+RemoveEntry = Callable[[int, bytes, bytes], bool]
 
 
 class TreeRemover:
-    """Delete directory trees bottom-up, except for protected entries and those beyond the limit.
+    """Remove directory trees bottom-up, except for protected entries and those beyond the limit.
 
-    deletions: the limit and the count. guard: the protect rules inside the directory. delete: replaces unlink for
+    deletions: the limit and the count. guard: the protect rules inside the directory. remove_entry: replaces unlink for
     entries that are not directories. is_dry_run: only count. spares_mounts: mount points are protected.
     """
 
@@ -32,14 +32,14 @@ class TreeRemover:
         deletions: DeletionLimit,
         *,
         guard: DirectoryProtection | None = None,
-        delete: Delete | None = None,
+        remove_entry: RemoveEntry | None = None,
         is_dry_run: bool = False,
         spares_mounts: bool = False,
     ) -> None:
         self.deletions = deletions
         self.guard = guard
-        self.delete = delete or _unlink
-        self.has_paths = delete is not None or deletions.is_listing
+        self.remove_entry = remove_entry or _unlink
+        self.has_paths = remove_entry is not None or deletions.is_listing
         self.is_dry_run = is_dry_run
         self.spares_mounts = spares_mounts
 
@@ -52,14 +52,14 @@ class TreeRemover:
         *,
         is_obstacle: bool = False,
     ) -> bool:
-        """Delete a directory. Return whether it is gone.
+        """Remove a directory. Return whether it is gone.
 
         parent, parent_fd: entry and descriptor of the directory above. on_activity: called with the number of entries
         of each directory, and with 1 for each directory that is to go. is_obstacle: another entry takes the place of
         the directory, which therefore does not count as deleted itself.
 
         No soft link and no mount point is crossed; a mount point that is not protected raises EBUSY. OSError is raised
-        for the first entry that cannot be deleted; those deleted before stay deleted.
+        for the first entry that cannot be removed; those removed before are gone.
         """
         removal = _Removal(self, parent, parent_fd, name)
         try:
@@ -106,7 +106,7 @@ class _Removal:
         self._directories.close()
 
     def _empty(self, number: int) -> int:
-        """Delete the files of one directory and queue its subdirectories. Return the number of entries plus one."""
+        """Remove the files of one directory and queue its subdirectories. Return the number of entries plus one."""
         fd = self._directories.open(number)
         if mount_id(fd) != self._mount:
             if not self._remover.spares_mounts:
@@ -126,7 +126,7 @@ class _Removal:
                 self._names.append(name)
                 self._parents.append(number)
             elif self._deletions.allows():
-                if not self._remover.is_dry_run and self._remover.delete(fd, name, path):
+                if not self._remover.is_dry_run and self._remover.remove_entry(fd, name, path):
                     self._staying.add(number)
                 self._deletions.note(self._parent, path, is_directory=False)
             else:

@@ -3,6 +3,6 @@
 `stage` writes pages to files beside their final names. `journal` records what has been written, so that a later session
 can resume (`journal_reader`, `resume`), as far as `checkpoint` or `durability` has flushed it to the disk. `commit`
 renames the files that the master releases (`mrsync.protocol.targets.commit_decisions`), in both rounds. After the last
-commit, `finish` does everything that needs no contents: links, attributes, deletions (`deleting`) and, last, the times
-of directories.
+commit, `finish` does everything that needs no contents: links, attributes, deletions (`final_deletions`) and, last, the
+times of directories.
 """

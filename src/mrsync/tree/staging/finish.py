@@ -28,7 +28,7 @@ from mrsync.tree.fs.directories import ASIDE
 from mrsync.tree.fs.handles import Opened
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR
-from mrsync.tree.staging.deleting import Deleter
+from mrsync.tree.staging.final_deletions import FinalDeletions
 from mrsync.tree.staging.making import EntryMaker, pinned_entry
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 
@@ -126,8 +126,8 @@ class _Finisher:
                 self._result.created += 1
 
     def _delete_entries(self) -> None:
-        deleter = Deleter(self._destination, self._manifest, self._comparison, self._count)
-        self._result.failures += deleter.run()
+        deletions = FinalDeletions(self._destination, self._manifest, self._comparison, self._count)
+        self._result.failures += deletions.run()
         self._result.deleted = self._removals.deletions.count
 
     def _finalize_directories(self) -> None:

@@ -18,8 +18,8 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
 
-class Deleter:
-    """Delete what a comparison found. count: called with the number of entries deleted or looked at."""
+class FinalDeletions:
+    """The deletions at the end of a run. count: called with the number of entries deleted or looked at."""
 
     def __init__(
         self, destination: Destination, manifest: Manifest, comparison: Comparison, count: Callable[[int], None]
@@ -89,7 +89,7 @@ class Deleter:
         if is_directory:
             self._delete_directory(directory, fd, name)
         elif deletions.allows():
-            self._removals.delete(directory, fd, name)
+            self._removals.remove(directory, fd, name)
             deletions.note(directory, name, is_directory=False)
 
     def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
