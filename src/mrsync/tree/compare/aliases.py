@@ -34,9 +34,10 @@ class Aliases:
     def find(
         self, directory: int, missing: Sequence[bytes], listed: Collection[bytes], free: Collection[bytes]
     ) -> Names:
-        """Look at names that a directory does not list; free: those listed that the manifest does not name.
+        """Find out which names that a directory does not list lead to entries that it lists under other names.
 
-        OSError if the directory cannot be opened.
+        directory: its entry. missing: these names. listed: the names that it lists. free: those of them that the
+        manifest does not name. Raise OSError if the directory cannot be opened.
         """
         fd = self._destination.directories.open(directory)
         by_key: dict[bytes, list[bytes]] = {}

@@ -117,7 +117,7 @@ class AlternateSearch:
         return found._replace(is_right=False) if is_other and found.is_present else found
 
     def take_made(self, entry: int, near: Alternate, *, is_there: bool) -> bool:
-        """Do the same for a soft link or special file that the destination lacks, but that may be in its place."""
+        """Do the same for a soft link or special file that must be made. is_there: something has its name here."""
         if self.makes_needless(entry, near, is_there=is_there):
             return True
         is_taken = self._use == HARD_LINK and near.level == SAME and self._manifest.kind(entry) != DIRECTORY
@@ -213,7 +213,10 @@ class _Place:
 
 
 def itemize_made(items: Items, entry: int, kind: int, near: Alternate | None) -> None:
-    """Tell that an entry is made or copied, by what it differs in from the alternate: nothing for one that is alike."""
+    """Itemize an entry that is made or copied, by what it differs in from its alternate; not if they are alike.
+
+    entry: whose line it is. kind: REGULAR, LINK, ... near: the alternate, or None.
+    """
     if near is None:
         items.add(entry, MADE | NEW)
         return

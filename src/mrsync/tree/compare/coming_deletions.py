@@ -19,7 +19,7 @@ UNGUARDED = 100  # up to this many entries may always be deleted
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
     """Raise DeletionsRefused if more than half of a target's entries are to be deleted, and more than UNGUARDED.
 
-    Then the source is probably the wrong one.
+    Then the source is probably the wrong one. on_activity: called with 1 for each entry that was counted.
     """
     staying = comparison.names_read - len(comparison.extraneous)
     going = 0

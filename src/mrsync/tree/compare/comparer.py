@@ -44,7 +44,8 @@ def _pruned(manifest: Manifest, destination: Destination | None) -> Container[in
 class Comparer:
     """Compare a manifest with a destination, which is None if it does not exist.
 
-    entries: compares single entries, and has the result.
+    entries: compares single entries, and has the result. prefetch: what was read of the destination before.
+    on_activity: called about every 1000 entries with how many were looked at.
     """
 
     def __init__(

@@ -42,7 +42,8 @@ from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIA
 class EntryComparer:
     """Fill `result` entry by entry. destination: None if it does not exist.
 
-    alternates: other directories that may have what is missing; None: those of the destination, if any.
+    alternates: other directories that may have what is missing; None: those of the destination, if any. on_activity:
+    called about every 64 MB that are digested (--checksum).
     """
 
     def __init__(

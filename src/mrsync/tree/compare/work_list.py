@@ -50,7 +50,8 @@ class WorkList:
     def mend(self, entry: int, differences: int, names: int = 1) -> bool:
         """Schedule a change of attributes; return False if the file must be staged anew instead.
 
-        names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
+        differences: flags of what is to be changed. names: how many names the file has in the manifest. Raise OSError
+        if it cannot be examined.
         """
         assert self._directories is not None  # an entry was found,
         assert self._update_safety is not None  # so the destination exists

@@ -77,7 +77,7 @@ def block_digests(blocks: Sequence[bytes], key: bytes) -> list[bytes]:
 
 
 def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
-    """Yield the span, in the contents object, of the file's share of each page."""
+    """Yield the span, in the contents object, of a plan file's share of each page of `page_bytes`."""
     start, end = plan.starts[file], plan.starts[file + 1]
     while start < end:
         stop = min(end, start - start % page_bytes + page_bytes)
@@ -86,7 +86,7 @@ def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
 
 
 def block_count(plan: Plan, file: int, page_bytes: int) -> int:
-    """Return the number of pages in which a plan file lies, each of which has one of its blocks."""
+    """Return the number of pages, of `page_bytes`, in which a plan file lies. Each of them has one of its blocks."""
     start, end = plan.starts[file], plan.starts[file + 1]
     return -(-end // page_bytes) - start // page_bytes if start < end else 0
 

@@ -24,7 +24,11 @@ Pieces = Sequence[tuple[int, int]]  # where a block is in its file: position and
 
 
 class Delta:
-    """Fill staged files from old versions. key: the key of the digests. on_activity: called every few megabytes."""
+    """Fill staged files from old versions.
+
+    page_bytes: a block is what a page has of a file. key: of the digests. on_activity: called with 1 every few
+    megabytes.
+    """
 
     def __init__(self, stage: Stage, page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> None:
         self._stage = stage

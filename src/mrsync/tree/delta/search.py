@@ -34,7 +34,10 @@ class Search:
         self._credit = CREDIT_BYTES
 
     def note(self, position: int, length: int, shift: int) -> None:
-        """Note that the block at a position of the new file was found in the old one, shifted by `shift` bytes."""
+        """Note that a block was found in the old version.
+
+        position, length: of the block in the new file, in bytes. shift: how many bytes further on it was found.
+        """
         self.shift = shift
         self._found_end = position + shift + length
         self._window = WINDOW_BYTES

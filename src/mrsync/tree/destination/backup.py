@@ -117,7 +117,8 @@ class Backups:
     def move(self, fd: int, name: bytes, path: bytes) -> Fate:
         """Rename an entry that is about to be deleted, if a backup of it is wanted. Raise OSError.
 
-        The entry is not a directory. Return Fate.NOT_KEPT if it was not kept; the caller then deletes it.
+        fd, name: its directory and its name there; it is not a directory itself. path: below the root, for the rules
+        about backups. Return Fate.NOT_KEPT if it was not kept; the caller then deletes it.
         """
         is_backup = self._directory is None and name.endswith(self._suffix)
         if is_backup or not self._is_wanted(path):

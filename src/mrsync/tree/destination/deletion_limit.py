@@ -34,7 +34,7 @@ class DeletionLimit:
         return False
 
     def note(self, directory: int, path: bytes, *, is_directory: bool) -> None:
-        """Count a deletion. path: below `directory`, an entry of the manifest."""
+        """Count a deletion. path: below `directory`, an entry of the manifest. is_directory: of what was deleted."""
         self.count += 1
         self._room -= len(path) if self.is_listing else 0
         if self._room < 0:

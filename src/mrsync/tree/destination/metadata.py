@@ -47,8 +47,8 @@ class Metadata:
     def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
         """Set all attributes, in an order in which no step undoes an earlier one: owner, mode, ACL, time.
 
-        found: the present status, if known; attributes that are already right are left alone. Raise OSError only if the
-        status cannot be read afterwards.
+        entry: whose attributes they are. handle: of the file. found: its present status, if known; attributes that are
+        already right are left alone. Raise OSError only if the status cannot be read afterwards.
         """
         refused: set[str] = set()
         self._give_owner_and_mode(entry, handle, found, refused)

@@ -25,8 +25,9 @@ class Placement:
     Each check raises the OSError that the change itself would raise. Nothing is changed, except that names are tried
     out in a scratch directory.
 
-    can_clear: returns whether the directory with this (parent entry, name), which is not empty, may be removed for a
-    file. None: this is decided when it is removed, because a list says what goes, or its files become backups.
+    path: of the destination. can_clear: returns whether the directory with this (parent entry, name), which is not
+    empty, may be removed for a file. None: this is decided when it is removed, because a list says what goes, or its
+    files become backups.
     """
 
     def __init__(

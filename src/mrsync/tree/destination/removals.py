@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Removals:
     """Everything that a run removes from a destination at this path, by entry of the manifest and name.
 
+    is_dry_run: only count it.
+
     deletions: counts and limits them. protection: the filter rules that protect entries, or None. `Destination.bind`
     sets the parts that most runs do without. listed_deletions: deletions that a list names, or None. backups: None
     without --backup. kept_links: soft links that are kept in the place of directories, or None.
@@ -65,7 +67,7 @@ class Removals:
         return self.backups is not None and self.backups.are_beside
 
     def is_protected(self, parent: int, name: bytes, *, is_directory: bool) -> bool:
-        """Return whether a filter rule protects the entry with this name."""
+        """Return whether a filter rule protects an entry. parent: of its directory; is_directory: it is one itself."""
         return self.protection is not None and bool(
             self.protection.of(parent).safe([name], [name] if is_directory else [])
         )
@@ -124,7 +126,10 @@ class Removals:
             self._directories.change(parent, lambda fd: backups.link(fd, name, path))
 
     def remove(self, parent: int, fd: int, name: bytes) -> None:
-        """Remove an entry that is not a directory, or turn it into a backup. fd: descriptor of the parent."""
+        """Remove an entry that is not a directory, or turn it into a backup.
+
+        parent, fd: entry and descriptor of its directory. name: its name there.
+        """
         self.remove_at(fd, name, self._path(parent, name) if self.backups is not None else b"")
 
     def remove_at(self, fd: int, name: bytes, path: bytes) -> bool:

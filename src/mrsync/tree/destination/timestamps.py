@@ -35,7 +35,8 @@ class Timestamps:
     def is_kept(self, directory: int, entry: int, wanted_ns: int, found_ns: int) -> bool:
         """Return whether the time found is the closest to the wanted one that the file system can store.
 
-        A time that cannot be stored at all is noted as refused.
+        Both are in ns since 1970. directory: where the probe file may be made. A time that cannot be stored at all is
+        noted as a refusal of the entry.
         """
         if is_safe_time(wanted_ns) and abs(wanted_ns - found_ns) >= COARSEST_NS:
             return False

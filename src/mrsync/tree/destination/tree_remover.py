@@ -54,9 +54,9 @@ class TreeRemover:
     ) -> bool:
         """Remove a directory. Return whether it is gone.
 
-        parent, parent_fd: entry and descriptor of the directory above. on_activity: called with the number of entries
-        of each directory, and with 1 for each directory that is to go. is_obstacle: another entry takes the place of
-        the directory, which therefore does not count as deleted itself.
+        parent, parent_fd: entry and descriptor of the directory above. name: of the directory there. on_activity:
+        called with the number of entries of each directory, and with 1 for each directory that is to go. is_obstacle:
+        another entry takes the place of the directory, which therefore does not count as deleted itself.
 
         No soft link and no mount point is crossed; a mount point that is not protected raises EBUSY. OSError is raised
         for the first entry that cannot be removed; those removed before are gone.
@@ -164,7 +164,7 @@ def _unlink(fd: int, name: bytes, path: bytes) -> bool:
 
 
 def check_name(fd: int, name: bytes, *, is_directory: bool = False) -> None:
-    """Raise OSError if the kernel would refuse to remove or replace this name.
+    """Raise OSError if the kernel would refuse to remove or replace a name in the directory `fd`.
 
     Nothing is removed: unlink() is tried for directories and rmdir() for everything else. The kernel checks permissions
     and flags before it notices the wrong kind.

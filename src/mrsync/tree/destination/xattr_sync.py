@@ -18,7 +18,7 @@ _CAPABILITIES = b"security.capability"
 class XattrSync:
     """Compare and set extended attributes. Construct it only if the policy preserves any.
 
-    refusals: takes what could not be read or set.
+    refusals: takes what could not be read or set. is_root: whether this process may set all but system.* attributes.
     """
 
     def __init__(self, manifest: Manifest, refusals: Refusals, *, is_root: bool) -> None:

@@ -76,7 +76,8 @@ Item = Union[Block, Merge]
 class Filters:
     """The rules of one side, rules.SENDER or rules.RECEIVER, for the tree at an absolute path.
 
-    has_nuls, deletes_excluded: as in RuleList, for per-directory merge files.
+    ordered: the rules; the first one that matches decides. root: the path. has_nuls, deletes_excluded: as in RuleList,
+    for per-directory merge files.
     """
 
     def __init__(
@@ -161,7 +162,11 @@ class Filters:
 
 
 class Scope:
-    """The rules in force for the names in one directory; path: relative to the root."""
+    """The rules in force for the names in one directory.
+
+    path: relative to the root. merges: the merge files that the rules so far name. lists: the rules that merge files of
+    directories above have given.
+    """
 
     def __init__(self, filters: Filters, path: bytes, merges: list[Merge], lists: dict[Merge, list[Item]]) -> None:
         self._filters = filters

@@ -67,7 +67,7 @@ class RuleList:
         self._add(text, template, where, is_old=is_old)
 
     def add_file(self, path: bytes, template: int = 0, *, is_old: bool = False) -> None:
-        """Add all rules of a file, which must exist."""
+        """Add all rules of a file. template, is_old: as for `parse_rule`. Raise FileError, or RuleError."""
         if self._depth >= MERGE_DEPTH_MAX:
             raise RuleError(f"{self._shown(path)}: rule files merge one another without end")
         try:
@@ -81,7 +81,10 @@ class RuleList:
         self._depth -= 1
 
     def add_data(self, data: bytes, path: bytes, template: int) -> None:
-        """Add the rules in data, the contents of the per-directory merge file at this path."""
+        """Add the rules in data, the contents of the per-directory merge file at this path.
+
+        template: the flags of the rule that names the merge file, which its rules inherit. Raise RuleError.
+        """
         self._count(data, path)
         for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
             self._add(text, template, f"{printable(path)}, line {line}", is_anchored=True)

@@ -34,7 +34,10 @@ class DirectoryProtection(NamedTuple):
     scope: Scope | Closed
 
     def safe(self, names: Sequence[bytes], directories: Sequence[bytes], *, is_going: bool = False) -> set[bytes]:
-        """Return the protected names; is_going: the directory itself is deleted, so ignore perishable rules."""
+        """Return the protected ones of these names.
+
+        directories: those that are directories. is_going: this directory itself is deleted: ignore perishable rules.
+        """
         return self.scope.excluded(names, directories, has_perishable=not is_going)
 
     def within(self, name: bytes) -> DirectoryProtection:

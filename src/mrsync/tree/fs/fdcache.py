@@ -35,7 +35,10 @@ class FdCache:
         return fd
 
     def put(self, key: int, fd: int, kept: Container[int] = ()) -> None:
-        """Add a descriptor; if there are too many, close the one that was not used for longest, but none of `kept`."""
+        """Take over a descriptor. If there are too many, close the one that was not used for longest.
+
+        kept: keys of descriptors that stay open in any case.
+        """
         self._fds[key] = fd
         if len(self._fds) <= self._limit:
             return

@@ -113,9 +113,8 @@ def entry_in(directory_fd: int, name: bytes) -> Handle:
 def pinned(directory_fd: int, name: bytes, *, follows: bool = False) -> Iterator[Handle]:
     """Yield a handle of the entry that has this name now, even if another entry takes the name meanwhile.
 
-    follows: of what a soft link leads to.
-    The entry is opened with O_PATH, which needs no permission to read and cannot block. Without /proc the handle looks
-    up the name again.
+    directory_fd: descriptor of its directory. follows: of what a soft link leads to. The entry is opened with O_PATH,
+    which needs no permission to read and cannot block. Without /proc the handle looks up the name again.
     """
     fd = os.open(name, _PIN if follows else _PIN | os.O_NOFOLLOW, dir_fd=directory_fd)
     try:

@@ -23,7 +23,7 @@ def forget_read(fd: int, position: int, length: int, *, is_end: bool) -> None:
 
 
 def forget_written(fd: int, position: int, length: int) -> None:
-    """Sync and forget what was written, whenever a step of the file is complete. Raise OSError if the sync fails."""
+    """Do what forget_read does for bytes that were written; sync them first. Raise OSError if that fails."""
     if _ends_step(position, length):
         os.fdatasync(fd)
         _forget_step(fd, position + length)

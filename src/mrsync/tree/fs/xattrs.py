@@ -23,7 +23,8 @@ _HIDDEN = b"user.rsync.%"  # rsync's own notes (--fake-super)
 class XattrPolicy:
     """The extended attributes that a policy preserves, by rsync's rules: root sets all but system.*, others user.*.
 
-    is_source: read everything that is readable. by_rules: filter rules that exclude names; they do not apply to ACLs.
+    is_root: whether this process is root. is_source: read everything that is readable. by_rules: filter rules that
+    exclude names; they do not apply to ACLs.
     """
 
     def __init__(

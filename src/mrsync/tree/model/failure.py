@@ -19,7 +19,7 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: OSError, path: bytes, action: str) -> Failure:
-        """Return the failure of an action that ended with this error of the system."""
+        """Return the failure of an action on a path, such as "delete", that ended with this error of the system."""
         return cls(error.errno or 0, path, action)
 
     @property

@@ -59,7 +59,7 @@ def encode_again(patch: ManifestPatch, plan: Plan) -> bytes:
 def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest], None]) -> tuple[ManifestPatch, Plan]:
     """Bring a target's manifest up to date. Raise ProtocolDataError for anything hostile.
 
-    localize: turns the owners of the patch into ids of this host.
+    data: the bytes of object 3. localize: turns the owners of the patch into ids of this host.
     """
     unpacker = Unpacker(data, MAGIC, "second plan")
     count = unpacker.number(len(manifest))
@@ -80,6 +80,9 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
 
 
 def unplanned(manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]]) -> list[Failure]:
-    """Return failures for needed files missing in a second plan: names that no target requested in the first round."""
+    """Return failures for needed files missing in a second plan: names that no target requested in the first round.
+
+    needs: ranges [a, b) of entries.
+    """
     entries = [entry for first, end in needs for entry in range(first, end) if plan.file_of(entry) < 0]
     return [Failure(errno.ESTALE, manifest.path(entry), "replace") for entry in entries]

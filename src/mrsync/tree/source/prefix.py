@@ -23,7 +23,10 @@ class Prefix:
     """
 
     def __init__(self, fd: int, size: int, on_activity: Callable[[], None]) -> None:
-        """Read and digest the bytes. Raise OSError if that fails, Changed if the file is shorter."""
+        """Read and digest the bytes. Raise OSError if that fails, Changed if the file is shorter.
+
+        on_activity: called after each block; what it raises is passed on.
+        """
         status = os.fstat(fd)
         self.size = size
         self._identity = status.st_dev, status.st_ino
@@ -42,7 +45,7 @@ class Prefix:
         return is_same and stat.S_ISREG(status.st_mode) and status.st_size >= self.size
 
     def read(self, fd: int, position: int, length: int) -> bytes:
-        """Return some of these bytes. Raise OSError, or Changed if one of their blocks has changed."""
+        """Return `length` bytes at a position. Raise OSError, or Changed if one of their blocks has changed."""
         block_bytes = self._block_bytes
         first, end = position // block_bytes, -(-(position + length) // block_bytes)
         start = first * block_bytes

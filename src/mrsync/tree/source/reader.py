@@ -34,6 +34,7 @@ FILES_OPEN_MAX = 32
 class ContentsReader:
     """The planned files of the source. The constructor raises SelectionError if a root cannot be read.
 
+    roots: of the source, or the path of its only one.
     changed: plan file -> reason, for each file that vanished, changed or cannot be read; zeros are sent for its data.
     mode_changes: what was applied to the modes in the manifest. prefixes: by manifest entry, for files that may grow
     meanwhile. outgrown: the plan files among these that did grow.

@@ -20,9 +20,9 @@ from mrsync.tree.source.selection import Selection
 class SourceFilter:
     """Apply a selection to listings, one directory at a time, parents first.
 
-    errors: merge files that could not be read. has_root: the root itself is sent. If only entries in it are, its merge
-    files are above the tree: like those further up, they count if their rule's path has a slash, and not for these
-    entries themselves.
+    parents: of the scanned directories; it may still grow. deletes_excluded: see RuleList. errors: merge files that
+    could not be read. has_root: the root itself is sent. If only entries in it are, its merge files are above the tree:
+    like those further up, they count if their rule's path has a slash, and not for these entries themselves.
     """
 
     def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
@@ -64,7 +64,10 @@ class SourceFilter:
         return bool(self._filters.scope(above).excluded([name], [name] if is_directory else ()))
 
     def excludes_new(self, directory: int, path: bytes, name: bytes) -> bool:
-        """Return whether a directory with this name would be excluded if it appeared in a scanned directory."""
+        """Return whether a directory with this name would be excluded if it appeared in a scanned directory.
+
+        directory, path: number and path of the scanned one.
+        """
         if self._filters is None:
             return False
         scope = self._scopes.get(directory) or self._scope(self._filters, directory, path, ())

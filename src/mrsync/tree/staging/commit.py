@@ -208,7 +208,7 @@ class StagingRounds:
         return [(each.first + file, reason) for each in self._rounds for file, reason in each.stage.take_sat_out()]
 
     def commit(self, first: int, end: int, exceptions: Sequence[tuple[int, int]]) -> list[Failure]:
-        """Call `Commit.commit` of each round for its part of [first, end)."""
+        """Call `Commit.commit` of each round for its part of [first, end). exceptions: ranges of plan files in it."""
         failures = []
         for base, stage, commit in self._rounds:
             low, high = max(first, base) - base, min(end, base + stage.plan.file_count) - base

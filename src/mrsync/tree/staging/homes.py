@@ -95,8 +95,9 @@ class Homes:
 class StagingArea:
     """A directory for the staged files of one destination, in the directory that --temp-dir names.
 
-    It is named after the destination, so that what is in it belongs to no other one. In a dry run it is not made. Raise
-    FileError if the directory of --temp-dir cannot be used, or is on another file system than the destination.
+    name: the value of --temp-dir, in which "{host}" becomes `host`. The staging area is named after the destination, so
+    that what is in it belongs to no other one. In a dry run it is not made. Raise FileError if the directory of
+    --temp-dir cannot be used, or is on another file system than the destination.
     """
 
     def __init__(self, destination: Destination, name: str, host: str) -> None:
@@ -165,7 +166,8 @@ class StagingArea:
 def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
     """Raise FileError if --temp-dir would be refused for a destination that does not exist yet.
 
-    near_fd: the deepest existing directory of the destination's path.
+    path: of the destination. name, host: as for StagingArea. near_fd: the deepest existing directory of the
+    destination's path.
     """
     wanted = os.fsencode(name.replace("{host}", host))
     try:

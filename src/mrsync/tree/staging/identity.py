@@ -53,7 +53,7 @@ class Identities:
         """Return whether the file with this status is the complete staged file, unchanged.
 
         size (bytes) and mtime_ns are those that it was given. Some network file systems change the ctime on their own
-        after a file was closed, so size and mtime suffice where no other user may write to the directory.
+        after a file was closed, so size and mtime suffice unless is_shared: other users may write to its directory.
         """
         if not self._is_inode(file, status):
             return False

@@ -177,7 +177,10 @@ class EntryMaker:
 def pinned_entry(
     manifest: Manifest, entry: int, parent_fd: int, name: bytes
 ) -> Iterator[tuple[Handle, os.stat_result]]:
-    """Yield a handle of the entry with this name, and its status. Raise OSError if it is of another kind."""
+    """Yield a handle of an entry, and its status. Raise OSError if it is of another kind than in the manifest.
+
+    parent_fd, name: where it is, which need not be its place in the manifest.
+    """
     with pinned(parent_fd, name) as handle:
         found = handle.status()
         if found.st_mode >> KIND_SHIFT != manifest.kind(entry):

@@ -49,6 +49,7 @@ class StaleFiles:
     """The temporary files of earlier sessions: staged files, unfinished links and journals.
 
     names: (directory entry, name) of each, as found by the comparison. Files of a running session are not touched.
+    on_activity: called with the number of files looked at.
     """
 
     def __init__(

@@ -129,7 +129,7 @@ class StagedFiles:
         self._fds.close(file)
 
     def adopt(self, file: int, directory: int, name: bytes, fd: int) -> None:
-        """Rename an open file of an earlier session to be this plan's. directory, name: where it is now."""
+        """Rename a file of an earlier session to be this plan's. directory, name: where it is now. fd: of the file."""
         self._rename_over(file, directory, name, fd)
         self._identities.note_partial(file, fd)
         self._destination.directories.touched.update((directory, self.home(file)))
@@ -169,8 +169,8 @@ class StagedFiles:
     def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
         """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
 
-        A user who may write to the staging directory could replace a file between `check` and the rename, and so get
-        a file of their own into a directory that they may not write to.
+        parent_fd: of that directory. A user who may write to the staging directory could replace a file between `check`
+        and the rename, and so get a file of their own into a directory that they may not write to.
         """
         status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if not self._identities.is_placed(file, status):
