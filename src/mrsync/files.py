@@ -28,7 +28,8 @@ _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> int:
     """Return a descriptor of an existing regular file. Never block, whatever has the name.
 
-    access: os.O_RDONLY, os.O_WRONLY or os.O_RDWR. Raise OSError: ELOOP for a link, ESTALE for other kinds of files.
+    directory_fd: what a relative name is relative to; None: the working directory. access: os.O_RDONLY, os.O_WRONLY or
+    os.O_RDWR. Raise OSError: ELOOP for a link, ESTALE for other kinds of files.
     """
     return open_known(name, directory_fd, access)[0]
 

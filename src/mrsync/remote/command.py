@@ -99,7 +99,10 @@ class RemoteShell(NamedTuple):
     def parse(
         cls, text: str, connect_timeout_s: float, user: str = "", ports: Mapping[str, int] | None = None
     ) -> RemoteShell:
-        """Parse the value of -r: a name, a path, or a command with options. Raise UsageError if it is not usable."""
+        """Parse the value of -r: a name, a path, or a command with options. Raise UsageError if it is not usable.
+
+        connect_timeout_s: for ssh. user: whom to start programs as; "": the default. ports: see RemoteShell.
+        """
         try:
             words = shlex.split(text)
         except ValueError as error:

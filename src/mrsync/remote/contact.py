@@ -16,7 +16,7 @@ TOO_MANY = b"writes more and more lines; the others are left out"
 class Contact:
     """The start of one target. is_there becomes true when the catcher writes the marker.
 
-    bytecode: what the target's Python reads, as it says after the marker.
+    program, shell: their names, for messages. bytecode: what the target's Python reads, as it says after the marker.
     """
 
     def __init__(self, target: int, *, program: str, shell: str) -> None:

@@ -39,6 +39,9 @@ class GatewayLauncher:
 
     Gateways confuse the stdin of several workers, hence only one. Gateways need Python and ClusterShell. The secret
     passes through them, so they must be trusted like the master.
+
+    topology: path of ClusterShell's file. opening: what is sent to catchers before the parameters. answer_wait_s: from
+    the start to the last answer.
     """
 
     def __init__(

@@ -77,7 +77,8 @@ def command_line(
 ) -> list[bytes]:
     """Return the arguments of a dry run from `source` to `dest` on `host`.
 
-    shell: None if the host is this one. path: how rsync is started there, if not in the usual way.
+    program, options: of rsync here. shell: None if the host is this one. path: how rsync is started there, if not in
+    the usual way.
     """
     words = [program, "-avW", "--dry-run", f"--out-format={OUTPUT}", *options]
     if shell is None:

@@ -49,7 +49,7 @@ class Targets(NamedTuple):
 
 
 def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
-    """Parse TARGETS from the command line. Keep the order and drop duplicates.
+    """Parse TARGETS, `text`, from the command line. Keep the order and drop duplicates.
 
     excluded: targets to leave out, in the same syntax. keeps_own_host: do not leave out this host. Raise UsageError for
     an invalid name or if no target remains.

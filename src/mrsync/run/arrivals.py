@@ -15,8 +15,8 @@ LISTEN_S = 1.0  # longest time between calls of the launcher, which has timeouts
 class Arrivals:
     """Take the events of a launcher and call back.
 
-    give_up(target, reason): a catcher ended with an error. on_notice(notice): a target wrote a line.
-    on_answer(target, is_ready): it is known whether the catcher has started. on_ready(target, readiness): it has.
+    targets: their names. give_up(target, reason): a catcher ended with an error. on_notice(notice): a target wrote a
+    line. on_answer(target, is_ready): it is known whether the catcher has started. on_ready(target, readiness): it has.
     on_word(target): it wrote a line that is a notice.
     """
 

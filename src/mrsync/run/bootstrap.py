@@ -53,7 +53,8 @@ class Readiness(NamedTuple):
 def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
     """Run a program with the parameters from the first lines of stdin; return its exit status.
 
-    name: the program's name, which precedes its messages on stderr. target: its own name among the invited.
+    name: the program's name, which precedes its messages on stderr. run: the program. target: its own name among the
+    invited.
     """
     try:
         with open(0, "rb", closefd=False) as stdin:

@@ -97,7 +97,10 @@ def start_everywhere(
 
 
 def start_alone(program: Program, remote_shell: str, remote: Remote, invitation: Invitation) -> Launcher:
-    """Start a program that needs no network of ours on every invited target. Raise the same errors as `launch`."""
+    """Start a program that needs no network of ours on every invited target. Raise the same errors as `launch`.
+
+    remote_shell: the value of -r. remote: how to start programs on other hosts.
+    """
     launcher = _launcher(program, remote_shell, remote, invitation.targets)
     launcher.start(invitation.encode())
     return launcher

@@ -97,7 +97,7 @@ class Rendezvous(NamedTuple):
         return ", ".join(parts)
 
     def watch_foreign_sessions(self, session: int, loop: Loop, tell: Callable[[str], None]) -> ForeignSessionWatch:
-        """Warn the user of other sessions in the same place.
+        """Warn the user of other sessions in the same place. session: the id of ours. tell: called with the warning.
 
         On the loopback interface this is not needed, because the port is already taken there.
         """
@@ -156,6 +156,7 @@ def open_rendezvous(
 def find_rendezvous(settings: RunSettings, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Rendezvous:
     """Find the place of a session. With AUTO, its group is a placeholder of the right family.
 
+    has_unicast: as for open_rendezvous.
     Raise SocketError if no interface is usable, UsageError if the settings cannot be met.
     """
     network = settings.network

@@ -14,7 +14,7 @@ _OVER = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
 
 
 class Watchdog:
-    """A thread that waits until the other end of a descriptor is closed or begin() is called, and then grace_s seconds.
+    """A thread that waits until the other end of `fd` is closed or begin() is called, and then grace_s seconds.
 
     If the process still runs then, some thread hangs, for example on a disk or a network file system that does not
     answer. The process must not stay, because it holds locks that a later run waits for. So `end` is called with the

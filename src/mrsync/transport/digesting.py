@@ -46,7 +46,7 @@ class PageDigester:
         self._worker.close()
 
     def take(self, object: int, page: int, generation: int, data: bytes) -> None:
-        """Take a page that was read and is about to be sent."""
+        """Take a page that was read and is about to be sent. data: its plain bytes in this generation."""
         if self._since is None:
             self._since = self._loop.now()
         self._unsent_count += 1

@@ -71,7 +71,7 @@ class Pinger:
         self._sender.send_message(self._codec.encode(request), path)
 
     def send_page(self, data: bytes, *, page: int, generation: int = 0) -> float:
-        """Send a page to the group. Return the time at which its first packet was passed to the kernel."""
+        """Send a page with this plain data to the group. Return when its first packet was passed to the kernel."""
         size = self._slice_bytes
         count = -(-(len(data) + TAG_BYTES) // size)
         sealed = self._sealer.seal(data, object=ObjectKind.CONTENTS, page=page, generation=generation, count=count)

@@ -21,7 +21,7 @@ class CasterAddress:
     """The address from which a session's caster sends.
 
     Anyone who receives a status can forward it from another address. So the first address is kept until no status has
-    come from it for SILENT_S. A known address of the master replaces any other one at once.
+    come from it for SILENT_S. One of `masters`, its known addresses, replaces any other one at once.
     """
 
     def __init__(self, masters: Collection[str]) -> None:
@@ -60,7 +60,10 @@ class CatcherSecrets(NamedTuple):
 
 
 class HeardSession:
-    """A session that may be ours: its keys, its last status, and its caster's address."""
+    """A session that may be ours: its keys, its last status, and its caster's address.
+
+    verifier: of the master's signatures, or None. masters: as for CasterAddress.
+    """
 
     def __init__(
         self, keys: SessionKeys, secrets: CatcherSecrets, verifier: Verifier | None, masters: Collection[str]
@@ -89,7 +92,10 @@ class HeardSession:
 
 
 class HeardSessions:
-    """Open control datagrams of all sessions whose status the secret opens. wanted: whether to keep a session id."""
+    """Open control datagrams of all sessions whose status the secret opens.
+
+    masters: as for CasterAddress. wanted: returns whether to keep a session, by its id.
+    """
 
     def __init__(self, secrets: CatcherSecrets, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams that belong to no known session

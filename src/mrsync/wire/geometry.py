@@ -33,7 +33,8 @@ class Geometry(NamedTuple):
     def from_mtu(cls, mtu: int, *, is_ipv6: bool, target_count: int) -> Geometry:
         """Return the geometry with the largest page that one UDP_SEGMENT burst carries.
 
-        Slices are shorter than the MTU allows by the room for the terms of a coded packet.
+        mtu: bytes of the largest IP packet. target_count: at most. Slices are shorter than the MTU allows by the room
+        for the terms of a coded packet.
         """
         payload = datagram_bytes(mtu, is_ipv6=is_ipv6)
         terms = max(2, min(TERMS_MAX, target_count))
@@ -89,7 +90,10 @@ class Step(NamedTuple):
 
 
 def ladder(mtu: int, *, is_ipv6: bool, target_count: int) -> tuple[Step, ...]:
-    """Return the packet sizes to try, the largest first. Packets of `mtu` bytes may not reach all targets."""
+    """Return the packet sizes to try, the largest first. Packets of `mtu` bytes may not reach all targets.
+
+    target_count: of the session, which limits the terms of a coded packet.
+    """
     mtus = (min(mtu, MTU_MAX), *(common for common in _COMMON_MTUS if common < mtu))
     return tuple(
         Step(

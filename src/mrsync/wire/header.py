@@ -84,7 +84,8 @@ def page_headers(
 ) -> bytearray:
     """Return the headers of one page's burst, back to back.
 
-    count: packets of the page. indices: one byte for each packet to send, in order; None for all of them.
+    The fields are those of Header. count: packets of the page. indices: one byte for each packet to send, in order;
+    None for all of them.
     """
     chosen = _INDICES[:count] if indices is None else indices
     first = _FORMAT.pack(MAGIC, VERSION, Kind.PAGE, 0, count, object, 0, session_tag, generation, sender, page, tx)

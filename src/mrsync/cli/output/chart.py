@@ -17,7 +17,11 @@ Points = Sequence[tuple[float, float]]
 
 
 def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float], str], x_unit: str) -> str:
-    """Return a chart of lines over time. lines: (CSS class, label, points), with at least one point in total."""
+    """Return a chart of lines over time.
+
+    lines: (CSS class, label, points), with at least one point in total. y_text: returns the label of a value. x_unit:
+    of the times.
+    """
     x_max = max((x for _, _, points in lines for x, _ in points), default=0) or 1
     y_max = _round_up(max((y for _, _, points in lines for _, y in points), default=0) or 1)
 

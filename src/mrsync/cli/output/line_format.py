@@ -33,7 +33,8 @@ def problem_of(text: str) -> str | None:
 def formatted(text: str, line: Line, about: Callable[[bytes], About], who: str, path: str, lead: str) -> str | None:
     """Return the line for a change, or None if rsync would print none.
 
-    about: tells what the source has at a path. who: the folded targets. path, lead: those of the change, escaped.
+    text: the format, as of --out-format. about: tells what the source has at a path. who: the folded targets. path,
+    lead: those of the change, escaped.
     """
     deleted = line.letters.startswith("*deleting")
     escapes = {match[4] for match in _ESCAPE.finditer(text)}

@@ -28,6 +28,7 @@ PLAIN = re.compile(r"[\w./:{}@,+=-]+")
 class LogFile:
     """Observer that logs one session and passes everything on to another observer.
 
+    path: of the file. style: JSON, or else text.
     Each line is appended by one write, so several sessions can share the file. Use it as a context: it logs an end by
     an exception. Raise FileError if the file cannot be opened.
     """

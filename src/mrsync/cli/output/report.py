@@ -96,7 +96,10 @@ def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
 
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
-    """Yield the verdict, then a line for each reason why targets are not complete, then details if asked for."""
+    """Yield the verdict, then a line for each reason why targets are not complete, then details if asked for.
+
+    verbosity: number of -v. has_stats: whether --stats is given.
+    """
     yield verdict(outcome)
     yield from _incomplete(outcome)
     if verbosity or has_stats or outcome.is_dry_run:

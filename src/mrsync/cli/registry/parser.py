@@ -248,7 +248,10 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
 
 
 def group_of(groups: dict[str, Any], option: Option, program: str) -> Any:
-    """Return the argparse group of an option: its section, or in that, the options that exclude each other."""
+    """Return the argparse group of an option: its section, or in that, the options that exclude each other.
+
+    groups: by section, and by what excludes each other; one of the latter is added if it is missing.
+    """
     section = groups[option.section]
     if not option.conflicts:
         return section

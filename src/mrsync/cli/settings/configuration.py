@@ -70,7 +70,7 @@ def origins(parser: Parser, arguments: Sequence[str]) -> dict[str, str]:
 
 
 def value_of(parser: Parser, options: argparse.Namespace, key: str) -> Any:
-    """Return the value of a setting, by long name, in parsed options."""
+    """Return the value of a setting in parsed options. key: its long name."""
     return getattr(options, _actions(parser)[key].dest)
 
 

@@ -227,7 +227,7 @@ def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
 
 
 def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
-    """Return the targets. keeps_own_host: do not leave out this host. Raise UsageError."""
+    """Return the targets. text, excluded, keeps_own_host: see read_targets. Raise UsageError."""
     if not text:
         raise UsageError("TARGETS is missing (-m)")
     targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)

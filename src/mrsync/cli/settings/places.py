@@ -121,7 +121,7 @@ def check_local_dests(sources: Sequence[bytes], dests: Mapping[str, bytes], sele
     """Raise UsageError if trees on this host overlap, by whatever paths.
 
     A target may be inside the source if rules can leave it out. Return where such targets are, so that the scan can
-    check that. dests: destination by target.
+    check that. sources: paths. dests: destination by target.
     """
     mounts = Mounts()
     origins = [mounts.place(source) for source in sources]

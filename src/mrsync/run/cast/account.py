@@ -47,7 +47,8 @@ class RunEnd(NamedTuple):
 class Account:
     """Record the events of a run, and build its Outcome at the end, no matter how far the run came.
 
-    ledger: the changes that targets itemize. _sat_out: with `--commit file`, why no target changed a plan file.
+    started_at: time.monotonic() then. ledger: the changes that targets itemize. _sat_out: with `--commit file`, why no
+    target changed a plan file.
     """
 
     def __init__(self, settings: CastSettings, session: int, started_at: float) -> None:
@@ -122,7 +123,8 @@ def phase_seconds(
 ) -> Seconds:
     """Return the wall time of each phase; 0 for a phase that was never entered. Gathering and scanning overlap.
 
-    All times are of one clock, in seconds. launched_at: None if catchers were started by hand.
+    All times are of one clock, in seconds: when phases were entered, the run started, all catchers were ready
+    (launched_at; None if they were started by hand), and the source was scanned.
     """
     entered = [(phase, at) for phase, at in entered_at.items() if phase is not Phase.ABORTED]
     ends = [at for _, at in entered[1:]] + [now]

@@ -46,6 +46,7 @@ class Notices:
         self.notice(0, text)
 
     def notice(self, level: int, text: str, host: str | None = None) -> None:
+        """Show a notice. level, text, host: see Notice."""
         self._observer.on_notice(Notice(level, text, host))
 
     def on_target_lost(self, target: Target) -> None:

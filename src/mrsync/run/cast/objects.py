@@ -94,8 +94,8 @@ class Objects:
     ) -> tuple[int, int, int]:
         """Plan the union of needs. Return bytes of the plan, bytes of the contents, and number of files.
 
-        basis: ranges of entries to read first for digests of their blocks. key: of these digests. Takes time that grows
-        with the files, so call it in the worker.
+        basis: ranges of entries to read first for digests of their blocks. key: of these digests. on_activity: called
+        now and then while they are read. Takes time that grows with the files, so call it in the worker.
         """
         plan = build_plan(self.scan, needs)
         first = _Round(self.scan, plan, 0, self._on_changed, self._on_outgrown)

@@ -130,7 +130,7 @@ class Outcome(NamedTuple):
     def failed(
         cls, session: int, source: bytes, dest: bytes, hosts: Iterable[str], *, failure: str, status: ExitStatus
     ) -> Outcome:
-        """Return the outcome of a run that could not start, with these hosts as targets."""
+        """Return the outcome of a run that could not start, with these hosts as targets. failure: why, a sentence."""
         targets = tuple(TargetOutcome(host, TargetState.UNREACHABLE, failure) for host in hosts)
         return cls(
             session, source, dest, targets, failure=failure, failure_status=status or ExitStatus.USAGE, has_begun=False

@@ -105,7 +105,10 @@ class RecordKeeper:
                 found.gathered.take(page, data, proof or found.prover.prove(page, data))
 
     def keep(self, stages: Iterable[Stage], destination: Destination, manifest: Manifest) -> None:
-        """Write the record, if anything changed since the last one. manifest: the decoded one. Raises OSError."""
+        """Write the record, if anything changed since the last one. Raise OSError.
+
+        stages: of each round that was begun. manifest: the decoded one.
+        """
         if self._store is None or self._session is None:
             return
         record = Record(self._manifest, self._session.id)

@@ -143,7 +143,10 @@ class Experiments:
         self._size_max = max(self._size_max, size)
 
     def cast(self, series: int, pages: int, rate_bytes_s: float) -> None:
-        """Send full pages at a rate in bytes per second, and note how many packets left and how long that took."""
+        """Send full pages at a rate in bytes per second, and note how many packets left and how long that took.
+
+        series: number of the measurement, the generation of its pages.
+        """
         data = os.urandom(self._geometry.page_bytes)
         before = self._pinger.packets_sent
         started = time.monotonic()

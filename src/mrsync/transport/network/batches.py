@@ -33,6 +33,7 @@ Ancillary = list[tuple[int, int, bytes]]
 class BatchReceiver:
     """Receive up to `most` datagrams at once: of each the header into `headers`, then a slice, and the rest aside.
 
+    slice_bytes: how much of each follows its header. receive: recvmmsg of the C library.
     After `receive`, each of its datagrams can be looked at by its number, until the next call.
     """
 

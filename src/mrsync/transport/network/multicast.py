@@ -35,8 +35,8 @@ def check_group(group: str) -> None:
 def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int, is_looped: bool) -> socket.socket:
     """Open a socket that sends to (group, port) and receives reports on port - 1 of the interface's address.
 
-    is_looped: targets on this host receive the group too. Loopback interfaces deliver once in either case. Raise
-    SocketError.
+    ttl: hops that packets to the group may take. is_looped: targets on this host receive the group too. Loopback
+    interfaces deliver once in either case. Raise SocketError.
     """
     check_group(group)
     opened = _udp_socket(interface.family)
@@ -55,7 +55,7 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
 
 
 def aim(opened: socket.socket, interface: Interface, *, ttl: int, is_looped: bool) -> None:
-    """Send to groups on this interface, and to targets on this host only if is_looped. Raise OSError."""
+    """Send to groups on this interface, over `ttl` hops, and to this host only if is_looped. Raise OSError."""
     if interface.family == IPV6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.ifindex)
         try_option(opened, socket_options.LOOP_IPV6, int(is_looped))
@@ -70,7 +70,8 @@ def open_data_socket(
 ) -> socket.socket:
     """Open a socket that receives (group, port) on these interfaces.
 
-    It shares the port with other catchers on this host. Raise SocketError.
+    It shares the port with other catchers on this host. buffer_bytes: its receive buffer, as far as the kernel allows.
+    Raise SocketError.
     """
     check_group(group)
     opened = _udp_socket(family_of(group))

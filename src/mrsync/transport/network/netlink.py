@@ -90,7 +90,7 @@ def own_addresses(family: int) -> list[OwnAddress]:
 
 
 def route(family: int, address: str, ifindex: int = 0) -> Route:
-    """Return the route to a numeric address, by the interface with this index if given.
+    """Return the route to a numeric address of a family, by the interface with this index if it is not 0.
 
     Raise OSError if there is none.
     """

@@ -42,7 +42,9 @@ class BurstSender:
     Packets that do not fit into a socket's queue wait inside, and the method returns False. Call `flush` when one of
     `blocked` is writable. While gap_s is set, the packets of pages leave that many seconds apart, copies counted, in
     small parts. Parts that are not due yet wait inside, too; call `release` at the time that it returned last.
-    sockets: all sockets to send from. paths: the initial paths.
+
+    sockets: all sockets to send from. paths: the initial paths. session_tag, sender: for the headers of packets.
+    slice_bytes: bytes of a page in one packet.
     """
 
     def __init__(

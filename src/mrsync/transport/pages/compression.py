@@ -35,8 +35,8 @@ class Compressor:
     """Compress the pages of one session, as long as it pays.
 
     It pays if the bytes saved would have taken longer than compressing took, at the rate that the network shows: bytes
-    sent per second of waiting. level: 1 to 22; DEFLATE has 9 at most. clock: passes in seconds; processor_clock: only
-    while this thread works.
+    sent per second of waiting. slice_bytes: compressed pages are whole packets of this size. level: 1 to 22; DEFLATE
+    has 9 at most. clock: passes in seconds; processor_clock: only while this thread works.
     """
 
     def __init__(

@@ -22,6 +22,8 @@ _LINK_LOCAL = b"\xfe\x80"
 class Forwarder:
     """Send from the socket that also sends reports, so that a firewall that accepts replies also accepts pages.
 
+    session_tag: for the headers of packets. target: this one.
+
     While the queue of the socket is full, is_blocked is set and nothing is planned. Call `flush` when it is writable.
     While the packets of a page are spread, nothing is planned either. Call `forward` at the time release_at.
     """

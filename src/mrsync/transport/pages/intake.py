@@ -62,8 +62,8 @@ class IntakeStatistics:
 class Intake:
     """Receive until the socket is empty. Put pages into the opener, and control messages into `take_control`.
 
-    senders: the addresses whose datagrams count. is_timed: ask the kernel when each page arrived. Only a session that
-    leaves others their share needs that.
+    session_tag: of the headers of packets that count. senders: the addresses whose datagrams count. is_timed: ask the
+    kernel when each page arrived. Only a session that leaves others their share needs that.
     """
 
     def __init__(

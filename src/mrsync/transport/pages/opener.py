@@ -41,7 +41,11 @@ OpenedPage = tuple[
 
 
 class PageSink(Protocol):
-    """The part of the state machine that pages concern; see protocol.catcher.Catcher."""
+    """The part of the state machine that pages concern; see protocol.catcher.Catcher.
+
+    object, page, generation, count, tx: as in the headers of packets; see wire/header.py. reading: generation and count
+    of a page in one number; see wire.geometry.reading_of.
+    """
 
     def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """All packets of a page arrived. Return whether to open it; then page_opened or page_rejected must follow."""
@@ -60,9 +64,11 @@ class PageSink(Protocol):
     def page_opened(self, object: int, page: int, generation: int) -> bool:
         """The seal was valid. Return True if the page is to be written, False if it is only to be forwarded."""
 
-    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None: ...
+    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
+        """The seal of this reading was not valid. suspects: bit set of packets to request again; 0: all."""
 
-    def packets_dropped(self, object: int, page: int, reading: int) -> None: ...
+    def packets_dropped(self, object: int, page: int, reading: int) -> None:
+        """The packets of this reading were dropped for lack of room."""
 
 
 class OpenerStatistics:
@@ -133,8 +139,8 @@ class PageOpener:
     ) -> bool:
         """Take one packet of a page. Return True if `slot` was kept, so the caller needs another one.
 
-        payload: its bytes, anywhere in memory. slot: used if nothing of the page is stored yet. is_doubtful: it came
-        alone or out of a coded packet, and not in a row with others of its page.
+        index: of the packet in its page. payload: its bytes, anywhere in memory. slot: used if nothing of the page is
+        stored yet. is_doubtful: it came alone or out of a coded packet, and not in a row with others of its page.
         """
         _, _, count, object, _, _, generation, _, page, tx = header
         self.statistics.packets += 1

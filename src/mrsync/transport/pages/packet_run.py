@@ -30,7 +30,8 @@ _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 class PacketRun:
     """The current run. slot, spare: memory of this page, and of the next one. headers: where headers are received.
 
-    arrival: tells when the last datagram arrived, if the session needs that.
+    session_tag: of the headers of packets that count. arrival: tells when the last datagram arrived, if the session
+    needs that.
     """
 
     def __init__(

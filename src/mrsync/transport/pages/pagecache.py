@@ -40,9 +40,9 @@ class SealedPage(NamedTuple):
 class SealedPages:
     """Cache of sealed pages that drops the least recently used one.
 
-    on_read: called with object, page, generation and plaintext of every page that is read. compressor: None if pages
-    are not compressed. The cache is small before the first repair, because sealing into memory that was never touched
-    takes six times as long.
+    pages_kept, bytes_kept: at most, whichever is less. on_read: called with object, page, generation and plaintext of
+    every page that is read. compressor: None if pages are not compressed. The cache is small before the first repair,
+    because sealing into memory that was never touched takes six times as long.
     """
 
     def __init__(

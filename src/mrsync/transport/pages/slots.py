@@ -99,7 +99,7 @@ class Slots:
     """A fixed number of slots: free ones, partial pages, and whole pages, of which the oldest is dropped first.
 
     Whole pages are only needed to decode coded packets. So before the first loss only a few are kept, which fit into
-    the processor's cache.
+    the processor's cache. count: slots in all. sockets: how many receive pages, each into two slots.
     """
 
     def __init__(self, geometry: Geometry, count: int = SLOTS, *, sockets: int = 2) -> None:

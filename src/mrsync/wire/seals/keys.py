@@ -14,7 +14,10 @@ _INFO = b"mrsync 1 "
 
 
 def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> bytes:
-    """Return `length` bytes of key material for one use (extract and expand of RFC 5869). length: at most 8160."""
+    """Return `length` bytes of key material for one use: extract and expand of RFC 5869, which names the parameters.
+
+    length: at most 8160.
+    """
     if not 0 < length <= 255 * _HASH_BYTES:
         raise ValueError(f"HKDF cannot make {length} bytes")
     pseudorandom = hmac.digest(salt or bytes(_HASH_BYTES), secret, "sha256")
@@ -60,7 +63,10 @@ class SessionKeys(NamedTuple):
         return hmac.digest(self.hops, b"claim" + link.to_bytes(4, "big") + child.to_bytes(2, "big"), "sha256")
 
     def mask(self, link: int, key: bytes, use: bytes = b"mask") -> bytes:
-        """Mask a hop's key for a child, or unmask it. self: the keys of the child. use: differs for each key."""
+        """Mask a hop's key for a child, or unmask it. self: the keys of the child. link: number of the hop.
+
+        use: differs for each key.
+        """
         pad = hmac.digest(self.hops, use + link.to_bytes(4, "big"), "sha256")
         return bytes(one ^ other for one, other in zip(key, pad))
 

@@ -32,7 +32,7 @@ class Prover(Protocol):
         """Return the proof of a page."""
 
     def check(self, page: int, data: bytes, proof: bytes) -> bool:
-        """Return whether this is the proof of a page."""
+        """Return whether this is the proof of the page with this plain data."""
 
 
 class DigestProver:
@@ -49,7 +49,7 @@ class DigestProver:
 
 
 class SealProver:
-    """The generation and the seal of a page."""
+    """The generation and the seal of a page. key: of the pages of the session with this id."""
 
     proof_bytes = SEAL_PROOF_BYTES
 

@@ -112,7 +112,8 @@ class PageSealer:
     def seal(self, data: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes:
         """Return the sealed page, which is TAG_BYTES longer than its data.
 
-        A page that is read again may differ, and must get a new generation. count: packets of the sealed page.
+        object, page: its place. A page that is read again may differ, and must get a new generation. count: packets of
+        the sealed page.
         """
         nonce = _PAGE_NONCE.pack(object, 0, page, generation)
         context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
