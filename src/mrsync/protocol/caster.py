@@ -122,10 +122,11 @@ class Caster:
     def offer_plan(
         self, size_bytes: int, contents_bytes: int, file_count: int, now: float, pages_of: PagesOf | None = None
     ) -> None:
-        """Answer ComparisonFinished with the sizes of plan and contents, both in bytes.
+        """Answer ComparisonFinished with the plan.
 
-        file_count: number of planned files; with none, the session finishes. pages_of: returns the pages of the
-        contents that contain data of some entries. None: all pages are cast.
+        size_bytes, contents_bytes: of the plan, and of all planned files. file_count: number of planned files; with
+        none, the session finishes. pages_of: returns the pages of the contents that contain data of some entries. None:
+        all pages are cast.
         """
         if self.phase is not Phase.COMPARING:
             return
@@ -172,7 +173,7 @@ class Caster:
         self._commits.mark_read(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:
-        """End a target whose process ended, or whose launch failed."""
+        """End a target whose process ended, or whose launch failed. reason: a sentence for the user and the target."""
         target = self.roster.find(target_id)
         if target is not None and not target.is_ended and target.result is None:
             self._endings.end(target, TargetTrigger.FAILURE, reason, now)

@@ -234,12 +234,16 @@ class Catcher:
     ) -> Verdict:
         """Take packets of a page. Return what to do with their bytes.
 
-        mask: bit set of their indices. count: packets of the whole page. The header is not authentic yet.
+        mask: bit set of their indices. count: packets of the whole page. All numbers are as in the header, which is not
+        authentic yet.
         """
         return self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
-        """Take a coded packet. terms: (page, packet index) each. Return the index of the only missing term, or -1."""
+        """Take a coded packet. Return the index of its only term that is missing here, or -1.
+
+        terms: the pages and packets that it combines. The other numbers are as in the header, as of `receive_packets`.
+        """
         return self._reception.receive_coded(kind, generation, terms, tx, now)
 
     def coded_useless(self) -> None:
@@ -253,7 +257,7 @@ class Catcher:
         return is_wanted
 
     def page_rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
-        """Note that the seal of a reading of a page is invalid.
+        """Note that the seal of a reading (see `reading_of`) of a page is invalid.
 
         suspects: bit set of packets to request again; 0: all.
         """

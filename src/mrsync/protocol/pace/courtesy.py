@@ -126,7 +126,10 @@ class Courtesy:
         return self._signals[listener]
 
     def on_heard(self, listener: int, packets: int, lost: int, first_tx: int) -> None:
-        """Take a first report on this many packets, of which `lost` were lost. They left with first_tx and later."""
+        """Take a listener's first report on this many packets, of which `lost` were lost.
+
+        first_tx: the packets left with this tx and later.
+        """
         if self._make_control is not None:
             self._signals_of(listener).hear(packets, lost, first_tx)
 

@@ -45,7 +45,10 @@ class Noise:
         return sqrt(expected * max(1.0, spread))
 
     def learn(self, packets: int, lost: int, now: float) -> bool:
-        """Take what was lost while hardly anything queued. Return whether the last congestion was noise, too."""
+        """Take how many of these packets were lost while hardly anything queued.
+
+        Return whether what was taken for congestion before was noise, too.
+        """
         if self._packets > PACKETS_REMEMBERED or now - self._heard_at > FORGOTTEN_S:
             self._packets, self._lost = self._packets / 2, self._lost / 2
             self._reports, self._squares, self._lossy = self._reports / 2, self._squares / 2, self._lossy / 2

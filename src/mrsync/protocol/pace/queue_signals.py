@@ -32,7 +32,7 @@ class QueueSignals:
         self._heard_from = 0  # which left with this tx and later
 
     def add_round_trip(self, tx: int, seconds: float, now: float) -> None:
-        """Note the round trip of a burst, later than the last one."""
+        """Note the round trip, in seconds, of the burst with this tx, which is later than the last one's."""
         self.ended_tx = tx
         self._ended.append(tx)
         self.queueing.add(seconds, now)

@@ -92,7 +92,10 @@ class Assembly:
         self._horizon = max(self._horizon, min(pages_sent, self.page_count))
 
     def receive_page(self, page: int, generation: int, count: int) -> bool:
-        """Take a complete burst. Return whether to open the page, and then to call `opened` or `rejected`."""
+        """Take a complete burst. Return whether to open the page, and then to call `opened` or `rejected`.
+
+        generation, count: of the page, by a header that is not authentic yet.
+        """
         if page >= self.page_count or not self._is_missing(page) or not 0 < count <= self._packet_count(page):
             return False
         if page >= self._horizon:
@@ -101,6 +104,8 @@ class Assembly:
 
     def receive_packets(self, page: int, generation: int, mask: int, count: int) -> Verdict:
         """Take packets of a page. Return what to do with all of them; IGNORE: they were here, or are not needed.
+
+        generation, count: as of `receive_page`. mask: bit set of the packets' indices.
 
         Readings gather side by side, so that a forged one keeps no authentic one out.
         """
@@ -168,7 +173,10 @@ class Assembly:
         return True
 
     def rejected(self, page: int, reading: int, suspects: int) -> None:
-        """Note that the seal is invalid: a packet was forged or damaged. suspects: packets to request again; 0: all."""
+        """Note that the seal of a reading is invalid: a packet was forged or damaged.
+
+        suspects: bit set of packets to request again; 0: all.
+        """
         key = page << _READING_BITS | reading
         if key in self._partial:
             self._partial[key] = suspects or (1 << count_of(reading)) - 1

@@ -37,8 +37,8 @@ class Children:
     """The children of one link, and the audience that its schedule has in them.
 
     peer: the only child, or the island. The relay is not told who is in an island, so whoever claims there is a child.
-    probe_bytes: size of the packets that must reach a child before it gets pages. is_open: whether pages may be sent to
-    a child, which then knows by a short feed that its claims arrive.
+    is_island: whether `peer` is one. probe_bytes: size of the packets that must reach a child before it gets pages.
+    is_open: whether pages may be sent to a child, which then knows by a short feed that its claims arrive.
     """
 
     def __init__(self, peer: Peer, probe_bytes: int, now: float, *, is_island: bool) -> None:

@@ -35,8 +35,10 @@ TERMS_MAX = 1  # losses are not combined: those of one child cannot be
 class Feeder:
     """What the children of one link get: feeds, pages, and repairs.
 
-    peer: the only child, or the island, which is the relay's own. horizon_of: returns how many pages of an object are
-    known to have been sent. next_held: returns the first of an object's pages [first, end) that was received, or -1.
+    me: number of this relay. peer: the only child, or the island, which is the relay's own. probe_bytes: size of the
+    packets that must reach a child. retained_pages: how many whole pages are in memory. horizon_of: returns how many
+    pages of an object are known to have been sent. next_held: returns the first of an object's pages [first, end) that
+    was received, or -1. next_counter: returns a new number for a message.
     """
 
     def __init__(
@@ -153,7 +155,7 @@ class Feeder:
         return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
 
     def offer(self, kind: ObjectKind, page: int, size_bytes: int) -> None:
-        """Offer an authentic page of an object of this size."""
+        """Offer an authentic page of an object. size_bytes: of the whole object."""
         if self.wants(kind, page):
             self.begin(kind, size_bytes)
             assert self._passage is not None  # it has begun

@@ -18,7 +18,7 @@ ASKED_MAX = 128  # pages of one claim to look for
 class Passage(Transfer):
     """A transfer whose pages are sent as soon as they are offered; of those that wait, the first one is next.
 
-    pages_sent: how many were sent. next_page: the page after the highest of them.
+    size_bytes: of the object. pages_sent: how many were sent. next_page: the page after the highest of them.
     """
 
     def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:

@@ -105,7 +105,7 @@ class Reception:
         return assembly.horizon if assembly is not None else 0
 
     def next_held(self, kind: int, first: int, end: int) -> int:
-        """Return the first of these pages that is held, and not requested again; -1: there is none."""
+        """Return the first of the pages [first, end) that is held, and not requested again; -1: there is none."""
         assembly = self._assemblies.get(kind)
         return assembly.next_held(first, end) if assembly is not None else -1
 

@@ -31,7 +31,10 @@ HOP_URGENT_S = 0.1  # while the caster has to act
 
 
 class Relaying:
-    """The link to the parent, the feeder of the child, and the HOP that reports both. tell: takes events."""
+    """The link to the parent, the feeder of the child, and the HOP that reports both.
+
+    next_counter: returns a new number for a message. tell: takes events.
+    """
 
     def __init__(
         self,

@@ -28,7 +28,10 @@ class Counters:
 
 
 class Reporter:
-    """Keep the log, the progress of work on files, and the counters."""
+    """Keep the log, the progress of work on files, and the counters.
+
+    target, instance: identify this process. buffer_bytes: its receive buffer.
+    """
 
     def __init__(self, target: int, instance: int, buffer_bytes: int, reception: Reception) -> None:
         self.counters = Counters()
@@ -69,7 +72,11 @@ class Reporter:
         self.has_result |= isinstance(record, ResultRecord)
 
     def set_progress(self, *, ready: int | None, committed: int | None, activity: int) -> bool:
-        """Set the progress of work on files. Return whether files became ready or were committed."""
+        """Set the progress of work on files. Return whether files became ready or were committed.
+
+        ready, committed: number of plan files, from the first on; None: as before. activity: pages or entries done
+        since.
+        """
         before = self.ready, self.committed
         self.ready = self.ready if ready is None else ready
         self.committed = self.committed if committed is None else committed
@@ -84,8 +91,8 @@ class Reporter:
     def report(self, counter: int, now: float, fed_tx: int | None = None) -> Report:
         """Return a report with the current state.
 
-        fed_tx: if pages come from a parent, the tx of the last status; the report then contains no needs and no
-        acknowledgements of pages, because the parent gets these.
+        counter: its number. fed_tx: if pages come from a parent, the tx of the last status; the report then contains no
+        needs and no acknowledgements of pages, because the parent gets these.
         """
         reception, counters = self._reception, self.counters
         assembly = reception.assembly

@@ -83,7 +83,7 @@ class AckClock:
         self.window.on_sent(-packets * self._audience.copies, now)
 
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
-        """Take the part of a report that is about flow control."""
+        """Take the part of a report that is about flow control. tx: the last one sent."""
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0) and not flow.is_shed:
             self.window.on_congestion(tx, new.tx_seen)
@@ -138,10 +138,11 @@ class AckClock:
     def on_losses(self, flow: Flow, packets: int, lost: int, first_tx: int, tx: int, now: float) -> None:
         """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.
 
-        Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
-        Where the queue can be seen to be full, courtesy answers. Other losses are tried here, whatever queue was seen
-        before: late programs look like one, and nobody else would answer what a short queue drops. While a trial has
-        spread the packets, all losses are judged here as well: the rate must not grow into a queue.
+        tx: the last one sent. Without monitors, only the rate cap limits the caster: nothing would show that a slower
+        pace may grow again. Where the queue can be seen to be full, courtesy answers. Other losses are tried here,
+        whatever queue was seen before: late programs look like one, and nobody else would answer what a short queue
+        drops. While a trial has spread the packets, all losses are judged here as well: the rate must not grow into a
+        queue.
         """
         if flow.is_shed or not self.window.is_bounded:
             return

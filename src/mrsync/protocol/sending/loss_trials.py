@@ -58,9 +58,9 @@ class LossTrials:
     def add(
         self, packets: int, lost: int, *, first_tx: int, tx_seen: int, tx: int, now: float, is_paced: bool = False
     ) -> LossVerdict:
-        """Take the losses among newly reported packets, which left with first_tx and later.
+        """Take how many of these packets were lost. They left with first_tx and later, and were not reported before.
 
-        tx_seen: last received tx; tx: last sent tx.
+        tx_seen: last received tx. tx: last sent tx. is_paced: packets leave apart now, so that fewer losses are normal.
         """
         self._packets += packets
         self._lost += lost

@@ -33,7 +33,10 @@ class Planned(NamedTuple):
 
 
 class Repairs:
-    """The repairs of one transfer, as bursts that are handed out one by one."""
+    """The repairs of one transfer, as bursts that are handed out one by one.
+
+    terms_max: packets that one coded packet may combine. retained_pages: whole pages that every target has in memory.
+    """
 
     def __init__(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
         self.packets_sent = 0

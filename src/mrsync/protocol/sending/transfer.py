@@ -50,7 +50,8 @@ class Transfer:
     Pages that were repaired, or are about to be, drop out of all claims by their tx. Claims are expanded only for the
     few pages that are repaired next.
 
-    next_page: all pages below were sent or are not wanted. pages_sent: the number of those that were sent.
+    size_bytes: of the object. next_page: all pages below were sent or are not wanted. pages_sent: the number of those
+    that were sent.
     """
 
     def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
@@ -207,8 +208,9 @@ class Transfer:
     def heard_repairs(self, target: int, tx_seen: int, from_tx: int) -> tuple[int, int, int]:
         """Return the fate of the repairs that this target should have received since the last call.
 
-        Three numbers of packets: those that left after from_tx; those of them that the target claims again; all that it
-        claims again. A claim of a part of a page may concern another part, so at most the packets sent are counted.
+        tx_seen: the last tx that it has received. Three numbers of packets: those that left after from_tx; those of
+        them that the target claims again; all that it claims again. A claim of a part of a page may concern another
+        part, so at most the packets sent are counted.
         """
         waiting, sent = self._repaired.get(target, deque()), 0
         pages: dict[int, tuple[int, int]] = {}

@@ -37,7 +37,7 @@ RATE_CREDIT_S = 0.01  # up to this much may be made up for at once, because time
 class Window:
     """The number of bursts that may be sent before the monitor has processed them, and the rate cap.
 
-    is_bounded: False if only the rate cap limits the caster, and losses are repaired.
+    rate_bytes_s: the cap, or None. is_bounded: False if only the rate cap limits the caster, and losses are repaired.
     """
 
     def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry, is_bounded: bool = True) -> None:
@@ -84,7 +84,7 @@ class Window:
         self.size = min(self.size, self._limit + self._on_the_way)
 
     def on_progress(self, tx_done: int, delay: Delay, now: float) -> None:
-        """Note the progress and the delay of the monitor. Grow or shrink once per window."""
+        """Grow or shrink once per window. tx_done, delay: how far the monitor is, and how long packets take there."""
         self._now = now
         if tx_done - self._grown_tx < self.size:
             return

@@ -35,7 +35,10 @@ REPORTS_PER_ROUND_TRIP = 4  # more would report little that is new, and each cos
 
 
 class Outbox:
-    """Compose and number messages. It owns the seal and the sizes of objects, and looks up the rest of a status."""
+    """Compose and number the messages of a session.
+
+    It owns the seal and the sizes of objects, and looks up the rest of a status. ack_wait_s: told in it.
+    """
 
     def __init__(
         self,

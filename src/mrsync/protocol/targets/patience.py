@@ -33,7 +33,11 @@ def work_s(entries: int, content_bytes: int) -> float:
 
 
 class Patience:
-    """The budget of each target in one session. work_s: for what is in the source."""
+    """The budget of each target in one session.
+
+    is_shedding: slow targets are served after the others. page_s: for which the rate cap sends one page. work_s: for
+    what is in the source.
+    """
 
     def __init__(self, ack_wait_s: float, *, is_shedding: bool = False, page_s: float = 0.0) -> None:
         self.look_s = ack_wait_s / 10  # the longest time that counts between two looks: the master may stand still

@@ -18,7 +18,10 @@ class LifeSigns:
     done_tx: int = 0  # last tx that the caster had sent by then
 
     def receive(self, old: Report | None, new: Report, tx: int, now: float) -> bool:
-        """Take a report newer than the last one. Return whether it shows progress, or a return after silence."""
+        """Take a report newer than the last one. Return whether it shows progress, or a return after silence.
+
+        tx: the last one sent.
+        """
         is_progress = old is None or now - self.heard_at > RETURN_S or _shows_progress(old, new)
         self.heard_at = now
         if is_progress:

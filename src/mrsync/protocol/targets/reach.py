@@ -40,8 +40,8 @@ AS_ASKED = "as asked for"
 class Reach:
     """Decide on the paths of live targets by their hellos. `step` is the packet size, which is final after `fix`.
 
-    steps: sizes to try, the largest first. on_rerouted: called for each target whose unicast route was added, removed
-    or changed.
+    steps: sizes to try, the largest first. is_unicast_only: whether there is no group. on_rerouted: called for each
+    target whose unicast route was added, removed or changed.
     """
 
     def __init__(

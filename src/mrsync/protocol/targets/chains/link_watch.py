@@ -49,7 +49,7 @@ class LinkWatch:
         return is_over or (link.island is not None and self._is_unheard(link, slack_s, now))
 
     def is_failing(self, link: Link, transfer: Transfer | None, slack_s: float, now: float) -> bool:
-        """Return whether a link is to be doubted. transfer: what is being cast, if anything."""
+        """Return whether a link is to be doubted. transfer: what is being cast, if anything. slack_s: more patience."""
         if not link.is_fed:
             return now - link.since > TRIAL_S + slack_s
         link.is_stalled = transfer is not None and (

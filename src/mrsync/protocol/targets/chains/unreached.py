@@ -19,7 +19,7 @@ class UnreachedPairs:
         self._partners: Counter[int] = Counter()  # target -> in how many pairs it is
 
     def add(self, one: int, other: int, until: float) -> None:
-        """Note that two targets did not reach each other. until: when they may be tried again."""
+        """Note that two targets, one and other, did not reach each other. until: when they may be tried again."""
         pair = frozenset((one, other))
         if pair not in self._until:
             self._partners.update(pair)
