@@ -39,9 +39,11 @@ FRAME = (
     "run/launch.py",
     "transport/blocking.py",  # reads /proc
     "transport/loop.py",
+    "transport/sessions.py",
     "transport/worker.py",
     "tree/record/",
     "wire/formats/session.py",
+    "wire/seals/signing.py",
 )
 
 
