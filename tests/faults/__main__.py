@@ -20,7 +20,6 @@ from tests.netns.lab import Lab
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 BEGIN, END = "<!-- what ./run faults found -->\n", "<!-- end of what ./run faults found -->"
 AT_ONCE = 4
-NO_LEFTOVERS = ("disk-full", "no-inodes", "quota", "read-only")  # their disk is gone afterwards
 
 
 def main() -> int:

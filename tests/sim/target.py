@@ -75,7 +75,6 @@ class TargetHost:
         self._awake_at = 0.0  # it sleeps until then, and nothing of its queue is worked on
         self._held = 0  # packets that came while it was stopped
         self._spoken_at = 0.0  # when its last answer leaves
-        self._disk_free_at = 0.0
         self._is_writing = False
         self._source = MASTER  # whose pages count
         self._child: Peer | None = None  # or the island that it casts to

@@ -119,7 +119,6 @@ def test_the_same_page_is_made_from_json_later(site: Site, tmp_path: Path) -> No
 
 SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
-ENDS: dict[str, list[str]] = {"run": [], "dry": ["-n"], "failed": ["-m", "n[1-3]", "-r", "/no/such/shell"]}
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ class RemoteShell(NamedTuple):
             raise UsageError(f"there is no remote shell {words[0]} on this host (-r): install it, or name another one")
         kind = kind_of(words)
         check_words(kind, words)
-        check_ports(kind, words, ports or {})
+        check_ports(kind, ports or {})
         if user:
             words += user_words(kind, words, user)
         if os.path.basename(words[0]) == "ssh":

@@ -86,7 +86,7 @@ def _ssh_letters(words: Sequence[str]) -> Iterator[str]:
                 break
 
 
-def check_ports(kind: ShellKind, words: Sequence[str], ports: Mapping[str, int]) -> None:
+def check_ports(kind: ShellKind, ports: Mapping[str, int]) -> None:
     """Raise UsageError if a host has a port of its own and the program is not known to take one. ports: by host."""
     for host, port in ports.items() if kind is not ShellKind.SSH else ():
         if port != SSH_PORT:

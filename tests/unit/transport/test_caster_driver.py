@@ -22,9 +22,8 @@ from mrsync.transport.pages import page_sender
 from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, unpack_header
-from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
+from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, SealKind
-from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.terms import decode_terms
 from tests.unit.protocol.builders import found, roster
 from tests.unit.protocol.builders import report as make_report
@@ -33,7 +32,6 @@ from tests.unit.transport.link import GEOMETRY, KEYS, SECRET, SESSION, sample
 DATA = sample(6)
 ANY_PORT = 1  # reports come to the port below: the kernel chooses
 CONTENTS = ObjectKind.CONTENTS
-KNOCK_KEYS = SessionKeys.derive(SECRET, NO_SESSION)
 
 
 class ScriptedCaster:

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 import sys
+from argparse import ArgumentParser, Namespace
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
@@ -53,7 +54,7 @@ class _Layout(argparse.RawDescriptionHelpFormatter):
         return filled(text)
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(ArgumentParser):
     """ArgumentParser that raises UsageError instead of exiting.
 
     As in rsync, an option takes the next word as its value even if that begins with a dash: `--chmod -w`.
@@ -172,26 +173,14 @@ def _check_word(word: str) -> None:
 class InOrder(argparse.Action):
     """Record the option with its value in the list of options whose order matters."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         namespace.rule_options = [*namespace.rule_options, (self.option_strings[-1], value)]
 
 
 class Help(argparse.Action):
     """Show the common options for `--help`, and all options for `--help all`."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         if value not in (self.const, _ALL):
             parser.error(f"argument {option}: give nothing or {_ALL}")
         make_parser(self.const, called=parser.prog, has_all=value == _ALL).print_help()
@@ -201,13 +190,7 @@ class Help(argparse.Action):
 class Version(argparse.Action):
     """Show the version and the abilities of this host."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         print(f"{parser.prog} {__version__}")
         if parser.prog == MRSYNC:
             from mrsync.cli.registry.abilities import ability_lines

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, Foreign
@@ -18,13 +19,7 @@ _CLAIMED = {name for foreign in FOREIGN for name in foreign.names.split()}
 class _Set(argparse.Action):
     """Set the attributes that an option of rsync stands for. const: values by attribute, or a function of its value."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         try:
             values: Mapping[str, Any] = self.const(value) if callable(self.const) else self.const
         except argparse.ArgumentTypeError as error:
@@ -36,26 +31,14 @@ class _Set(argparse.Action):
 class _Refuse(argparse.Action):
     """Raise UsageError for an option of rsync. const: the reason."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         parser.error(f"{option} is not supported: {self.const}")
 
 
 class _More(argparse.Action):
     """List names, as rsync's first -v does; each further one increases the verbosity, which shows hosts."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         if namespace.lists_names:
             setattr(namespace, self.dest, min(VERBOSITY_MAX, getattr(namespace, self.dest) + 1))
         namespace.lists_names = True

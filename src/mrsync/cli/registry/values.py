@@ -121,13 +121,7 @@ def group(text: str) -> str:
 
 
 def seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and below a million")
-    return number
+    return _above_zero(text, 1e6, "seconds above 0 and below a million")
 
 
 def timeout(text: str) -> float:
@@ -136,12 +130,16 @@ def timeout(text: str) -> float:
 
 
 def minutes(text: str) -> float:
+    return _above_zero(text, 1e8, "minutes above 0 and below 100 million")
+
+
+def _above_zero(text: str, limit: float, what: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 0 < number < 1e8:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0 and below 100 million")
+    if not 0 < number < limit:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}")
     return number
 
 

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-from typing import BinaryIO
 
 import pyte
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from mrsync.cli.output.progress import JsonProgress, LiveProgress, PlainProgress, Progress, headline, make_progress
 from mrsync.run.observer import Notice, Snapshot, TargetProgress
 
-SHOW_CURSOR = "\x1b[?25h"
 TARGETS = (
     TargetProgress("a", "done", 1000),
     TargetProgress("b", "present", 400, packets_lost=7, is_monitor=True),
@@ -70,14 +68,6 @@ def test_json_lines_have_all_fields() -> None:
     first, second = map(json.loads, stream.getvalue().splitlines())
     assert (first["event"], first["bytes_sent"], first["targets"][1]["host"]) == ("progress", 500, "b")
     assert second == {"event": "notice", "level": 0, "text": "gone", "host": "n1"}
-
-
-def read_until(terminal: BinaryIO, end: str) -> str:
-    """All that the terminal got, up to some text; pytest's timeout guards it."""
-    shown = b""
-    while end.encode() not in shown:
-        shown += terminal.read(10_000)
-    return shown.decode()
 
 
 def test_live_display_shows_notices_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
