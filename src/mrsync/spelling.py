@@ -1,4 +1,4 @@
-"""Find what a misspelled word was meant to be, for the end of an error message."""
+"""Words for people: what a misspelled one was meant to be, and numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def did_you_mean(word: str, known: Iterable[str], *, before: str = "", after: st
     """
     meant = closest(word, known)
     return f"; did you mean {before}{meant}{after}?" if meant else ""
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun, such as "1 file" or "3 entries". several: without it, one and an s."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"

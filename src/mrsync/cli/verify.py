@@ -18,6 +18,7 @@ from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
 from mrsync.run.stop import Stop
 from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, verify_targets
+from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
 from mrsync.tree.record.verification import Difference
 
@@ -99,10 +100,10 @@ def _text(target: VerifiedTarget, named: int | None) -> str:
         shown = "; ".join(_sentence(each) for each in target.differences[:named])
         left = result.differences - len(target.differences[:named])
         more = f"; and {left} more{'' if named is None else ', which -v 1 names'}" if left > 0 else ""
-        noun = "difference" if result.differences == 1 else "differences"
-        return f"{result.differences} {noun} from {known}: {shown}{more}"
-    proven = f"equal to {known}: {result.entries} entries, {size(result.bytes)} in {result.files} files proven"
-    return proven + (f", {result.unproven} files known by size and time only" if result.unproven else "")
+        return f"{counted(result.differences, 'difference')} from {known}: {shown}{more}"
+    entries, files = counted(result.entries, "entry", "entries"), counted(result.files, "file")
+    unproven = f", {counted(result.unproven, 'file')} known by size and time only" if result.unproven else ""
+    return f"equal to {known}: {entries}, {size(result.bytes)} in {files} proven{unproven}"
 
 
 def _sentence(found: Difference) -> str:

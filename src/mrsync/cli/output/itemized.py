@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mrsync.cli.output.line_format import formatted
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
+from mrsync.spelling import counted
 
 _ESCAPE_LIKE = re.compile(r"\\(?=#[0-9]{3})")
 
@@ -57,4 +58,4 @@ def _octal(character: str) -> str:
 def _untold(outcome: Outcome) -> Iterator[str]:
     for target in outcome.targets:
         if target.changes_untold:
-            yield f"{target.host}: and {target.changes_untold} more changes"
+            yield f"{target.host}: and {counted(target.changes_untold, 'more change')}"

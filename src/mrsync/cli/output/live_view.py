@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Snapshot, TargetProgress
+from mrsync.spelling import counted
 
 SPARKS = "▁▂▃▄▅▆▇█"
 RATES_KEPT = 16  # in the sparkline, one per frame
@@ -101,7 +102,7 @@ def _headline(snapshot: Snapshot, rate: Rate, width: int) -> Line:
             line.append((f" {rate.sparkline()}", "cyan"))
         line.append((f"  {_time_left(snapshot, rate)}", ""))
     elif snapshot.files_planned:
-        line.append((f"  {snapshot.files_planned} entries", ""))
+        line.append((f"  {counted(snapshot.files_planned, 'entry', 'entries')}", ""))
     line.append((f"  {duration(snapshot.seconds)} elapsed", "dim"))
     return line
 
@@ -156,7 +157,7 @@ def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
     ]
     lines += [_row(target, snapshot, names) for target in shown]
     if rest := len(live) - len(shown):
-        lines.append([(f"and {rest} more that are further ahead", "dim")])
+        lines.append([(f"and {rest} more, further ahead", "dim")])
     return lines
 
 

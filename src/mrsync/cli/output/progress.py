@@ -14,6 +14,7 @@ from mrsync.cli.output.live_view import ENDED, SPARKS, Line, Rate, duration, fra
 from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
+from mrsync.spelling import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,6 +119,7 @@ class LiveProgress(Progress):
         console = Console(file=self._stream, highlight=False)
         live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         live.start()
+        console.show_cursor(True)  # rich hides it, and Ctrl-Z, Ctrl-\ and kill -9 would leave the terminal without one
         return live
 
     def _render(self, snapshot: Snapshot, console: Console) -> Text:
@@ -191,6 +193,6 @@ def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
     if snapshot.targets:
         parts.append(f"{len(snapshot.targets) - away}/{len(snapshot.targets)} targets")
     elif not parts:  # while SOURCE is scanned, no target is looked at yet
-        parts.append(f"{snapshot.files_planned} entries")
+        parts.append(counted(snapshot.files_planned, "entry", "entries"))
     parts += [f"{counts[state]} {state}" for state in ("silent", *ENDED) if counts[state]]
     return f"{snapshot.phase}: {'; '.join(parts)}"

@@ -11,6 +11,7 @@ from mrsync.cli.output.roundtrips import histogram_lines, quantiles
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
@@ -79,14 +80,14 @@ def complaint(outcome: Outcome) -> str | None:
     if behind:
         return f"not complete: {fold([target.host for target in behind])}"
     if outcome.source_errors:
-        what = "1 file or directory" if outcome.source_errors == 1 else f"{outcome.source_errors} files or directories"
+        what = counted(outcome.source_errors, "file or directory", "files or directories")
         return f"{what} of the source could not be read"
     if outcome.source_changes:
         if outcome.source_changes == 1:
             return "1 source file vanished or changed while it was read"
         return f"{outcome.source_changes} source files vanished or changed while they were read"
     if skipped := sum(target.deletions_skipped for target in outcome.targets):
-        return f"deletions stopped because of --max-delete, {skipped} were skipped"
+        return f"deletions stopped because of --max-delete, {skipped} {'was' if skipped == 1 else 'were'} skipped"
     return None
 
 
@@ -119,11 +120,6 @@ def size(bytes_count: float) -> str:
     return f"{bytes_count:.3g} TB"
 
 
-def files_of(count: int) -> str:
-    """Return "1 file" or "3 files"."""
-    return "1 file" if count == 1 else f"{count} files"
-
-
 def percentage(part: float, whole: float) -> str:
     """Format a share: 4, 1000 -> 0.4 %; 2, 3 -> 67 %."""
     percent = 100 * part / whole
@@ -148,7 +144,7 @@ def verdict(outcome: Outcome) -> str:
     if outcome.is_dry_run:
         parts = [
             f"dry run: {', '.join(states)}",
-            f"{files_of(outcome.files_planned)}, {size(outcome.bytes_planned)} would be sent",
+            f"{counted(outcome.files_planned, 'file')}, {size(outcome.bytes_planned)} would be sent",
         ]
         return "; ".join([*parts, *_deletions(outcome)])
     parts = [", ".join(states), f"{size(outcome.contents_sent)} in {outcome.seconds.total:.3g} s"]
@@ -206,7 +202,7 @@ def _trouble(target: TargetOutcome) -> str:
         for file in target.sat_out[:SAT_OUT_SHOWN]
     ]
     if len(target.sat_out) > SAT_OUT_SHOWN:
-        parts.append(f"and {len(target.sat_out) - SAT_OUT_SHOWN} more files")
+        parts.append(f"and {counted(len(target.sat_out) - SAT_OUT_SHOWN, 'more file')}")
     return "; ".join(parts)
 
 
@@ -217,12 +213,12 @@ def _complete(outcome: Outcome) -> Iterator[str]:
         if target.state is not TargetState.DONE:
             continue
         if outcome.is_dry_run:
-            facts = f"{files_of(target.files_needed)}, {size(target.bytes_needed)} needed"
+            facts = f"{counted(target.files_needed, 'file')}, {size(target.bytes_needed)} needed"
             if target.changes or not target.deleted:
-                facts += "; 1 other change" if target.changes == 1 else f"; {target.changes} other changes"
+                facts += f"; {counted(target.changes, 'other change')}"
             facts += f"; {target.deleted} would be deleted" if target.deleted else ""
         else:
-            facts = f"ok; {files_of(target.files_updated)} updated, {target.deleted} deleted"
+            facts = f"ok; {counted(target.files_updated, 'file')} updated, {target.deleted} deleted"
         groups.setdefault(facts, []).append(target.host)
     for facts, hosts in groups.items():
         yield f"{fold(hosts)}: {facts}"

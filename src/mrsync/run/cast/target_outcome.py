@@ -79,7 +79,7 @@ def _where(target: Target, files: int) -> str:
     """Return how far a target had come when the session was interrupted."""
     if not target.committed:
         return "interrupted before anything was changed" if target.hello else "interrupted before it joined"
-    return f"interrupted; {min(target.committed, files)} of {files} files are in place"
+    return f"interrupted; files in place: {min(target.committed, files)} of {files}"
 
 
 def _outcome(

@@ -29,7 +29,7 @@ def buffers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | Non
     drops = seen.counters.socket_drops
     if facts.buffer_bytes >= BUFFER_GOOD_BYTES and not drops:
         return None
-    dropped = f", {drops} packets were dropped there" if drops else ""
+    dropped = f", packets dropped there: {drops}" if drops else ""
     return Finding(
         "small buffers",
         f"sockets get {facts.buffer_bytes} bytes{dropped}",

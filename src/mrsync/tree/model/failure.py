@@ -34,7 +34,13 @@ class Failure(NamedTuple):
 
 
 # What the system says of a path that leads to another kind of file than before, or to nothing.
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE)
+_GONE = {
+    errno.ENOENT: "it vanished",
+    errno.ENOTDIR: "a directory above it was replaced",
+    errno.ELOOP: "a soft link is in its place",
+    errno.ENXIO: "it was replaced",
+    errno.ESTALE: "",  # of Changed, which says more
+}
 
 
 class Fault(NamedTuple):
@@ -49,7 +55,7 @@ class Fault(NamedTuple):
     @classmethod
     def of(cls, error: OSError) -> Fault:
         """Return the reason for an error met in reading a file of the source."""
-        return cls(error.strerror or str(error), error.errno not in _GONE)
+        return cls(_GONE.get(error.errno or 0) or error.strerror or str(error), error.errno not in _GONE)
 
 
 class Changed(OSError):

@@ -15,7 +15,7 @@ from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.source.roots import Roots
-from mrsync.tree.source.scanner import FIND, Scanner, drop_temporary
+from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.source_filter import SourceFilter
 
@@ -95,7 +95,7 @@ class OperandScanner(Scanner):
         listing = Listing(fd, None if names is None else sorted(names), has_identities=has_identities)
         self._apply_link_policy(directory, fd, listing, number)
         if names is None:
-            drop_temporary(listing)
+            self._drop_temporary(directory, listing)
             self._omit_mounts(fd, listing)
         elif listing.failures:
             for reason, name in listing.failures:

@@ -44,7 +44,8 @@ class Scan(NamedTuple):
     manifest: all entries that could be read; its policy deletes nothing if any could not. sparse: entries that probably
     have holes, because they occupy fewer blocks than their size. errors: what could not be read, was listed but does
     not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
-    neither make nor delete them. ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
+    neither make nor delete them. temporary: paths left out because their names are those of mrsync's temporary files.
+    ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
     later ctime (ns) may have changed again within the same clock tick. misses: a whole SOURCE does not exist.
     mode_changes: what was applied to the modes in the manifest.
     """
@@ -54,6 +55,7 @@ class Scan(NamedTuple):
     sparse: frozenset[int]
     errors: list[Failure]
     skipped: list[int]
+    temporary: list[bytes]
     ctimes: array[int]
     inodes: array[int]
     settled_at: int
@@ -94,6 +96,7 @@ class Scanner:
         self._inodes: dict[tuple[int, int], int] = {}
         self._sparse: list[int] = []
         self._errors: list[Failure] = []
+        self._temporary: list[bytes] = []
         self._depths = {0: 0}
         self._xattr_policy = source_xattr_policy(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
@@ -128,6 +131,7 @@ class Scanner:
             sparse=frozenset(self._sparse),
             errors=self._errors,
             skipped=self._skipped(),
+            temporary=self._temporary,
             ctimes=self._ctimes,
             inodes=self._numbers,
             settled_at=self._settled_at,
@@ -284,7 +288,7 @@ class Scanner:
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
-        drop_temporary(listing)
+        self._drop_temporary(directory, listing)
         drop_records(listing, fd)
         self._apply_link_policy(directory, fd, listing)
         self._omit_mounts(fd, listing)
@@ -292,6 +296,17 @@ class Scanner:
         if source_filter is not None:
             source_filter.take(directory, self._manifest.path(directory), listing)
         return listing
+
+    def _drop_temporary(self, directory: int, listing: Listing) -> None:
+        """Drop temporary files of sessions from a listing: the source may be the destination of another sync."""
+        names = listing.names
+        at = bisect_left(names, PREFIX)
+        if at < len(names) and names[at].startswith(PREFIX):
+            kinds = [mode >> KIND_SHIFT for mode in listing.modes]
+            dropped = {i for i, name in enumerate(names) if is_temporary(name, is_directory=kinds[i] == DIRECTORY)}
+            path = self._manifest.path(directory)
+            self._temporary += [os.path.join(path, names[i]) for i in sorted(dropped)]
+            listing.keep([i for i in range(len(names)) if i not in dropped])
 
     def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
         """Return whether to skip a directory because it is on another file system than its parent."""
@@ -355,13 +370,3 @@ def drop_records(listing: Listing, fd: int) -> None:
     records = [i for i, name in enumerate(listing.names) if is_state_directory(fd, name)]
     if records:
         listing.keep([i for i in range(len(listing.names)) if i not in records])
-
-
-def drop_temporary(listing: Listing) -> None:
-    """Drop temporary files of sessions from a listing: the source may be the destination of another sync."""
-    names = listing.names
-    at = bisect_left(names, PREFIX)
-    if at < len(names) and names[at].startswith(PREFIX):
-        kinds = [mode >> KIND_SHIFT for mode in listing.modes]
-        kept = [i for i, name in enumerate(names) if not is_temporary(name, is_directory=kinds[i] == DIRECTORY)]
-        listing.keep(kept)

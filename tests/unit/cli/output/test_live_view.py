@@ -51,7 +51,7 @@ def test_heads_and_the_targets_furthest_behind_are_on_top() -> None:
     heads = next(number for number, line in enumerate(lines) if line.startswith("target"))
     assert lines[heads].split() == ["target", "state", "done", "behind", "losses", "note"]
     assert [line.split()[0] for line in lines[heads + 1 : heads + 4]] == ["node0000", "node0001", "node0002"]
-    assert lines[-3] == "and 37 more that are further ahead"
+    assert lines[-3] == "and 37 more, further ahead"
 
 
 def test_lost_hosts_are_folded_below_the_table() -> None:

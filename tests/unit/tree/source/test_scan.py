@@ -70,6 +70,7 @@ def test_temporary_files_are_not_part_of_the_tree(tmp_path: Path) -> None:
     (tmp_path / ".mrsync-0b-8").mkdir()
     found = scan(os.fsencode(tmp_path))
     assert paths(found) == {b"", b".mrsync", b".mrsync-0b-8", b".mrsync-notes", b"a", b"~"}
+    assert sorted(found.temporary) == [b".mrsync-0a-7", b".mrsync-0a-l3", b".mrsync-0a.journal"]
     assert len(found.inodes) == len(found.ctimes) == len(found.manifest) == 6
 
 
