@@ -97,7 +97,7 @@ def _headline(snapshot: Snapshot, rate: Rate, width: int) -> Line:
     line: Line = [(snapshot.phase, "bold")]
     if snapshot.bytes_planned:
         done = 100 * snapshot.bytes_sent // snapshot.bytes_planned
-        line.append((f"  {done} % of {size(snapshot.bytes_planned)}  {size(rate.bytes_s)}/s", ""))
+        line += [("  ", ""), (f"{done} % of {size(snapshot.bytes_planned)}  {size(rate.bytes_s)}/s", "")]
         if width >= 100:
             line.append((f" {rate.sparkline()}", "cyan"))
         line.append((f"  {_time_left(snapshot, rate)}", ""))
@@ -151,9 +151,12 @@ def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
         return []
     shown = heapq.nsmallest(room - 1 if len(live) < room else room - 2, live, key=_urgency)
     longest = max([len(target.host) for target in shown], default=0)
-    names = max(6, min(NAME_WIDTH_MAX, longest, width - 46))
+    names = max(6, min(NAME_WIDTH_MAX, longest, max(width - 46, min(16, width - 20))))
     lines: list[Line] = [
-        [(f"{'target':<{names}}  {'state':<12} {'done':>5}  {'behind':>9}  {'losses':>7}  note", "bold")]
+        [
+            (text, "bold")
+            for text in (f"{'target':<{names}}  state         done", f"  {'behind':>9}", "   losses", "  note")
+        ]
     ]
     lines += [_row(target, snapshot, names) for target in shown]
     if rest := len(live) - len(shown):
@@ -174,7 +177,10 @@ def _row(target: TargetProgress, snapshot: Snapshot, names: int) -> Line:
     return [
         (f"{_short(target.host, names):<{names}}  ", ""),
         (f"{shown:<12}", STYLES.get(state, "")),
-        (f" {done:>5}  {behind:>9}  {lost:>7}  ", ""),
+        (f" {done:>5}", ""),
+        (f"  {behind:>9}", ""),
+        (f"  {lost:>7}", ""),
+        ("  ", ""),
         (", ".join(_notes(target)), "dim"),
     ]
 
@@ -204,10 +210,12 @@ def _folded(names: tuple[str, ...]) -> str:
 
 
 def _cut(line: Sequence[Span], width: int) -> Line:
-    """Shorten a line to the width."""
+    """Shorten a line to the width. A part that two blanks set apart is left out, with all behind it."""
     cut: Line = []
     for text, style in line:
         if len(text) > width:
+            if cut and text.startswith("  "):
+                return cut
             return [*cut, (_short(text, width) if width else "", style)]
         cut.append((text, style))
         width -= len(text)

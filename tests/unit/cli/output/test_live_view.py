@@ -60,6 +60,13 @@ def test_lost_hosts_are_folded_below_the_table() -> None:
     assert not any(line.startswith("node0003") for line in lines)
 
 
+def test_a_narrow_terminal_shows_whole_names_and_whole_columns() -> None:
+    lines = shown(frame(casting(fleet(60)), rate_of(100, 250), 40, 24))
+    assert lines[0] == "casting  50 % of 1 kB  112 B/s  waiting"
+    assert lines[3:5] == ["target    state         done     behind", "node0000  receiving     40 %      100 B"]
+    assert shown(frame(casting(fleet(60)), rate_of(100, 250), 30, 24))[4] == "node0000  receiving     40 %"
+
+
 def test_targets_are_counted_by_state() -> None:
     lines = shown(frame(casting(fleet(60)), Rate(), 80, 24))
     assert lines[2] == "52 receiving · 2 silent · 2 done · 2 lost · 2 unreachable · 0.99 % repairs"
