@@ -138,7 +138,7 @@ REMOVALS = (
     Removal(
         "a target that claims to work for ever is given up",
         "protocol/targets/patience.py",
-        "        return self.waited_s > patience.budget_s(sum(self.pages.values()), log_bytes)",
+        "        return self.waited_s > patience.budget_s",
         "        return False",
         "unit/protocol/targets/test_patience.py",
     ),

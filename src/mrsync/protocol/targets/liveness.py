@@ -85,8 +85,9 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     waiting = target.waiting
     is_left_behind = target.flow.is_shed and not expected.is_sent  # it gets the rest when the others have everything
     waiting.look(expected.patience, is_awaited=is_awaited and not is_left_behind, now=now)
-    waiting.note_pages(expected.object, min(target.frontier(expected.object), expected.pages_sent))
-    if waiting.is_over(expected.patience, target.log.offset):
+    held = min(target.frontier(expected.object), expected.pages_sent)
+    waiting.take_off(expected.patience, expected.object, held, target.log.offset)
+    if waiting.is_over(expected.patience):
         held_up = f"held the others up for {waiting.waited_s:.0f} s, and too little came of it"
         return f"{held_up} ({_waited_for(target, expected.phase)}); if it is only slow, raise --ack-wait"
     return ""

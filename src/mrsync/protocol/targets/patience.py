@@ -3,11 +3,12 @@
 The master cannot see what a target does while it compares, deletes or flushes its disk. It sees a counter of activity,
 which a faulty target can increase without end. So each target has a budget of waiting, large enough for slow disks.
 Time in which a target waits for others is not counted. Time in which it waits for a repair is counted, because a
-target could claim that without end, too.
+target could claim that without end, too. What arrives takes off of the time before it, and saves nothing up: a target
+that got a thousand pages quickly is waited for no longer than another one when it stops.
 
 Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,
-and on the pages and bytes of the log that have arrived. All of these are bounded. A process that replaces another one
-goes on with its budget (`Roster.renew`).
+and what is taken off on the pages and bytes of the log that have arrived. All of these are bounded. A process that
+replaces another one goes on with its budget (`Roster.renew`).
 """
 
 from __future__ import annotations
@@ -45,17 +46,23 @@ class Patience:
         self._base_s = ack_wait_s * (SHED_WAITS if is_shedding else BASE_WAITS)
         self._page_s = max(PAGE_S, SLOWER * page_s)
 
-    def budget_s(self, pages: int, log_bytes: int) -> float:
-        """Return the seconds to wait for a target with this many pages, and this many bytes of its log received."""
-        return self._base_s + self.work_s + pages * self._page_s + log_bytes / LOG_BYTES_S
+    @property
+    def budget_s(self) -> float:
+        """The seconds to wait for a target beyond what has arrived from it."""
+        return self._base_s + self.work_s
+
+    def worth_s(self, pages: int, log_bytes: int) -> float:
+        """Return how many seconds of waiting these pages and bytes of the log make good."""
+        return pages * self._page_s + log_bytes / LOG_BYTES_S
 
 
 @dataclass
 class Waiting:
-    """How long the session has waited for one target, in seconds of the caller's clock."""
+    """How long the session has waited for one target in vain, in seconds of the caller's clock."""
 
     waited_s: float = 0.0
     pages: dict[ObjectKind, int] = field(default_factory=dict)  # that it held, by object
+    log_bytes: int = 0  # that had arrived
     _looked_at: float | None = None
 
     def look(self, patience: Patience, *, is_awaited: bool, now: float) -> None:
@@ -64,10 +71,17 @@ class Waiting:
             self.waited_s += min(patience.look_s, now - self._looked_at)
         self._looked_at = now
 
-    def note_pages(self, kind: ObjectKind, held: int) -> None:
-        """Note that it holds this many pages from the beginning of an object."""
-        self.pages[kind] = max(held, self.pages.get(kind, 0))
+    def take_off(self, patience: Patience, kind: ObjectKind, held: int, log_bytes: int) -> None:
+        """Take off what has arrived since the last call.
 
-    def is_over(self, patience: Patience, log_bytes: int) -> bool:
-        """Return whether the session has waited long enough. log_bytes: the bytes of its log that have arrived."""
-        return self.waited_s > patience.budget_s(sum(self.pages.values()), log_bytes)
+        held: pages that it holds from the beginning of an object. log_bytes: of its log that have arrived in all.
+        """
+        pages = max(held, self.pages.get(kind, 0))
+        log_bytes = max(log_bytes, self.log_bytes)
+        worth_s = patience.worth_s(pages - self.pages.get(kind, 0), log_bytes - self.log_bytes)
+        self.waited_s = max(0.0, self.waited_s - worth_s)
+        self.pages[kind], self.log_bytes = pages, log_bytes
+
+    def is_over(self, patience: Patience) -> bool:
+        """Return whether the session has waited long enough."""
+        return self.waited_s > patience.budget_s

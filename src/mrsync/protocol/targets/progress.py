@@ -16,26 +16,29 @@ class LifeSigns:
     heard_at: float = 0.0
     done_at: float = 0.0  # or when it last waited for others
     done_tx: int = 0  # last tx that the caster had sent by then
+    _most: tuple[int, ...] = ()  # that it has shown of each kind of progress
 
-    def receive(self, old: Report | None, new: Report, tx: int, now: float) -> bool:
+    def receive(self, report: Report, tx: int, now: float) -> bool:
         """Take a report newer than the last one. Return whether it shows progress, or a return after silence.
 
-        tx: the last one sent.
+        Progress is more than ever before: what an honest target counts never shrinks. tx: the last one sent.
         """
-        is_progress = old is None or now - self.heard_at > RETURN_S or _shows_progress(old, new)
+        shown = _shown(report)
+        most = tuple(map(max, shown, self._most or shown))
+        is_progress = most != self._most or now - self.heard_at > RETURN_S
+        self._most = most
         self.heard_at = now
         if is_progress:
             self.done_at, self.done_tx = now, tx
         return is_progress
 
 
-def _shows_progress(old: Report, new: Report) -> bool:
+def _shown(report: Report) -> tuple[int, ...]:
     return (
-        new.frontier != old.frontier
-        or new.activity != old.activity
-        or new.log_end != old.log_end
-        or new.log_offset != old.log_offset
-        or new.ready != old.ready
-        or new.committed != old.committed
-        or new.active is not old.active
+        report.active << 32 | report.frontier,
+        report.activity,
+        report.log_end,
+        report.log_offset,
+        report.ready,
+        report.committed,
     )

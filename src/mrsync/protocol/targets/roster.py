@@ -107,10 +107,10 @@ class Target:
         tx: the last one that the caster has sent. is_believed: False if the report contains tx numbers that were never
         sent; then it is not an answer.
         """
-        old, self.report = self.report, report
+        self.report = report
         self.path.source = source
         self.flow.receive(report, now, is_believed=is_believed)
-        return self.progress.receive(old, report, tx, now)
+        return self.progress.receive(report, tx, now)
 
     def receive_record(self, record: LogRecord) -> None:
         """Take a record of the log that concerns only this target."""

@@ -138,6 +138,15 @@ def test_waiting_for_an_unsent_repair_is_not_stuck(queue_pages: int, owed: bool,
     assert (target.progress.done_at == 100.0) != is_stuck
 
 
+@pytest.mark.parametrize("field", ["active", "frontier", "activity", "log_end", "log_offset", "ready", "committed"])
+def test_what_shrinks_and_grows_again_is_no_progress(field: str) -> None:
+    target = found(roster(1), 0)
+    for second in range(1, 101):
+        value = {field: ObjectKind(second % 2) if field == "active" else second % 2}
+        target.receive_report(report(counter=second, packets_seen=1, **value), "there", float(second))
+    assert "answered, but made no progress" in reason(target, expectation(Phase.COMPARING))
+
+
 def test_returned_target_is_judged_anew() -> None:
     target = found(roster(1), 0)
     for counter, now in ((1, 1.0), (2, 50.0), (3, 100.0)):

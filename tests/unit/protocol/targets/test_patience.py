@@ -35,30 +35,42 @@ def test_a_master_that_stood_still_waited_for_nobody() -> None:
     assert waiting.waited_s == 6.0
 
 
-def test_the_budget_grows_by_what_has_come() -> None:
+def test_what_has_come_is_taken_off() -> None:
     patience = Patience(1)
-    waiting = waited(31, Patience(10))
-    assert waiting.is_over(patience, log_bytes=0)
-    assert not waiting.is_over(patience, log_bytes=2000)
-    waiting.note_pages(CONTENTS, 1)
-    assert not waiting.is_over(patience, log_bytes=0)
+    waiting = waited(32, Patience(10))
+    assert waiting.is_over(patience)
+    waiting.take_off(patience, CONTENTS, 0, 1000)
+    assert waiting.waited_s == 31.0
+    waiting.take_off(patience, CONTENTS, 0, 2001)
+    assert not waiting.is_over(patience)
+    waiting.take_off(patience, CONTENTS, 1, 2001)
+    assert waiting.waited_s == 0.0
+
+
+def test_nothing_is_saved_up_for_later() -> None:
+    patience, waiting = Patience(1), Waiting()
+    waiting.take_off(patience, CONTENTS, 10_000, 10**6)
+    for now in range(400):
+        waiting.look(patience, is_awaited=True, now=float(now))
+    waiting.take_off(patience, CONTENTS, 10_000, 10**6)
+    assert waiting.is_over(patience)
 
 
 def test_pages_that_are_claimed_again_count_once() -> None:
     waiting = waited(100, Patience(10))
     for held in (1, 0) * 50:
-        waiting.note_pages(CONTENTS, held)
-    assert waiting.is_over(Patience(1), log_bytes=0)
+        waiting.take_off(Patience(1), CONTENTS, held, 0)
+    assert waiting.is_over(Patience(1))
 
 
 def test_a_large_source_gives_targets_more_time() -> None:
     patience = Patience(60)
     patience.work_s = work_s(1_000_000, 10**12)
-    assert patience.budget_s(0, 0) > 3 * 86400
+    assert patience.budget_s > 3 * 86400
 
 
 def test_pages_of_a_slow_session_are_worth_more() -> None:
-    assert Patience(60, page_s=100.0).budget_s(1, 0) - Patience(60).budget_s(1, 0) == 940.0
+    assert Patience(60, page_s=100.0).worth_s(1, 0) - Patience(60).worth_s(1, 0) == 940.0
 
 
 def busy(seconds: int, patience: Patience, **details: int) -> tuple[Target, str]:
