@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from enum import IntEnum
 
 
@@ -22,6 +24,17 @@ class ExitStatus(IntEnum):
     DELETIONS = 25
     LOST = 30
     TIMEOUT = 30  # as with rsync
+
+
+def describe_shortage(error: BaseException) -> str:
+    """Return a sentence if this host has too little of something for a program, else ""."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return "there is not enough memory for this program (ulimit -v, or a limit of the container)"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{os.strerror(error.errno)} on this host: raise the limit (ulimit -n)"
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return "no thread can be started on this host: raise the limit (ulimit -u, or a limit of the container)"
+    return ""
 
 
 class MrsyncError(Exception):

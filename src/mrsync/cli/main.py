@@ -5,7 +5,6 @@ Modules are imported only when a command needs them, and not before `run_command
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import signal
@@ -15,7 +14,7 @@ from functools import partial
 from types import FrameType
 
 from mrsync.cli.streams import StandardStreams
-from mrsync.errors import ExitStatus, Interrupted, MrsyncError, UsageError
+from mrsync.errors import ExitStatus, Interrupted, MrsyncError, UsageError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.run.stop import ENDING, ending_signals
 
@@ -62,16 +61,10 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
         except MrsyncError as error:
             print(f"{name}: {escape_controls(str(error))}", file=sys.stderr)
             return error.exit_status
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
+        except (OSError, MemoryError, RuntimeError) as error:
+            if not (sentence := describe_shortage(error)):
                 raise
-            print(f"{name}: {os.strerror(error.errno)} on this host: raise the limit (ulimit -n)", file=sys.stderr)
-            return ExitStatus.START
-        except MemoryError:
-            print(
-                f"{name}: there is not enough memory for this program (ulimit -v, or a limit of the container)",
-                file=sys.stderr,
-            )
+            print(f"{name}: {sentence}", file=sys.stderr)
             return ExitStatus.START
         finally:
             for number in ENDING:

@@ -95,7 +95,7 @@ SAID: tuple[tuple[str, str, str], ...] = (
 SEARCHED_MAX = 1000  # characters of a line: the time that patterns take grows with the square of this
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
 _REPLACED = "does ForceCommand in sshd_config, command= of the key, or a login script there run something else?"
-OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
+OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe|verifier): ")
 
 
 def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> str:

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import BinaryIO, Callable
 
-from mrsync.errors import ExitStatus, MrsyncError
+from mrsync.errors import ExitStatus, MrsyncError, describe_shortage
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.stop import ending_signals
 from mrsync.run.watchdog import Watchdog
@@ -66,6 +66,11 @@ def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> 
     except MrsyncError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return error.exit_status
+    except (OSError, MemoryError, RuntimeError) as error:
+        if not (sentence := describe_shortage(error)):
+            raise
+        print(f"{name}: {sentence}", file=sys.stderr, flush=True)
+        return ExitStatus.START
 
 
 def _read_line(stdin: BinaryIO) -> bytes:

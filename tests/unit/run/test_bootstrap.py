@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 
+from mrsync.errors import ExitStatus
+from mrsync.remote.reasons import own_words
 from mrsync.run.bootstrap import Readiness, _read_line
+from mrsync.run.settings import Invitation
 
 
 @pytest.mark.parametrize("ready", [Readiness("10.0.0.1", 4001), Readiness("2001:db8::1", 1)])
@@ -48,3 +53,27 @@ def test_half_a_line_is_the_end_of_the_master() -> None:
     assert _read_line(stdin) == b"the parameters\n"
     with pytest.raises(EOFError):
         _read_line(stdin)
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        ("[os.dup(0) for _ in range(9)]", "(ulimit -n)"),
+        ("bytearray(1 << 62)", "(ulimit -v"),
+        ("_thread.start_new_thread(print, ())", "(ulimit -u"),
+    ],
+)
+def test_too_little_of_anything_is_one_sentence(work: str, words: str) -> None:
+    code = f"""if True:
+        import _thread, os, resource, sys
+        from mrsync.run.bootstrap import run_program
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8))
+        def run(settings):
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 20, 1 << 20))
+            {work}
+        sys.exit(run_program("verifier", run, "a"))"""
+    invitation = Invitation(("a",), b"/dest", bytes(32)).encode()
+    done = subprocess.run([sys.executable, "-c", code], input=invitation, capture_output=True, check=False)
+    assert done.returncode == ExitStatus.START
+    (line,) = done.stderr.decode().splitlines()
+    assert words in own_words([line])

@@ -169,7 +169,7 @@ def _udp_socket(family: int) -> socket.socket:
     try:
         opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     except OSError as error:
-        raise SocketError(f"this host has no {FAMILY_NAMES[family]}: {error.strerror}") from error
+        raise SocketError(f"this host cannot use {FAMILY_NAMES[family]}: {error.strerror}") from error
     if family == IPV6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     opened.setblocking(False)
