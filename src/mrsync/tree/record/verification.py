@@ -8,7 +8,7 @@ rename entries of the tree could keep a forged file from being read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -108,12 +108,14 @@ def _compared(
     """Yield what differs without looking into files. Add the entries to `differing`."""
     comparison = compare(manifest, destination, on_activity)
     assert comparison.items is not None  # the policy asks for them
+    unread = {failure.path for failure in comparison.failures}
     for first, end, flags, leader in comparison.items.runs():
         differing.update(range(first, end))
         for entry in range(first, end):
             path = manifest.path(entry)
             if flags & NEW:
-                yield Difference("missing", path)
+                if not _is_below(path, unread):  # else it may well be there
+                    yield Difference("missing", path)
             elif flags & LINKED:
                 yield Difference("changed", path, f"it is not the same file as {os.fsdecode(manifest.path(leader))!r}")
             else:
@@ -125,6 +127,13 @@ def _compared(
         yield Difference("extra", path)
     for failure in comparison.failures:
         yield Difference("unreadable", failure.path, os.strerror(failure.errno))
+
+
+def _is_below(path: bytes, directories: Set[bytes]) -> bool:
+    """Return whether the path is one of these, or below one of them."""
+    while directories and path and path not in directories:
+        path = os.path.dirname(path)
+    return path in directories
 
 
 def _read(

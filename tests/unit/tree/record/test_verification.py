@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +117,20 @@ def test_with_existing_files_may_be_missing(tree: Path) -> None:
     """They may have been removed since, and the last sync did not make them again."""
     result = verified(tree, lambda: remove(tree / "b" / "c"), Policy(existing=True))
     assert result.count == 0
+
+
+@pytest.mark.parametrize("left", range(1, 6))
+def test_what_cannot_be_read_does_not_count_as_missing(tree: Path, left: int) -> None:
+    """It has this many descriptors, and needs one for each directory."""
+    record = Record(scan(bytes(tree), Policy()).manifest.encode(), 1)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = sorted(set(range(1000)).difference(map(int, os.listdir("/proc/self/fd"))))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[left], most[1]))
+    try:
+        kinds = {found.kind for found in verify(bytes(tree), record, lambda *_: True, 1).differences}
+    except OSError as error:
+        assert error.errno == errno.EMFILE
+        return
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert kinds <= {"unreadable"}
