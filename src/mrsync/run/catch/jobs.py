@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mrsync.errors import ProtocolDataError
@@ -26,7 +25,7 @@ from mrsync.run.catch.activity import Activity
 from mrsync.run.catch.confinement import confine
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
-from mrsync.run.catch.target_tree import TargetTree
+from mrsync.run.catch.target_tree import TargetTree, warn
 from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.coming_deletions import foresee_deletions
 from mrsync.tree.compare.compare import compare_again
@@ -318,12 +317,14 @@ class TreeJobs:
         return done
 
     def _keep_record(self) -> None:
-        """Keep the record for `mrsync verify`. If that fails, the tree is still right, and verify reports the gap."""
+        """Keep the record for `mrsync verify`. If that fails, the tree is still right, but verify sees an old record."""
         if self._record_keeper is None or self._tree.destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
-        with suppress(OSError):
+        try:
             self._record_keeper.keep(stages, self._tree.destination, self._manifest)
+        except OSError as error:
+            warn([f"no record of this sync is kept for mrsync verify: {error.strerror}"])
 
     def withdraw(self) -> Finished:
         """Give up what is staged, because nothing may be changed here. What the journal knows stays for a later run."""

@@ -75,7 +75,7 @@ class TargetTree:
 
         alternates = Alternates(manifest, self._path, None, self._host)
         try:
-            _warn(alternates.missing)
+            warn(alternates.missing)
             return compare_with_nothing(manifest, alternates)
         finally:
             alternates.close()
@@ -97,10 +97,10 @@ class TargetTree:
             suffix=self._suffix,
             makes_parents=policy.makes_parents,
         )
-        _warn(unknown_owners(policy))
+        warn(unknown_owners(policy))
         comparison = compare(manifest, destination, self._activity, self._prefetch)
         if destination.alternates is not None:
-            _warn(destination.alternates.missing)
+            warn(destination.alternates.missing)
         if policy.temp_dir:
             self.area = StagingArea(destination, policy.temp_dir, self._host)
             destination.directories.aside_fd = self.area.fd
@@ -133,7 +133,7 @@ class TargetTree:
             self.area.close()
 
 
-def _warn(sentences: Sequence[str]) -> None:
+def warn(sentences: Sequence[str]) -> None:
     """Print warnings. The master shows them with the name of this target."""
     for sentence in sentences:
         print(f"{WARNING.decode()}{sentence}", file=sys.stderr, flush=True)

@@ -38,7 +38,7 @@ class Store:
     def read(self, most: int = -1) -> tuple[bytes, float] | None:
         """Return the record, or its first `most` bytes, and when it was written, in seconds since 1970.
 
-        Return None if there is none.
+        Return None if there is none, and nothing of a file that does not begin as a record does.
         """
         try:
             fd = open_regular(self._name, self.fd)
@@ -48,8 +48,8 @@ class Store:
             status = os.fstat(fd)
             if status.st_uid not in (0, os.geteuid()):
                 return None
-            stream.readline(_LINE_BYTES_MAX)
-            return stream.read(most), status.st_mtime
+            is_ours = stream.readline(_LINE_BYTES_MAX).startswith(_MARK)  # else it may be as large as the disk, or larger
+            return stream.read(most if is_ours else 0), status.st_mtime
 
     def write(self, record: Iterable[bytes], *, is_durable: bool) -> None:
         """Replace the record by one rename. record: its parts."""
