@@ -33,7 +33,7 @@ def describe_shortage(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{os.strerror(error.errno)} on this host: raise the limit (ulimit -n)"
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
-        return "no thread can be started on this host: raise the limit (ulimit -u, or a limit of the container)"
+        return "no thread can be started on this host: raise the limit (ulimit -u, -v, or of the container)"
     return ""
 
 
