@@ -112,7 +112,6 @@ class _Run:
         self._loop = loop
         self._launcher = launcher
         self._started_at = time.monotonic()
-        self._stops_at = _stop_time(settings)
         self._refusal = ""  # why the run refuses to delete most entries of a target
         self._account = Account(settings, session, self._started_at)
         self._notices = Notices(settings, rendezvous, observer)
@@ -213,11 +212,11 @@ class _Run:
         if self._arrivals is not None:
             self._arrivals.keep_time()
         self._unheard.keep_time(self._loop.now())
-        if self._stops_at is not None and time.time() >= self._stops_at:
-            self._stop.request("stopped at the time that was asked for", ExitStatus.TIMEOUT)
         now, due_at = time.monotonic(), self._observer.due_at
+        seconds = now - self._started_at
+        if is_time_up(self._settings, seconds, time.time()):
+            self._stop.request("stopped at the time that was asked for", ExitStatus.TIMEOUT)
         if due_at is not None and now >= due_at:
-            seconds = now - self._started_at
             self._observer.on_snapshot(take_snapshot(self._caster, self._source, seconds, self._loop.now()))
 
     def _on_event(self, event: CasterEvent) -> None:
@@ -275,10 +274,13 @@ class _Run:
             self._notices.warn(sentence)
 
 
-def _stop_time(settings: CastSettings) -> float | None:
-    """Return the time, in seconds since 1970, at which a run that starts now is to stop, if any."""
-    after = None if settings.stop_after is None else time.time() + 60 * settings.stop_after
-    return min([each for each in (settings.stop_at, after) if each is not None], default=None)
+def is_time_up(settings: CastSettings, seconds: float, now: float) -> bool:
+    """Return whether the user wants a run to stop. seconds: since its start, whatever the clock shows meanwhile.
+
+    now: in seconds since 1970.
+    """
+    is_late = settings.stop_at is not None and now >= settings.stop_at
+    return is_late or (settings.stop_after is not None and seconds >= 60 * settings.stop_after)
 
 
 def share_of(settings: CastSettings) -> NetworkShare:
