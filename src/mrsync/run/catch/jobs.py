@@ -317,7 +317,7 @@ class TreeJobs:
         return done
 
     def _keep_record(self) -> None:
-        """Keep the record for `mrsync verify`. If that fails, the tree is still right, but verify sees an old record."""
+        """Keep the record for `mrsync verify`. Warn if that fails: the tree is right, but verify sees an old one."""
         if self._record_keeper is None or self._tree.destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []

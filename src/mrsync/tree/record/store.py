@@ -48,8 +48,8 @@ class Store:
             status = os.fstat(fd)
             if status.st_uid not in (0, os.geteuid()):
                 return None
-            is_ours = stream.readline(_LINE_BYTES_MAX).startswith(_MARK)  # else it may be as large as the disk, or larger
-            return stream.read(most if is_ours else 0), status.st_mtime
+            is_record = stream.readline(_LINE_BYTES_MAX).startswith(_MARK)  # else it may be larger than memory
+            return stream.read(most if is_record else 0), status.st_mtime
 
     def write(self, record: Iterable[bytes], *, is_durable: bool) -> None:
         """Replace the record by one rename. record: its parts."""
