@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
+from tests.sim.drawing import draw, draw_islands, draw_relays
 from tests.sim.reception import Violation
-from tests.sim.scenario import draw, draw_islands, draw_relays
 from tests.sim.simulation import Simulation
 from tests.sim.trace import printed, untraced
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mrsync.protocol.sending.schedule import TX_ROOM
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import NetworkShare, Phase
-from tests.sim.cases import DONE, GEOMETRY, GOOD, LOSSY, LOST, SMALL, case, fated
+from tests.sim.case import DONE, GEOMETRY, GOOD, LOSSY, LOST, SMALL, case, fated
 from tests.sim.scenario import Fate
 
 BUSY = replace(GOOD, late_share=0.3, late_s=0.01)

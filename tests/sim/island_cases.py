@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mrsync.protocol.core.states import RosterState
-from tests.sim.cases import DONE, GEOMETRY, GOOD, LOST
+from tests.sim.case import DONE, GEOMETRY, GOOD, LOST
 from tests.sim.relay_cases import DEAF, RelayCase
 from tests.sim.scenario import Fate, TargetScenario
 

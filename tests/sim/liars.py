@@ -31,10 +31,11 @@ from mrsync.wire.records import (
     WantsRecord,
 )
 from tests.sim.commits import CommitOracle
+from tests.sim.drawing import draw, draw_relays
 from tests.sim.master import MasterHost
 from tests.sim.oracle import Oracle
 from tests.sim.reception import Violation
-from tests.sim.scenario import Fate, Scenario, TargetScenario, draw, draw_relays
+from tests.sim.scenario import Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
 from tests.sim.target import TargetHost
 from tests.sim.world import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mrsync.wire.messages import NetworkShare
-from tests.sim.cases import DONE, GEOMETRY, GOOD, case
+from tests.sim.case import DONE, GEOMETRY, GOOD, case
 
 PORT = 1.25e7  # bytes/s
 

@@ -8,7 +8,7 @@ from typing import Any
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commit_decisions import CommitRule
 from mrsync.wire.messages import NetworkShare
-from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST, SMALLER
+from tests.sim.case import ALL_HELD, DONE, GEOMETRY, GOOD, LOST, SMALLER
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.cases import CASES, Case
+from tests.sim.case import Case
+from tests.sim.cases import CASES
 from tests.sim.flow_cases import FLOW_CASES
 from tests.sim.load_cases import LOAD_CASES
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.sim.drawing import draw_islands
 from tests.sim.island_cases import CASES
 from tests.sim.planted.fault import Fault
 from tests.sim.planted.islands import ISLAND_FAULTS
 from tests.sim.reception import Violation
 from tests.sim.relay_cases import RelayCase
-from tests.sim.scenario import draw_islands
 from tests.sim.simulation import Simulation
 
 SEEDS = 4

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from mrsync.protocol.core.states import RosterState
+from tests.sim.drawing import draw_relays
 from tests.sim.planted.fault import Fault
 from tests.sim.planted.relays import RELAY_FAULTS
 from tests.sim.reception import Violation
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
-from tests.sim.scenario import Scenario, draw_relays
+from tests.sim.scenario import Scenario
 from tests.sim.simulation import Simulation
 
 SEEDS = 10

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from mrsync.protocol.core.states import RosterState
-from tests.sim.scenario import Fate, draw
+from tests.sim.drawing import draw
+from tests.sim.scenario import Fate
 from tests.sim.simulation import Result, Simulation
 from tests.sim.trace import HashedTrace, Record, untraced
 

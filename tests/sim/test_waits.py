@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commit_decisions import CommitRule
-from tests.sim.cases import GEOMETRY, GOOD, fated
+from tests.sim.case import GEOMETRY, GOOD, fated
 from tests.sim.scenario import Fate, Scenario
 from tests.sim.simulation import Simulation
 
