@@ -21,7 +21,7 @@ START = (
     "from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
 )
 CATCHER_WAIT_S = HANG_S
-POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on a\n"
+POOR_SEAL = "pages are authenticated but not encrypted: the Python package cryptography is missing or broken on a\n"
 
 
 @pytest.mark.parametrize("minor", MINORS)

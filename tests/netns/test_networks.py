@@ -147,7 +147,7 @@ def test_interface_without_multicast_means_unicast(make_subnets: MakeSubnets, tm
     plain_tree(fleet.source, MEGABYTE)
     lab.master.run("ip", "link", "set", "eth1", "multicast", "off")
     said = sync(fleet, lab.targets)
-    assert f"{lab.far[0].address} can only be served by unicast: interface eth1 does no multicast" in said
+    assert f"{lab.far[0].address} can only be served by unicast: interface eth1 does not support multicast" in said
     assert f"2 copies on the link: 1 by multicast, 1 by unicast ({lab.far[0].address})" in said
     assert fleet.differences() == {}
     (fleet.source / "more").write_bytes(b"more")
@@ -202,7 +202,8 @@ def test_targets_on_this_host_by_ipv6(make_lab: MakeLab, tmp_path: Path) -> None
     assert fleet.differences() == {}
     assert lab.master.wire_bytes()[0] - before < 100_000, "nothing leaves"
     done = lab.master.run(*program("mrsync", *arguments, "-I", "lo"))
-    assert (done.returncode, "served by unicast: interface lo does no multicast" in done.stderr) == (0, True), done
+    assert "served by unicast: interface lo does not support multicast" in done.stderr
+    assert done.returncode == 0, done
 
 
 # sessions side by side
@@ -327,7 +328,7 @@ def test_a_multicast_router_is_passed_with_a_higher_ttl(
     addresses = ",".join(host.address for host in lab.targets)
     caster = fleet.start_caster("-m", addresses, *group, "-w", "2")
     assert caster.wait() == 23  # started by hand they know no master to ask for unicast
-    sentence = f"behind a router, which passes no multicast with TTL 1 (-T): {lab.far[0].address}"
+    sentence = f"{lab.far[0].address}: behind a router, which passes no multicast with TTL 1 (-T)"
     assert sentence in caster.output
     assert list(fleet.differences()) == [lab.far[0].name]
     assert sentence in sync(fleet, lab.targets, *group, "--relay", "no")

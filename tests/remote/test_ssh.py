@@ -20,7 +20,7 @@ pytestmark = pytest.mark.netns
 LARGE_FILES = 30_000  # to be read before a comparison can be over
 NO_PYTHON = "there is no python3; install Python 3.9 or later there, or name one with --remote-python"
 REFUSED = "Connection refused; does sshd run there, on this port?"
-POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on "
+POOR_SEAL = "pages are authenticated but not encrypted: the Python package cryptography is missing or broken on "
 
 
 def exposures_during(estate: Estate, run_status: list[int], *options: str) -> list[str]:

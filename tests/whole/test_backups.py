@@ -122,7 +122,7 @@ def test_multicaster_and_multicatcher_have_their_old_letters(make_site: MakeSite
             (("-X", *other), "-X cannot be combined with --backup, --delta or --commit job, which need the old files")
             for other in (("--backup",), ("--backup-dir", "bak"), ("--delta",), ("--commit", "job"))
         ),
-        (("--suffix", "~"), "--suffix and --backup-base say something about backups, but there is no --backup"),
+        (("--suffix", "~"), "--suffix and --backup-base are for backups: give --backup as well"),
         (("--backup", "--suffix", "a/b"), "--suffix 'a/b': give one without a slash, or --backup-dir"),
         (("--backup", "--suffix", ""), "--suffix '': give one without a slash, or --backup-dir"),
         (("--backup-dir", "./"), "--backup-dir ./ is DEST itself; for backups beside the files leave it out"),

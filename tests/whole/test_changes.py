@@ -97,7 +97,8 @@ def test_a_file_that_changes_is_cast_once_more(site: Site, name: str, change: Ca
     ended, _ = cast_while_it_changes(site, name, change)
     assert ended.status == 0, ended.stderr
     assert ended.report["warnings"] == []
-    assert f"while it was read, will be sent again: {name}" in ended.stderr
+    assert f"{name}: it" in ended.stderr
+    assert "while it was read; it will be sent again" in ended.stderr
     assert site.staged() == []
     assert {ended.target(host)["state"] for host in site.hosts} == {"done"}
     for host in site.hosts:  # a new name also changes the directory's time, which nobody looks at again
@@ -151,7 +152,7 @@ def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) ->
     ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 source file vanished or changed while it was read"
-    assert ended.report["warnings"] == ["keeps growing; all targets get its contents as of when it was opened: log"]
+    assert ended.report["warnings"] == ["log: it keeps growing; all targets get its contents as of when it was opened"]
     now = (site.source / "log").read_bytes()
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"
@@ -178,8 +179,8 @@ def test_a_file_that_is_overwritten_all_the_time_is_skipped(site: Site) -> None:
     ended = cast_while(site, overwrite_and_grow)
     assert ended.status == 24, ended.stderr
     assert len(ended.report["warnings"]) == 1
-    assert ended.report["warnings"][0].startswith("skipped on all targets, it was written to")
-    assert ended.report["warnings"][0].endswith(": log")
+    assert ended.report["warnings"][0].startswith("log: it was written to")
+    assert ended.report["warnings"][0].endswith("; it is skipped on all targets")
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"
         assert (site.dest(host) / "other").read_bytes() == (site.source / "other").read_bytes()
@@ -199,7 +200,7 @@ def test_an_unreadable_file_does_not_count_as_a_change(site: Site, rule: str) ->
         (site.dest(host) / "drivers_probe").write_text("old")
     ended = site.sync("--files-from", site.folder / "list", "--commit", rule)
     assert ended.status == 23, ended.stderr
-    sentence = "skipped on all targets, cannot be read: Permission denied: drivers_probe"
+    sentence = "drivers_probe: it cannot be read (Permission denied); it is skipped on all targets"
     assert ended.report["warnings"] == [sentence]
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 file or directory of the source could not be read"
     assert [(site.dest(host) / "drivers_probe").read_text() for host in site.hosts] == ["old"] * len(site.hosts)
@@ -268,7 +269,7 @@ def test_a_group_of_names_that_broke_up_is_left_alone(site: Site) -> None:
     (site.source / "b").write_bytes(b"another file")
     ended = run.wait()
     assert ended.status == 24
-    assert ended.report["warnings"] == ["skipped on all targets, some of its names are other files now: b"]
+    assert ended.report["warnings"] == ["b: some of its names are other files now; it is skipped on all targets"]
     for host in site.hosts:
         assert (site.dest(host) / "b").read_bytes() == (site.dest(host) / "b link").read_bytes() == b"old"
     assert site.sync().status == 0

@@ -142,7 +142,8 @@ def test_a_catcher_that_hangs_is_named_and_a_second_ctrl_c_leaves_at_once(site: 
     finally:
         os.kill(catchers[1], signal.SIGCONT)
     assert ended.status == 20
-    assert ended.stderr.splitlines()[-1] == "interrupted by SIGINT twice: left at once, targets clean up by themselves"
+    last = ended.stderr.splitlines()[-1]
+    assert last == "interrupted by SIGINT twice: leaving at once, targets clean up by themselves"
     assert ended.report["exit_status"] == 20
     wait_until_gone(catchers)
     check_targets(site)
@@ -158,6 +159,6 @@ def test_a_second_ctrl_c_leaves_at_once_whatever_goes_on(site: Site) -> None:
     os.kill(run.pid, signal.SIGCONT)
     ended = run.wait()
     assert ended.status == 20
-    assert "twice: left at once" in ended.stderr
+    assert "twice: leaving at once" in ended.stderr
     wait_until_gone(catchers)
     check_targets(site)

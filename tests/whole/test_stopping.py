@@ -15,7 +15,7 @@ def test_a_run_that_stops_leaves_whole_files_and_resumes(site: Site) -> None:
         (site.source / f"{number}").write_bytes(os.urandom(MEGABYTE))
     ended = site.sync("--stop-after", "0.05", "--rate", "500K")  # 3 s of 16
     assert (ended.status, ended.report["exit_status"]) == (30, 30)
-    assert "stopped at the time that was asked for; run the same command again to resume" in ended.stderr
+    assert "stopped by --stop-after or --stop-at; run the same command again to resume" in ended.stderr
     for host in site.hosts:
         for path in site.dest(host).glob("[0-9]"):
             assert path.read_bytes() == (site.source / path.name).read_bytes()

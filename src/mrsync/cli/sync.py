@@ -115,7 +115,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, files: Res
 def _leave(display: Progress, settings: CastSettings, files: ResultFiles, log: LogFile | None, reason: str) -> NoReturn:
     """Exit at once, in the handler of a second signal, without waiting for targets."""
     display.close()  # leave a clean terminal
-    outcome = _failed(settings, Interrupted(f"{reason} twice: left at once, targets clean up by themselves"))
+    outcome = _failed(settings, Interrupted(f"{reason} twice: leaving at once, targets clean up by themselves"))
     files.write(outcome)
     if log is not None:
         log.end(outcome)

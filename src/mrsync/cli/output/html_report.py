@@ -144,7 +144,7 @@ def _relays(fields: Fields) -> Iterator[str]:
     children = {target["parent"]: host for host, target in targets.items() if target.get("parent")}
     if not children:
         return
-    heads = ("from", "to", "pages passed on", "packets passed again", "pages waiting at most")
+    heads = ("from", "to", "pages forwarded", "packets forwarded again", "pages waiting at most")
     links = list(_links(children))
     slowest = max(links, key=lambda link: targets[link[0]].get("pages_waiting_max", 0))
     yield "<section><h2>From target to target</h2>"

@@ -21,7 +21,7 @@ def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
     if not is_backup:
         has_suffix = options.suffix is not None
         if (has_suffix and not options.is_rsync_form) or options.backup_base is not None:
-            raise UsageError("--suffix and --backup-base say something about backups, but there is no --backup")
+            raise UsageError("--suffix and --backup-base are for backups: give --backup as well")
         if has_suffix:
             check_suffix(options.suffix)  # which has no effect, as in rsync
         return {}

@@ -101,7 +101,7 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
             raise UsageError(f"{path} is not trusted: others may write to it; it must be yours or root's, mode 644")
         text = file.read(BYTES_MAX + 1)
     if len(text) > BYTES_MAX:
-        raise UsageError(f"{path} is too large for settings")
+        raise UsageError(f"{path} is too large: a settings file has at most {BYTES_MAX >> 20} MiB")
     return text
 
 

@@ -45,7 +45,7 @@ def _owner_maps(options: argparse.Namespace) -> tuple[str, str]:
             parse_owner_map(text, name)
     users, groups = maps_of_chown(options.chown or "")
     if (users and options.usermap) or (groups and options.groupmap):
-        raise UsageError("--chown and --usermap or --groupmap contradict each other")
+        raise UsageError("--chown contradicts --usermap and --groupmap: give only one of them, or both maps")
     return users or options.usermap or "", groups or options.groupmap or ""
 
 

@@ -34,7 +34,7 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     as_operand = _relative_operand if options.relative else _operand
     operands = _joined([as_operand(text) for text in options.sources])
     if len(operands) > OPERANDS_MAX:
-        raise UsageError(f"SOURCEs in {len(operands)} directories are more than the {OPERANDS_MAX} of one run")
+        raise UsageError(f"SOURCEs are in {len(operands)} directories; a run can have {OPERANDS_MAX}")
     if not any(os.path.isdir(operand.root) for operand in operands):
         raise SelectionError(f"the directory of the source {options.source} does not exist")
     source = os.fsencode(absolute(options.source))

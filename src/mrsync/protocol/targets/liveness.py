@@ -88,7 +88,7 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     held = min(target.frontier(expected.object), expected.pages_sent)
     waiting.take_off(expected.patience, expected.object, held, target.log.offset)
     if waiting.is_over(expected.patience):
-        held_up = f"held the others up for {waiting.waited_s:.0f} s, and too little came of it"
+        held_up = f"held the others up for {waiting.waited_s:.0f} s with too little progress"
         return f"{held_up} ({_waited_for(target, expected.phase)}); if it is only slow, raise --ack-wait"
     return ""
 

@@ -215,7 +215,7 @@ class _Run:
         now, due_at = time.monotonic(), self._observer.due_at
         seconds = now - self._started_at
         if is_time_up(self._settings, seconds, time.time()):
-            self._stop.request("stopped at the time that was asked for", ExitStatus.TIMEOUT)
+            self._stop.request("stopped by --stop-after or --stop-at", ExitStatus.TIMEOUT)
         if due_at is not None and now >= due_at:
             self._observer.on_snapshot(take_snapshot(self._caster, self._source, seconds, self._loop.now()))
 

@@ -46,12 +46,12 @@ class Changes:
             self._skip(file, fault, "" if fault.is_unreadable else " while it was read")
         else:
             self._open[file] = fault
-            self._notice(f"{fault.reason} while it was read, will be sent again: {self._path(file)}")
+            self._notice(f"{self._path(file)}: {fault.reason} while it was read; it will be sent again")
 
     def note_outgrown(self, file: int) -> None:
         """Note that a file is cast with its size from the start of the second round, but has grown since."""
         self._outgrown.add(file)
-        self._warn(f"keeps growing; all targets get its contents as of when it was opened: {self._path(file)}")
+        self._warn(f"{self._path(file)}: it keeps growing; all targets get its contents as of when it was opened")
 
     def settle(self, cast_again: frozenset[int], refused: Mapping[int, Fault]) -> None:
         """Decide about all open files.
@@ -72,5 +72,5 @@ class Changes:
     def _skip(self, file: int, fault: Fault, when: str = "") -> None:
         self._skipped.append(fault)
         self._outgrown.discard(file)
-        reason = f"cannot be read: {fault.reason}" if fault.is_unreadable else fault.reason
-        self._warn(f"skipped on all targets, {reason}{when}: {self._path(file)}")
+        reason = f"it cannot be read ({fault.reason})" if fault.is_unreadable else fault.reason
+        self._warn(f"{self._path(file)}: {reason}{when}; it is skipped on all targets")

@@ -15,6 +15,8 @@ from mrsync.wire.messages import Compression, SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
 
+_NO_CRYPTOGRAPHY = "the Python package cryptography is missing or broken on"
+
 
 class Notices:
     """Turn events into sentences, and combine equal ones of many targets.
@@ -39,7 +41,7 @@ class Notices:
         for warning in self._rendezvous.warnings:
             self.warn(warning)
         if missing:
-            self.notice(1, f"this host lacks {missing}; the session works without")
+            self.notice(1, f"this host lacks {missing}; the session works all the same")
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -67,7 +69,7 @@ class Notices:
         """Warn of those of the `deaf` targets that are behind a router and out of reach of the TTL."""
         if routed := [name for name in self._rendezvous.routed_names(self._settings.targets) if name in deaf]:
             self.warn(
-                f"behind a router, which passes no multicast with TTL {self._rendezvous.ttl} (-T): {fold(routed)}"
+                f"{fold(routed)}: behind a router, which passes no multicast with TTL {self._rendezvous.ttl} (-T)"
             )
 
     def tell_seal(self, seal: SealKind, targets: Iterable[Target]) -> None:
@@ -76,7 +78,7 @@ class Notices:
             return
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
-        self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
+        self.warn(f"pages are authenticated but not encrypted: {_NO_CRYPTOGRAPHY} {who}")
 
     def tell_compression(self, chosen: Compression | None, targets: Iterable[Target]) -> None:
         """Tell how pages are compressed and, if not by zstd though that was asked for, why."""
@@ -87,7 +89,7 @@ class Notices:
             return
         zstd = 1 << Compression.ZSTD
         poor = [target.name for target in targets if target.hello and not target.hello.compressions & zstd]
-        who = "this host" if not has_zstd() else fold(poor) if poor else "targets that may come later, for all we know"
+        who = "this host" if not has_zstd() else fold(poor) if poor else "targets that may join later"
         self.notice(1, f"pages are compressed by zlib: there is no zstd on {who}")
 
     def tell_trust(self) -> None:
@@ -98,7 +100,7 @@ class Notices:
             self.notice(1, "targets trust each other: one secret serves all (--trust-targets, --topology)")
             return
         if not can_sign():
-            self.notice(1, "nothing is signed: the Python package cryptography is missing or broken on this host")
+            self.notice(1, f"pages and messages are not signed: {_NO_CRYPTOGRAPHY} this host")
 
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))

@@ -33,7 +33,7 @@ class ReachNotices:
         self._told.update(deaf)
         if deaf:
             yield (
-                f"served by unicast, because the group {self._group} is not received there: {fold(deaf)} (multicast is"
+                f"{fold(deaf)}: served by unicast, because the group {self._group} is not received there (multicast is"
                 " blocked by a firewall, a switch without a querier, a VPN or a WLAN on the way, or arrives at another"
                 " interface; mrsync doctor finds out which)"
             )

@@ -131,11 +131,12 @@ class SourceJob:
         if self._settings.policy.deletes and not found.deletes:
             self._notices.warn("no deletions on any target, because part of the source could not be read")
         for entry in found.skipped:
-            self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+            path = printable(found.manifest.path(entry))
+            self._notices.warn(f"{path}: skipped, because it is no file, directory or link")
         if found.temporary:
             shown, more = printable(found.temporary[0]), len(found.temporary) - 1
             others = f" (and {more} more)" if more else ""
-            self._notices.warn(f"left out, named like a temporary file of mrsync: {shown}{others}")
+            self._notices.warn(f"{shown}{others}: left out, because of a name like that of a temporary file of mrsync")
         self._check_pages(len(objects.manifest))
         manifest = found.manifest
         slow_s = work_s(len(manifest), sum(manifest.sizes))

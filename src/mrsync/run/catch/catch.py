@@ -68,7 +68,7 @@ def catch(settings: CatchSettings) -> int:
             on_rejected=_Rejections(catcher, loop),
         )
         if missing := describe_missing(reply):
-            _say(f"this host lacks {missing}; the session works without")
+            _say(f"this host lacks {missing}; the session works all the same")
         watchdog = watch_for_the_end(settings, loop, lambda reason: catcher.stop(reason, loop.now()))
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)

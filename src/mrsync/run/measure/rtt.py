@@ -34,7 +34,7 @@ RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch")
 STOP_WAIT_S = 2.0
 PING_INTERVAL_S = 0.05
 GATHER_S = 2.0  # after the last catcher was ready, or from the start if they were started by hand
-NO_ECHO = "it is there, but no echo of a ping came back (mrsync doctor finds out why)"
+NO_ECHO = "its rttcatcher runs, but no echo of a ping came back (mrsync doctor finds out why)"
 NOBODY = "no rttcatcher with this id and key echoed a ping"
 
 

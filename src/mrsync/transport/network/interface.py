@@ -107,7 +107,7 @@ def multicast_interfaces(family: int) -> list[Interface]:
 def deafness(interface: Interface) -> str:
     """Return why multicast that is sent on this interface reaches no host, or ""."""
     if not interface.has_multicast and (interface.family == IPV6 or not interface.is_loopback):
-        return f"interface {interface.name} does no multicast"
+        return f"interface {interface.name} does not support multicast"
     if not interface.has_carrier:
         return f"interface {interface.name} has no carrier (is its cable plugged in?)"
     return ""

@@ -215,5 +215,5 @@ def _problem(error: OSError, interface: Interface | None, place: str) -> SocketE
     if error.errno in (errno.EACCES, errno.EPERM):
         return SocketError(f"no permission to use {place}")
     if error.errno == errno.ENODEV and interface:
-        return SocketError(f"interface {interface.name} is gone or cannot do multicast")
+        return SocketError(f"interface {interface.name} is gone, or does not support multicast")
     return SocketError(f"cannot use {place}: {error.strerror}")

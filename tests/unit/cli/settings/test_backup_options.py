@@ -28,7 +28,7 @@ def test_patterns_are_read_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        (["--suffix=.old"], UsageError, "there is no --backup"),
+        (["--suffix=.old"], UsageError, "give --backup as well"),
         (["--backup", "--suffix=a/b"], UsageError, "give one without a slash"),
         (["--backup", "--suffix="], UsageError, "give one without a slash"),
         (["--backup-dir=."], UsageError, "is DEST itself"),

@@ -23,7 +23,7 @@ class Said:
 def test_files_of_the_second_round_cause_no_warning() -> None:
     said = Said()
     said.changes.note(3, SIZE)
-    assert said.notices == ["its size changed while it was read, will be sent again: f3"]
+    assert said.notices == ["f3: its size changed while it was read; it will be sent again"]
     assert said.counts == (1, 0)  # as long as it is not cast
     said.changes.settle(frozenset([3]), {})
     assert (said.counts, said.changes.cast_again, said.warnings) == ((0, 0), frozenset([3]), [])
@@ -35,9 +35,9 @@ def test_skipped_file_is_reported_with_its_latest_reason() -> None:
         said.changes.note(file, SIZE)
     said.changes.settle(frozenset(), {3: Fault("No such file or directory"), 5: DENIED})
     assert said.warnings == [
-        "skipped on all targets, No such file or directory: f3",
-        "skipped on all targets, its size changed: f4",
-        "skipped on all targets, cannot be read: Permission denied: f5",
+        "f3: No such file or directory; it is skipped on all targets",
+        "f4: its size changed; it is skipped on all targets",
+        "f5: it cannot be read (Permission denied); it is skipped on all targets",
     ]
     assert said.counts == (2, 1)
 
@@ -47,7 +47,7 @@ def test_files_that_change_twice_are_skipped() -> None:
     said.changes.note(3, SIZE)
     said.changes.settle(frozenset([3]), {})
     said.changes.note(7, WRITTEN)
-    assert said.warnings == ["skipped on all targets, it was written to while it was read: f7"]
+    assert said.warnings == ["f7: it was written to while it was read; it is skipped on all targets"]
     assert said.counts == (1, 0)
 
 
@@ -57,7 +57,7 @@ def test_unreadable_files_are_not_counted_as_changed() -> None:
     assert said.counts == (0, 1)
     said.changes.settle(frozenset([2]), {})
     said.changes.note(9, Fault("Input/output error", is_unreadable=True))
-    assert said.warnings == ["skipped on all targets, cannot be read: Input/output error: f9"]
+    assert said.warnings == ["f9: it cannot be read (Input/output error); it is skipped on all targets"]
     assert said.counts == (0, 1)
 
 
@@ -65,7 +65,7 @@ def test_growing_files_are_reported_and_counted_as_changed() -> None:
     said = Said()
     said.changes.settle(frozenset(), {})
     said.changes.note_outgrown(4)
-    assert said.warnings == ["keeps growing; all targets get its contents as of when it was opened: f4"]
+    assert said.warnings == ["f4: it keeps growing; all targets get its contents as of when it was opened"]
     assert said.counts == (1, 0)
     said.changes.note(4, WRITTEN)
     assert said.counts == (1, 0)

@@ -68,7 +68,7 @@ def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
     for number in (0, 1):
         told.on_target_lost(found(roster, number))
     told.tell_absent()
-    assert told.warnings == ["behind a router, which passes no multicast with TTL 1 (-T): n2"]
+    assert told.warnings == ["n2: behind a router, which passes no multicast with TTL 1 (-T)"]
     assert listener.heard[-1] == Notice(0, told.warnings[0])
 
 

@@ -32,7 +32,7 @@ def test_there_is_no_notice_when_all_is_well() -> None:
 def test_the_deaf_are_named_once() -> None:
     _, roster, notices = gathered(FULL, 0, 0)
     (sentence,) = notices.when_gathered()
-    assert sentence.startswith("served by unicast, because the group 239.1.2.3 is not received there: b,c (")
+    assert sentence.startswith("b,c: served by unicast, because the group 239.1.2.3 is not received there (")
     assert notices.when_rerouted(found(roster, 1)) == ""
 
 

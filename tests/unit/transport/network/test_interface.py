@@ -53,5 +53,5 @@ def test_some_addresses_mean_something_on_one_link_only(address: str, is_scoped:
 
 def test_missing_multicast_is_reported() -> None:
     assert deafness(LOOPBACK) == ""
-    assert "does no multicast" in deafness(Interface("wg0", 5, "10.0.0.1", 1420, False, has_multicast=False))
+    assert "does not support multicast" in deafness(Interface("wg0", 5, "10.0.0.1", 1420, False, has_multicast=False))
     assert "has no carrier" in deafness(Interface("eth1", 5, "10.0.0.1", 1500, False, has_carrier=False))

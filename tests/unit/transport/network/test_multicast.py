@@ -149,7 +149,7 @@ def test_an_address_of_another_host_is_one_sentence(port: int) -> None:
 
 def test_a_removed_interface_is_one_sentence(port: int) -> None:
     gone = Interface("eth99", 9999, "127.0.0.1", 1500, False)
-    with pytest.raises(SocketError, match="interface eth99 is gone or cannot do multicast"):
+    with pytest.raises(SocketError, match="interface eth99 is gone, or does not support multicast"):
         open_data_socket([gone], GROUP, port)
     with pytest.raises(SocketError, match=r"is not an address of this host|eth99 is gone"):
         open_caster_socket(gone, GROUP, port, ttl=1, is_looped=True)
