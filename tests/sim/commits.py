@@ -121,7 +121,7 @@ class CommitOracle:
             raise Violation(f"{host.address} withdraws with files in place")
 
     def judge_done(self, host: TargetHost) -> None:
-        """Whoever counts as done did all that it was to do, or nothing at all."""
+        """Each target that counts as done did all that it was to do, or nothing at all."""
         storage, is_withdrawn = host.storage, bool(self.caster.veto)
         if storage.is_withdrawn != is_withdrawn or (is_withdrawn and storage.committed):
             raise Violation(f"{host.address} has not withdrawn as all were to, or has alone")

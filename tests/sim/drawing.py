@@ -13,7 +13,7 @@ from tests.sim.scenario import NARROWEST_BYTES, PACKET_ROOM_BYTES, Fate, Scenari
 QUEUED_BYTES_S_MAX = 1e8  # faster ports have longer queues than a burst
 BLOCK_S_MAX = 3.0
 STOP_S_MAX = 11.0  # two ack waits are 12 s
-DEAF_STOP_S_MAX = 8.0  # who hears no multicast hears nothing of the caster before that is known
+DEAF_STOP_S_MAX = 8.0  # a target without multicast hears nothing of the caster before that is known
 FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))  # these are drawn by themselves
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))

@@ -205,7 +205,7 @@ class Simulation:
         if self.scenario.has_relays:  # what one that falls has taken with it was lost to those behind it
             mistaken += result.packets_first * sum(target.fate is not Fate.HEALTHY for target in self.scenario.targets)
             mistaken += repaired // 100  # what a head fetched for those behind it may get there another way
-        if self.scenario.forgeries_s:  # whoever invents packets can make anything look lost
+        if self.scenario.forgeries_s:  # invented packets can make anything look lost
             mistaken = repaired
         if result.packets_wasted > mistaken + self.oracle.packets_read_again:
             raise Violation(f"{result.packets_wasted} of {repaired} repairs were missed by nobody")

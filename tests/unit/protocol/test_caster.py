@@ -255,7 +255,7 @@ def test_the_silent_are_dropped_and_the_others_go_on() -> None:
     assert session.phase() is Phase.FINISHING
 
 
-def test_who_holds_all_pages_and_keeps_the_window_closed_is_dropped() -> None:
+def test_a_target_that_holds_all_pages_and_keeps_the_window_closed_is_dropped() -> None:
     """It says that it is not done with what was sent; the caster sends no more until it is."""
     session = Session(1).planned(pages=1000)
     for _ in range(round(ACK_WAIT_S) + 5):

@@ -52,7 +52,7 @@ def test_sessions_that_do_not_matter_are_forgotten() -> None:
 
 
 def test_a_target_with_its_own_secret_rejects_messages_of_others() -> None:
-    """Who has the group's secret, and an own one, can make these; the master seals them by the target's own."""
+    """A target can make these with the group's secret and its own; the master seals them by the target's own."""
     heard = HeardSessions(CatcherSecrets(SECRET, OWN, 3), (), lambda session: True)
     heard.open(codec(1 << 40).encode(status_of(1 << 40)))
     for member in (codec(1 << 40), codec(1 << 40, bytes(32))):

@@ -75,7 +75,7 @@ def test_target_behind_without_progress_is_stuck(expected: Expectation, details:
 
 
 @pytest.mark.parametrize("phase", [Phase.COMPARING, Phase.PLANNING, Phase.CASTING])
-def test_who_keeps_the_window_closed_does_not_wait_for_others(phase: Phase) -> None:
+def test_a_target_that_keeps_the_window_closed_does_not_wait_for_others(phase: Phase) -> None:
     """It holds all that was sent. More is sent once it says that it has done that, which it never does."""
     details = {"packets_seen": 1, "active": CONTENTS, "committed": 2}
     expected = expectation(phase, pages_sent=0)

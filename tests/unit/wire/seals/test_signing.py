@@ -75,7 +75,7 @@ def test_another_message_or_key_or_signature_is_not_right(verifier_of: Callable[
 def test_what_is_repeated_is_not_checked_again(
     verifier_of: Callable[[bytes], Verifier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever repeats signed messages needs no key; a check takes longer than all else that a message costs."""
+    """Signed messages can be repeated without a key; a check takes longer than all else that a message costs."""
     checks: list[bytes] = []
     is_right = Verifier._is_right
 
