@@ -101,7 +101,7 @@ def with_limit(name: str, *arguments: Argument, limit: str) -> list[str]:
             "the list of entries takes more than 0 GiB; sync parts of SOURCE",
         ),
         (
-            "mrsync.run.cast.source_job.PLANNED_PAGES_MAX = 2",
+            "mrsync.run.cast.supply.PLANNED_PAGES_MAX = 2",
             "the targets need more than 0 TiB, the limit of one session; sync parts of SOURCE",
         ),
     ],

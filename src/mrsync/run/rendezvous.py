@@ -253,7 +253,7 @@ def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -
         if deafness(interface):
             names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
             what = "can only be served by unicast" if number in usable else "will hear nothing"
-            yield f"{fold(names) if names else 'who is there'} {what}: {deafness(interface)}"
+            yield f"{fold(names) if names else 'targets there'} {what}: {deafness(interface)}"
 
 
 def _random_group(is_ipv6: bool) -> str:

@@ -13,7 +13,7 @@ from mrsync.protocol.core.events import FileSatOut
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.outcome import About, Outcome, Seconds, TargetOutcome
-from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.cast.supply import Supply
 from mrsync.run.cast.target_outcome import RunFacts, target_outcome
 from mrsync.run.settings import CastSettings
 from mrsync.transport.caster_driver import CasterDriver
@@ -68,7 +68,7 @@ class Account:
         host = self._settings.targets[event.target]
         self._sat_out.setdefault(event.file, f"{host} could not take it: {os.strerror(event.errno)}")
 
-    def build_outcome(self, caster: Caster, driver: CasterDriver, source: SourceJob, end: RunEnd) -> Outcome:
+    def build_outcome(self, caster: Caster, driver: CasterDriver, source: Supply, end: RunEnd) -> Outcome:
         """Return the outcome of the run."""
         objects = source.objects
         outcome = Outcome(
@@ -93,7 +93,7 @@ class Account:
             outcome = _with_plan(outcome, objects.plan, caster.geometry)
         return outcome
 
-    def _target_outcomes(self, caster: Caster, source: SourceJob, interruption: str) -> tuple[TargetOutcome, ...]:
+    def _target_outcomes(self, caster: Caster, source: Supply, interruption: str) -> tuple[TargetOutcome, ...]:
         objects, superseded = source.objects, source.changes.cast_again
         plan = objects.plan if objects is not None else None
         run = RunFacts(

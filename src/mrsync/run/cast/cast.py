@@ -36,7 +36,7 @@ from mrsync.run.cast.notices import Notices, can_encrypt
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.cast.progress_view import take_snapshot
 from mrsync.run.cast.reach_notices import ReachNotices
-from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.cast.supply import Supply
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import launch, signer_of
@@ -118,7 +118,7 @@ class _Run:
         self._notices.greet(describe_missing(paths[0].socket) if paths else "")
         config = _caster_config(settings, rendezvous, session, is_unicast=not group_paths)
         self._caster = TracedCaster(config, loop.now(), trace) if trace else Caster(config, loop.now())
-        self._source = SourceJob(settings, session, loop, self._caster, self._notices, observer)
+        self._source = Supply(settings, session, loop, self._caster, self._notices, observer)
         self._reach_notices = ReachNotices(
             self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
         )

@@ -1,4 +1,4 @@
-"""Supply the pages of all objects: manifest and plans from memory, contents from the source's files.
+"""The pages of all objects: manifest and plans from memory, contents from the source's files.
 
 Files may change while they are cast. No target may put a mixture of two states in place. So a changed file is reported
 to the caster before the page that shows the change leaves the master. `read` checks the status of each file whose end

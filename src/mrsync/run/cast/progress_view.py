@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mrsync.protocol.caster import Caster
-from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.cast.supply import Supply
 from mrsync.run.observer import Snapshot, TargetProgress
 
 
-def take_snapshot(caster: Caster, source: SourceJob, seconds: float, now: float) -> Snapshot:
+def take_snapshot(caster: Caster, source: Supply, seconds: float, now: float) -> Snapshot:
     """Return the progress of a run.
 
     seconds: since its start, with the time for which this process was stopped. now: time on the loop's clock, which

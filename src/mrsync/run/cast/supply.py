@@ -30,8 +30,8 @@ class _Over(Exception):
     """The run ended while a job was reading the source."""
 
 
-class SourceJob:
-    """Supply the caster from the source.
+class Supply:
+    """What the caster sends, from the source: the manifest, plans and pages.
 
     objects: None until the source is scanned. scanned_at: time.monotonic() of that. entries_scanned: so far.
     digested: bytes so far and in total, for --checksum. is_incomplete: a part of the selection is missing.
