@@ -12,4 +12,15 @@ Its packages. Each imports only from those above it in this list:
 - staging: write files beside their final place, put them into place, finish the tree, resume.
 - delta: copy from an old file on the target what it shares with the new one.
 - record: what a target keeps of its last sync, for `mrsync verify`.
+
+Parameters that have the same meaning everywhere:
+
+  entry, directory, parent. The number of an entry in the manifest; of one that is a directory; of the directory above.
+  file. The number of a file in the plan.
+  name, path. A name in a directory, and a path below the root of the tree, both bytes.
+  fd, directory_fd. An open descriptor, and that of the directory that a name is in.
+  listing, position. What was found in a directory, and the place of one of its entries in it.
+  differences. A bit set of what differs (`model.items`).
+  on_activity. Called now and then during long work, so that the target does not seem to hang; what it raises is passed
+  on.
 """

@@ -114,7 +114,7 @@ class XattrPolicy:
 
 
 def source_xattr_policy(policy: Policy, ordered: Sequence[Rule]) -> XattrPolicy:
-    """Return the keeper for the source. ordered: its filter rules."""
+    """Return the policy for the source. ordered: its filter rules."""
     by_rules = None
     if policy.xattrs and ordered:
         from mrsync.tree.filter import rules
@@ -125,7 +125,7 @@ def source_xattr_policy(policy: Policy, ordered: Sequence[Rule]) -> XattrPolicy:
 
 
 def target_xattr_policy(policy: Policy, *, is_root: bool) -> XattrPolicy:
-    """Return the keeper for a target. Raise ProtocolDataError if the policy's rules are not valid."""
+    """Return the policy for a target. Raise ProtocolDataError if the policy's rules are not valid."""
     by_rules = None
     if policy.xattrs and policy.rules:
         from mrsync.tree.filter import rules
