@@ -72,7 +72,7 @@ OPTIONS = (
     ),
     Option(
         "-I --interface",
-        "names, indices or addresses, separated by commas; default: by the routes to the targets",
+        "interfaces: names, indices or addresses, separated by commas; default: by the routes to the targets",
         NETWORK,
         (*SYNCERS, *MEASURERS),
         "interfaces by name, index or address, separated by commas. Default: all interfaces towards targets, "

@@ -25,7 +25,7 @@ SYSTEM_FILE = "/etc/mrsync/config.toml"
 OPTIONS = (
     Option(
         "-v --verbose",
-        "0: essential, 1: also status, 2: also debugging",
+        "which messages to show: 0: essential, 1: also status, 2: also debugging",
         OUTPUT,
         (MRSYNC, MULTICASTER, MULTICATCHER, RTT, RTTCATCHER, DOCTOR, VERIFY),
         "how much to print. 0: essential messages (default), 1: also status and round trips, 2: also messages for "
@@ -40,7 +40,7 @@ OPTIONS = (
     ),
     Option(
         "--progress",
-        "the display; default: auto",
+        "how progress is shown; default: auto",
         OUTPUT,
         (*SENDERS, VERIFY),
         "how progress is shown. `auto` (default): a live display on a terminal, else a line after 1 s and "
@@ -168,7 +168,7 @@ OPTIONS = (
     ),
     Option(
         "--config",
-        f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync",
+        f"a file with settings, which override those of {SYSTEM_FILE} and ~/.config/mrsync",
         OUTPUT,
         LAUNCHERS,
         f"a file with settings that count more than those of `{SYSTEM_FILE}` and `~/.config/mrsync/config.toml`",
