@@ -157,7 +157,7 @@ class GatewayLauncher:
             with self._lock:
                 self._is_over = True
             self._is_ready.set()
-            os.write(self._wake_theirs, b".")
+            self._wake()
 
     def _drive(self) -> None:
         task = task_self()
@@ -199,6 +199,9 @@ class GatewayLauncher:
         """
         with self._lock:
             self._heard.append((host, what))
+        self._wake()
+
+    def _wake(self) -> None:
         with suppress(BlockingIOError):  # the pipe is full of wake-ups, so one more is not needed
             os.write(self._wake_theirs, b".")
 

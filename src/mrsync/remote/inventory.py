@@ -194,10 +194,16 @@ def _expand(name: str) -> Iterator[str]:
 
 
 def _numbers(first: str, last: str, step: str | None) -> range:
-    """Return the numbers of a range, or the codes of its letters."""
+    """Return the numbers of a range, or the codes of its letters. Raise UsageError if it stands for no host."""
     if first.isdigit() and last.isdigit():
-        return range(int(first), int(last) + 1, int(step or 1) or 1)
-    return range(ord(first[0]), ord(last[0]) + 1, int(step or 1) or 1)
+        numbers = range(int(first), int(last) + 1, int(step or 1) or 1)
+    elif len(first) == len(last) == 1:
+        numbers = range(ord(first), ord(last) + 1, int(step or 1) or 1)
+    else:
+        numbers = range(0)
+    if not numbers:
+        raise UsageError(f"[{first}:{last}] is no range: write two numbers or two letters, the lower one first")
+    return numbers
 
 
 def _texts_of(found: re.Match[str], numbers: range) -> list[str]:

@@ -44,6 +44,7 @@ class LocalLauncher:
             try:
                 catcher = _Catcher.fork(target, partial(self._entry, host))
             except OSError as error:
+                self.stop(0)
                 raise StartError(f"cannot start a catcher on this host: {error.strerror}") from error
             self._catchers[catcher.output] = catcher
             self._epoll.register(catcher.output, select.EPOLLIN)
@@ -107,9 +108,15 @@ class _Catcher:
     def fork(cls, target: int, entry: Callable[[], int]) -> _Catcher:
         sys.stdout.flush()  # else the child would inherit the buffer and write it again
         sys.stderr.flush()
-        stdin_theirs, stdin_ours = os.pipe()
-        output_ours, output_theirs = os.pipe()
-        pid = os.fork()
+        pipes: list[int] = []
+        try:
+            pipes += (*os.pipe(), *os.pipe())
+            pid = os.fork()
+        except OSError:
+            for descriptor in pipes:
+                os.close(descriptor)
+            raise
+        stdin_theirs, stdin_ours, output_ours, output_theirs = pipes
         if pid == 0:
             _become_catcher(stdin_theirs, output_theirs, entry)
         os.close(stdin_theirs)

@@ -88,6 +88,7 @@ class ShellLauncher:
         self._waiting.clear()
         said = len(self._events)
         for remote in self._running.values():
+            self._unwatch(remote.input)  # epoll does not know a descriptor that is closed
             remote.close_input()
             if not remote.contact.is_there:  # no catcher runs yet, so none needs time to clean up
                 remote.kill()

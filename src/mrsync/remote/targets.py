@@ -176,7 +176,7 @@ def _range_size(text: str) -> int:
     first, last, low, high = found.groups()
     if first and max(len(first), len(last)) > DIGITS_MAX:
         return NAMES_MAX + 1  # there is no host with such a number
-    return int(last) - int(first) + 1 if first else ord(high) - ord(low) + 1
+    return max(0, int(last) - int(first) + 1 if first else ord(high) - ord(low) + 1)
 
 
 def _resolved(text: str, listed: list[Member]) -> str:

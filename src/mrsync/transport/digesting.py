@@ -37,6 +37,7 @@ class PageDigester:
         self._is_flushing = False
         self._since: float | None = None  # when the first page was taken whose digest was not sent
         self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
+        self._known_from: dict[int, int] = {}  # by object: no digest of an earlier page is known
         self._repeated: dict[tuple[int, int], float] = {}  # (object, page) -> time of the last repetition
         loop.watch(self._worker, self._worker.collect)
 
@@ -98,6 +99,7 @@ class PageDigester:
         for found in hashed:
             object, page, _ = found.key
             self._known.setdefault(object, {}).setdefault(page, []).append(found)
+            self._known_from[object] = min(page, self._known_from.get(object, page))
         self._unsent += hashed
         if len(self._unsent) >= DIGESTS_MAX:
             full = len(self._unsent) // DIGESTS_MAX * DIGESTS_MAX
@@ -127,7 +129,9 @@ class PageDigester:
         for object, known in self._known.items():
             if len(known) > KEPT_MAX:
                 held = self._held(ObjectKind(object))
-                self._known[object] = {page: found for page, found in known.items() if page >= held}
+                for page in range(self._known_from[object], held):
+                    known.pop(page, None)
+                self._known_from[object] = max(held, self._known_from[object])
 
 
 def _runs(digests: Iterable[PageDigest]) -> Iterator[list[PageDigest]]:

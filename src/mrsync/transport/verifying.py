@@ -93,15 +93,17 @@ class PageVerifier:
     def take(self, opened: Sequence[OpenedPage], tx_seen: int, now: float) -> None:
         """Take pages that were opened. tx_seen: everything up to this tx has arrived."""
         fresh: list[tuple[PageKey, bytes]] = []
+        entered: list[_Waiting] = []
         for object, page, generation, data, _ in opened:
             key = (object, page, generation)
-            self._waiting[key] = _Waiting(data, now, self._tx)
+            self._waiting[key] = waiting = _Waiting(data, now, self._tx)
             fresh.append((key, data))
+            entered.append(waiting)
         self._tx = tx_seen
         if len(fresh) <= PAGES_INLINE and self._worker.is_idle:
-            self._take_hashed(digest_pages(fresh))
+            self._take_hashed(entered, digest_pages(fresh))
         else:
-            self._worker.submit(partial(digest_pages, fresh), self._take_hashed)
+            self._worker.submit(partial(digest_pages, fresh), partial(self._take_hashed, entered))
         while len(self._waiting) > WAITING_MAX:
             self._reject(next(iter(self._waiting)))
 
@@ -145,12 +147,11 @@ class PageVerifier:
         late = [key[1] for key, page in self._waiting.items() if key[0] == object and now - page.since > OVERDUE_S]
         return min(late, default=None)
 
-    def _take_hashed(self, hashed: list[PageDigest]) -> None:
+    def _take_hashed(self, entered: list[_Waiting], hashed: list[PageDigest]) -> None:
         verified: list[VerifiedPage] = []
-        for key, digest in hashed:
-            waiting = self._waiting.get(key)
-            if waiting is None:
-                continue  # it was rejected for lack of room
+        for waiting, (key, digest) in zip(entered, hashed):
+            if self._waiting.get(key) is not waiting:
+                continue  # it was rejected meanwhile; another page may wait under its key, and that one may be forged
             waiting.digest = digest
             expected = self._digests.pop(key, None)
             if expected is not None:

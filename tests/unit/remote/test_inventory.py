@@ -138,6 +138,8 @@ CHAIN = "".join(f"[g{at}:children]\ng{at + 1}\n" for at in range(3000))
         ("all: {children: [{a: 1}]}", "x.yml", "children is not a table"),
         ("all: {hosts: {'" + "b[01:20]" * 30 + "': }}", "x.yml", "stands for more than 65536 hosts"),
         ("[a]\n" + "b[01:20]" * 30 + "\n", "x.ini", "stands for more than 65536 hosts"),
+        ("[a]\n" + "b[01:20]" * 25 + "[41:20]\n", "x.ini", r"\[41:20\] is no range"),
+        ("all: {hosts: {'db[aa:bb]': }}", "x.yml", r"\[aa:bb\] is no range"),
         ("[a]\nb[1:40000]\nc[1:40000]\n", "x.ini", "more than 65536 hosts, among them c"),
         ("a: &a {children: {b: *a}}", "x.yml", "recursion"),
         ("[" * 600, "x.yml", "recursion"),
@@ -173,9 +175,9 @@ def test_lists_that_multiply_each_other_are_not_spelled_out(tmp_path: Path) -> N
     assert targets(str(path)) == ["web1"]
 
 
-def test_a_range_without_members_ends_at_once(tmp_path: Path) -> None:
+def test_ranges_side_by_side(tmp_path: Path) -> None:
     path = tmp_path / "x.ini"
-    path.write_text("[a]\n" + "b[01:20]" * 25 + "[41:20]\nc[1:2][a:b]\n")
+    path.write_text("[a]\nc[1:2][a:b]\n")
     assert targets(f"@{path}:a") == ["c1a", "c1b", "c2a", "c2b"]
 
 

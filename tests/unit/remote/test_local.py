@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.errors import StartError
 from mrsync.remote.launcher import CatcherExited, Launcher, LaunchEvent, LineWritten
 from mrsync.remote.lines import LINE_BYTES_MAX
 from mrsync.remote.local import LocalLauncher
@@ -123,6 +125,22 @@ def test_every_catcher_gets_its_line_and_end_of_file(fleet: Fleet) -> None:
         LineWritten(target, b"cleaned up") for target in range(3)
     }
     assert sorted(exits(ended)) == [CatcherExited(target, 0, "ended") for target in range(3)]
+
+
+def test_a_fork_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls, before = os.fork, iter(range(9)), set(os.listdir("/proc/self/fd"))
+
+    def fork() -> int:
+        if next(calls) == 2:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(StartError, match="cannot start a catcher on this host"):
+        LocalLauncher(echo_until_end, ["a", "b", "c"]).start(b"parameters\n")
+    assert set(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_process_that_ignores_the_end_is_killed(fleet: Fleet) -> None:

@@ -175,6 +175,13 @@ def test_process_that_ignores_the_end_is_killed(folder: Path) -> None:
     assert run.exits() == {"deaf-1": (-9, "rsh was killed by SIGKILL: here")}
 
 
+def test_a_catcher_that_is_still_receiving_its_code_can_be_stopped(folder: Path) -> None:
+    run = Run(folder, "deaf-1", "good-1", opening=bytes(1 << 20))  # more than a pipe holds
+    run.wait_for("here")
+    run.stop(0.1)
+    assert run.exits().keys() == {"deaf-1", "good-1"}
+
+
 def test_a_remote_shell_that_went_away(folder: Path) -> None:
     run = Run(folder, "good-1", "good-2", fanout=1)
     select.select([run.launcher], [], [], WAIT_S)  # the first one speaks, so its script is read

@@ -56,9 +56,12 @@ class Target:
         """Pages come, and are hashed."""
         waiting = len(self.verified) + len(self.false)
         self.verifier.take(pages, tx, now)
+        self.wait_until_hashed()
+        assert len(self.verified) + len(self.false) >= waiting
+
+    def wait_until_hashed(self) -> None:
         while not self.verifier.is_hashed:
             self.loop.wait(HANG_S)
-        assert len(self.verified) + len(self.false) >= waiting
 
 
 @pytest.fixture
@@ -213,6 +216,17 @@ def test_many_pages_without_a_digest_are_not_done_and_are_requested(
     assert target.verifier.overdue(ObjectKind.PLAN, 1.0) is None
     target.verifier.receive(told(page(5), first=5))
     assert target.verifier.tx_done(20, 0.1) == 20, "one is not many"
+
+
+def test_a_digest_belongs_to_the_bytes_that_it_was_computed_from(target: Target) -> None:
+    """The caster's page is rejected while it is being hashed, and then another member's comes in its place."""
+    target.verifier.take([page(7), page(8)], 1, now=0.0)
+    target.verifier.give_up(GIVE_UP_S)
+    target.verifier.take([page(7, text="forged"), page(8)], 1, now=GIVE_UP_S)
+    target.verifier.receive(told(page(7), page(8), first=7))
+    target.wait_until_hashed()
+    assert target.verified == [(CONTENTS, 8, page(8)[3])]
+    assert target.false[-1] == (CONTENTS, 7, 0)
 
 
 def test_unverified_pages_give_way(target: Target) -> None:

@@ -141,7 +141,10 @@ def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
 def _relays(fields: Fields) -> Iterator[str]:
     """Yield the links between targets, in the order of the chains, and the slowest one."""
     targets = fields["targets"]
-    children = {target["parent"]: host for host, target in targets.items() if target.get("parent")}
+    children: dict[str, list[str]] = {}
+    for host, target in targets.items():
+        if target.get("parent"):
+            children.setdefault(target["parent"], []).append(host)
     if not children:
         return
     heads = ("from", "to", "pages forwarded", "packets forwarded again", "pages waiting at most")
@@ -155,14 +158,15 @@ def _relays(fields: Fields) -> Iterator[str]:
     yield "</section>"
 
 
-def _links(children: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (parent, child), from the head of each chain to its end. children: by parent."""
-    fed = set(children.values())
-    for head in (parent for parent in children if parent not in fed):
-        parent = head
-        while parent in children:
-            yield parent, children[parent]
-            parent = children[parent]
+def _links(children: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+    """Yield (parent, child), from the head of each chain to its end. children: by parent; an island has several."""
+    fed = {child for each in children.values() for child in each}
+    waiting = [parent for parent in reversed(children) if parent not in fed]
+    while waiting:
+        parent = waiting.pop()
+        for child in children[parent]:
+            yield parent, child
+        waiting += [child for child in reversed(children[parent]) if child in children]
 
 
 def _link_row(parent: str, child: str, relay: Fields) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,13 @@
 
 Files may change while they are cast. No target may put a mixture of two states in place. So a changed file is reported
 to the caster before the page that shows the change leaves the master. `read` checks the status of each file whose end
-the page contains, and returns the page only then. files_read counts the files that were checked. With `--commit each`,
-a target puts a file in place as soon as it has it, but only below files_read; with the other rules all targets must
-have the file first, and by then it was checked.
+the page contains, and returns the page only then. Files without contents are looked at before, in the worker
+(`check_empty`). A file of which nothing is read in this session, because all targets hold it, is looked at as well, but
+at most LOOKS_PER_PAGE of these with each page: there may be millions, and nobody hears from the master meanwhile.
+Targets keep those that are looked at too late or never as they were scanned.
+
+files_read counts the files that were checked. With `--commit each`, a target puts a file in place as soon as it has it,
+but only below files_read; with the other rules all targets must have the file first, and by then it was checked.
 """
 
 from __future__ import annotations
@@ -28,6 +32,8 @@ from mrsync.tree.source.selection import Selection
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
+
+LOOKS_PER_PAGE = 32  # at files of which nothing was read: 16 ms on a slow network file system
 
 OnChanged = Callable[[int, Fault], None]
 
@@ -108,8 +114,8 @@ class Objects:
         return len(first.plan_bytes), plan.contents_bytes, plan.file_count
 
     def check_empty(self, on_activity: Callable[[int], None]) -> None:
-        """Check the files before the first byte of the contents. There may be very many, so call it in the worker."""
-        self._rounds[-1].check_until(0, on_activity)
+        """Check the files without contents. There may be very many, so call it in the worker."""
+        self._rounds[-1].check_empty(on_activity)
 
     def plan_again(self, files: Sequence[int], on_activity: Callable[[], None] = lambda: None) -> SecondPlan:
         """Look at changed files again, and plan to cast those once more that still can be."""
@@ -207,15 +213,24 @@ class _Round:
         self.pass_files(end)
         return data
 
-    def check_until(self, offset: int, on_activity: Callable[[int], None] = lambda count: None) -> None:
-        """Check the status of each file that ends at or before this offset and was not checked yet.
+    def check_empty(self, on_activity: Callable[[int], None]) -> None:
+        """Check the status of each file without data. on_activity: called with 1 for each."""
+        starts = self.plan.starts
+        for file in range(self.plan.file_count):
+            if starts[file] == starts[file + 1]:
+                self._source.verify(file)
+                on_activity(1)
 
-        There may be any number of empty files before the first page: see check_empty.
-        """
+    def check_until(self, offset: int) -> None:
+        """Check the status of files that end at or before this offset and were not checked yet, up to the limit."""
+        looks_left = LOOKS_PER_PAGE
         while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:
-            self._source.verify(self.files_read)
+            if not self._source.is_settled(self.files_read):
+                if not looks_left:
+                    return
+                looks_left -= 1
+                self._source.verify(self.files_read)
             self.files_read += 1
-            on_activity(1)
 
     def pass_files(self, offset: int) -> None:
         """Check the status of each file that ends at or before this offset, and report changed files.

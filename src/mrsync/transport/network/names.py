@@ -16,17 +16,17 @@ Address = tuple[str, int]  # numeric address, and the index of its interface (0:
 Found = dict[int, Union[Address, OSError]]  # by family
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
-_known: dict[str, Found] = {}  # kept for the whole run, because a second lookup may give another answer
+_known: dict[str, Found] = {}  # kept, because a second lookup in the same run may give another answer
 
 
 def look_up_all(names: Iterable[str], real_name: Callable[[str], str | None], wait_s: float = WAIT_S) -> None:
-    """Look up all names in parallel, for `address_of`.
+    """Look up all names in parallel, for `address_of`. Those that had no address in an earlier run are tried again.
 
     real_name: returns another name to try for one without an address, or None. wait_s: longest time for all of them.
     """
     unknown = SimpleQueue[str]()
     answers = SimpleQueue[tuple[str, Found]]()
-    waiting = set(names) - set(_known)
+    waiting = {name for name in names if name not in _known or not _has_address(_known[name])}
     for name in waiting:
         unknown.put(name)
 
@@ -64,10 +64,14 @@ def address_of(name: str, family: int) -> Address:
 
 def _find(name: str, real_name: Callable[[str], str | None]) -> Found:
     found = _look_up(name)
-    if any(not isinstance(address, OSError) for address in found.values()):
+    if _has_address(found):
         return found
     other = real_name(name)
     return found if other in (None, name) else _look_up(str(other))
+
+
+def _has_address(found: Found) -> bool:
+    return any(not isinstance(address, OSError) for address in found.values())
 
 
 def _look_up(name: str) -> Found:

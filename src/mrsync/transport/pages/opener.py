@@ -194,8 +194,7 @@ class PageOpener:
         return slot
 
     def _make_room(self, key: PartKey) -> None:
-        crowded = self._slots.crowded(key)
-        if crowded is not None:
+        for crowded in self._slots.crowded(key):
             self.statistics.crowded += 1
             self._slots.drop_partial(crowded)
             self._sink.packets_dropped(*crowded)

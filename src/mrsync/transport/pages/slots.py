@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import suppress
+from heapq import nsmallest
 from itertools import chain, islice, product
 
 from mrsync.wire.geometry import Geometry, generation_of
@@ -16,6 +17,7 @@ _WHOLE_WITHOUT_LOSS = 8
 Key = tuple[int, int]  # object, page
 PartKey = tuple[int, int, int]  # object, page, reading
 OTHERS_MAX = 16  # contradicting packets of one page to keep
+DROPPED_SHARE = 16  # one in so many partial pages is dropped at a time
 READINGS_MAX = 2  # partial readings of a page to keep: the true one and a forged one
 
 
@@ -150,18 +152,19 @@ class Slots:
                 return self._partial[(*key, reading)]
         return None
 
-    def crowded(self, key: PartKey) -> PartKey | None:
-        """Return the partial page to drop before packets of this one can be kept, or None.
+    def crowded(self, key: PartKey) -> list[PartKey]:
+        """Return the partial pages to drop before packets of this one can be kept.
 
-        A forger can begin many pages, but cannot complete any. So this is the one with the fewest packets, or one that
-        was complete and wrong.
+        A forger can begin many pages, but cannot complete any. So these are the ones with the fewest packets, or those
+        that were complete and wrong. Several are dropped together, because a forger's packet must not cost a look at
+        all pages.
         """
         readings = self._readings.get(key[:2], ())
         if len(readings) >= READINGS_MAX:
-            return min(((*key[:2], reading) for reading in readings), key=self._worth)
+            return [min(((*key[:2], reading) for reading in readings), key=self._worth)]
         if len(self._partial) < self._partial_max:
-            return None
-        return min(self._partial, key=self._worth)
+            return []
+        return nsmallest(max(1, self._partial_max // DROPPED_SHARE), self._partial, key=self._worth)
 
     def _worth(self, key: PartKey) -> int:
         slot = self._partial[key]

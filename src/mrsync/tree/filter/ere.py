@@ -4,7 +4,7 @@ Python's `re` backtracks, which takes exponential time for some patterns, such a
 to a program that runs a set of threads in lockstep over the input (Thompson, CACM 1968; Pike's virtual machine). A set
 never holds more threads than the program has steps, so each byte costs at most one pass over the program. Sets are
 cached with their transitions, as in a lazy DFA; the cache is dropped when it exceeds THREADS_MAX. SIZE_MAX bounds the
-program. Matching is by bytes, as in the C locale.
+program, and with it what compiling takes. Matching is by bytes, as in the C locale.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Union
 from mrsync.tuples import NamedTuple
 
 REPEAT_MAX = 255  # RE_DUP_MAX
+PARENTHESES_MAX = 100  # nested
+DEPTH_MAX = 200  # of nodes, which is 600 calls deep
 SIZE_MAX = 10_000  # steps of all patterns together, repetitions written out
 THREADS_MAX = 200_000  # of all sets that are remembered at a time
 _ALL = (1 << 256) - 1
@@ -76,6 +78,8 @@ class Patterns:
 
     def __init__(self, texts: Iterable[bytes]) -> None:
         self._program: list[tuple[int, int, int]] = []  # (operation, its two operands)
+        self._emitted = 0  # nodes; one may need no step, and be repeated all the same
+        self._depth = 0  # of the node that is being emitted
         starts = []
         for text in texts:
             starts.append(len(self._program))
@@ -107,6 +111,16 @@ class Patterns:
         return len(self._program) - 1
 
     def _emit(self, node: Node) -> None:
+        self._emitted += 1
+        self._depth += 1
+        if self._emitted > 2 * SIZE_MAX:
+            raise ValueError("all patterns together are too large")
+        if self._depth > DEPTH_MAX:
+            raise ValueError("its parts are nested too deep")
+        self._emit_node(node)
+        self._depth -= 1
+
+    def _emit_node(self, node: Node) -> None:
         program = self._program
         if isinstance(node, Take):
             self._add(_TAKE, node.bytes)
@@ -282,7 +296,7 @@ class _Parser:
 
     def _group(self) -> Node:
         self._depth += 1
-        if self._depth > 100:
+        if self._depth > PARENTHESES_MAX:
             raise ValueError("its parentheses are nested too deep")
         node = self._choice()
         if self._next() != ord(")"):

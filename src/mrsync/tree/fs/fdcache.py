@@ -13,13 +13,16 @@ from mrsync.files import let_go
 class FdCache:
     """Descriptors by number of an entry or file; the cache closes them.
 
-    limit: how many are kept. on_evicted: called with (key, fd) before a descriptor is closed to make room.
+    limit: how many are kept. on_evicted: called with (key, fd) before a descriptor is closed to make room. Closing can
+    fail, as a network file system may report only then that data could not be written. Such an error is raised for the
+    key that it is about: by `get` or `close` if room was made meanwhile.
     """
 
     def __init__(self, limit: int, on_evicted: Callable[[int, int], None] = lambda key, fd: None) -> None:
         self._limit = limit
         self._on_evicted = on_evicted
         self._fds: OrderedDict[int, int] = OrderedDict()
+        self._failed: dict[int, OSError] = {}  # by key: why closing it failed
 
     def __contains__(self, key: int) -> bool:
         return key in self._fds
@@ -29,6 +32,7 @@ class FdCache:
 
     def get(self, key: int) -> int | None:
         """Return the descriptor of a key, if it is open, and mark it as recently used."""
+        self._raise_failed(key)
         fd = self._fds.get(key)
         if fd is not None:
             self._fds.move_to_end(key)
@@ -44,12 +48,12 @@ class FdCache:
             return
         for oldest in self._fds:
             if oldest != key and oldest not in kept:
-                self._on_evicted(oldest, self._fds[oldest])
-                os.close(self._fds.pop(oldest))
+                self._evict(oldest, self._fds.pop(oldest))
                 return
 
     def close(self, key: int) -> None:
         """Close the descriptor of a key, if it is open."""
+        self._raise_failed(key)
         fd = self._fds.pop(key, None)
         if fd is not None:
             os.close(fd)
@@ -58,3 +62,16 @@ class FdCache:
         """Close them at the end, when nothing that was written to them is needed any more."""
         while self._fds:
             let_go(self._fds.popitem()[1])
+
+    def _evict(self, key: int, fd: int) -> None:
+        try:
+            try:
+                self._on_evicted(key, fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self._failed[key] = error
+
+    def _raise_failed(self, key: int) -> None:
+        if key in self._failed:
+            raise self._failed.pop(key)

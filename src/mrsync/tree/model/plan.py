@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from mrsync.errors import LimitError
@@ -18,6 +18,26 @@ CONTENTS_BYTES_MAX = 1 << 62
 EXTENTS_MAX = 1 << 24
 
 Extents = Sequence[tuple[int, int]]
+
+
+def data_ends(extents: Extents) -> list[int]:
+    """Return how many bytes of data end with each extent."""
+    return list(accumulate(length for _, length in extents))
+
+
+def pieces_of(extents: Extents, ends: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield where data [start, stop) of a file, counted without its holes, is in it, as (offset, length).
+
+    ends: `data_ends` of the extents. There may be millions of extents, so only those in question are looked at.
+    """
+    number = bisect_right(ends, start)
+    while start < stop:
+        offset, length = extents[number]
+        skipped = start - (ends[number] - length)
+        taken = min(length - skipped, stop - start)
+        yield offset + skipped, taken
+        start += taken
+        number += 1
 
 
 class Plan:
@@ -34,6 +54,7 @@ class Plan:
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
         self.ranges = ranges
         self.extents = extents
+        self._extent_ends: dict[int, Sequence[int]] = {}  # `data_ends` of files that were located
         self.entries = array("I")
         sizes = array("q")
         for first, end in ranges:
@@ -165,14 +186,10 @@ class Plan:
 
     def _locate_in_extents(self, file: int, start: int, stop: int) -> list[tuple[int, int, int]]:
         """Return (file, offset, length) for data [start, stop) of a sparse file, counted without its holes."""
-        pieces = []
-        position = 0
-        for offset, length in self.extents[file]:
-            low, high = max(start, position), min(stop, position + length)
-            if low < high:
-                pieces.append((file, offset + low - position, high - low))
-            position += length
-        return pieces
+        extents = self.extents[file]
+        if file not in self._extent_ends:
+            self._extent_ends[file] = data_ends(extents)
+        return [(file, *piece) for piece in pieces_of(extents, self._extent_ends[file], start, stop)]
 
 
 def _decode_extents(unpacker: Unpacker, files_max: int) -> dict[int, Extents]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
-from itertools import accumulate
 from typing import Callable
 
 from mrsync.files import let_go, open_regular_below
 from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.model.plan import data_ends, pieces_of
 from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.record.grid import DIGEST_BYTES
 from mrsync.tree.record.record import ProvenFile
@@ -153,18 +152,11 @@ def _reader(fd: int, file: ProvenFile) -> Callable[[int, int], bytes]:
     """Return a function that reads data of a file by its place in the contents object."""
     if not file.extents:
         return lambda start, length: os.pread(fd, length, start - file.start)
-    ends = list(accumulate(length for _, length in file.extents))
+    ends = data_ends(file.extents)
 
     def read(start: int, length: int) -> bytes:
-        at, parts = start - file.start, []
-        while length > 0:
-            number = bisect_right(ends, at)
-            offset, size = file.extents[number]
-            skipped = at - (ends[number] - size)
-            taken = min(length, size - skipped)
-            parts.append(os.pread(fd, taken, offset + skipped))
-            at, length = at + taken, length - taken
-        return b"".join(parts)
+        at = start - file.start
+        return b"".join(os.pread(fd, size, offset) for offset, size in pieces_of(file.extents, ends, at, at + length))
 
     return read
 

@@ -88,18 +88,18 @@ class ContentsReader:
             if not self._inodes[file]:
                 self._inodes[file], self._ctimes[file] = inode, ctime
 
-    def verify(self, file: int) -> bool:
-        """Return whether a plan file was unchanged when its end was read, or else is unchanged now.
+    def is_settled(self, file: int) -> bool:
+        """Return whether a plan file was read to its end or looked at, or found changed."""
+        return bool(self._verified[file]) or file in self.changed
 
-        If not, it is added to `changed`.
-        """
-        if not self._verified[file] and file not in self.changed:
-            try:
-                self._check(file, os.fstat(self._open(file)))
-                self._fds.close(file)
-            except OSError as error:
-                self._give_up(file, error)
-        return file not in self.changed
+    def verify(self, file: int) -> None:
+        """Add a plan file to `changed` if it is no longer as it was scanned."""
+        try:
+            self._check(file, os.fstat(self._open(file)))
+            self._fds.close(file)
+            self._verified[file] = 1
+        except OSError as error:
+            self._give_up(file, error)
 
     def close(self) -> None:
         self._fds.close_all()

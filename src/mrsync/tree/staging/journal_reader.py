@@ -37,7 +37,7 @@ from mrsync.tree.staging.journal import (
 )
 from mrsync.tuples import NamedTuple
 
-JOURNAL_BYTES_MAX = 1 << 28
+JOURNAL_BYTES_MAX = 1 << 31  # about 25 million files; it is read into memory
 _GENERATION = 0xFFFFFFFF  # the part of an incarnation that survives a reboot; device numbers may change
 _MASK = (1 << 64) - 1
 

@@ -121,6 +121,13 @@ def test_links_between_targets_are_in_order_with_the_slowest() -> None:
     assert "From target to target" not in Reader(page(outcome(done("a")))).text
 
 
+def test_all_links_of_an_island_are_shown() -> None:
+    island = [done(host)._replace(path="relay", parent=parent) for host, parent in (("b", "a"), ("c", "a"), ("d", "b"))]
+    text = Reader(page(outcome(done("a"), *island))).text
+    words = text[text.index("pages waiting at most") :].split()[4:19]
+    assert list(zip(words[::5], words[1::5], strict=True)) == [("a", "b"), ("a", "c"), ("b", "d")]
+
+
 def test_files_that_are_behind_are_listed_up_to_a_bound() -> None:
     files = tuple(SatOut(b"f%d" % i, "ENOSPC", "full") for i in range(FILES_SHOWN + 5))
     text = Reader(page(outcome(TargetOutcome("n1", TargetState.PARTIAL, "full", sat_out=files)), [])).text

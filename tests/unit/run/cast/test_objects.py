@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.protocol.core.ranges import RangeSet
-from mrsync.run.cast.objects import Objects
+from mrsync.run.cast.objects import LOOKS_PER_PAGE, Objects
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.scan import scan
@@ -128,10 +128,29 @@ def test_any_number_of_empty_files_is_looked_at_before_the_loop_needs_it(tmp_pat
     (tmp_path / "07").write_text("not empty")
     looked: list[int] = []
     objects.check_empty(looked.append)
-    assert (sum(looked), objects.files_read, changes) == (50, 50, [])
+    assert (sum(looked), objects.files_read, changes) == (50, 0, [])
     (tmp_path / "08").unlink()
     objects.begin_contents(is_whole=True)
-    assert changes == [7], "it is told then, and nothing is looked at again"
+    assert (objects.files_read, changes) == (50, [7]), "it is told then, and nothing is looked at again"
+    objects.close()
+
+
+def test_only_some_of_the_files_that_are_not_read_are_looked_at_with_a_page(tmp_path: Path) -> None:
+    """All targets hold the first ones: nobody would hear from the master while it looks at millions."""
+    for number in range(2 * LOOKS_PER_PAGE):
+        (tmp_path / f"{number:02}").write_bytes(bytes(GEOMETRY.page_bytes))
+    changes: list[int] = []
+    objects = Objects(
+        scan(os.fsencode(tmp_path)), Selection(), lambda: GEOMETRY, lambda file, why: changes.append(file)
+    )
+    objects.make_plan(RangeSet([(1, 1 + 2 * LOOKS_PER_PAGE)]))
+    objects.begin_contents(is_whole=False)
+    (tmp_path / "05").unlink()
+    (tmp_path / "62").unlink()
+    objects.read(ObjectKind.CONTENTS, 2 * LOOKS_PER_PAGE - 1)
+    assert (objects.files_read, changes) == (LOOKS_PER_PAGE, [5])
+    objects.read(ObjectKind.CONTENTS, 2 * LOOKS_PER_PAGE - 1)
+    assert (objects.files_read, changes) == (2 * LOOKS_PER_PAGE, [5, 62])
     objects.close()
 
 

@@ -62,6 +62,12 @@ def test_unanswered_request_stops_no_other(resolver: Resolver) -> None:
     resolver.over.set()
 
 
+def test_a_name_that_had_no_address_is_tried_again_in_the_next_run(resolver: Resolver) -> None:
+    look_up_all(["real", "unknown"], nobody)
+    look_up_all(["real", "unknown"], nobody)
+    assert sorted(resolver.asked) == ["real", "unknown", "unknown"]
+
+
 def test_somebody_else_may_know_another_name(resolver: Resolver) -> None:
     asked = []
 

@@ -59,7 +59,7 @@ def test_there_is_always_a_slot_to_receive_into(count: int) -> None:
     slots = Slots(GEOMETRY, count)
     landing = [slots.take() for _ in range(4)]  # two sockets
     page = 0
-    while slots.crowded((2, page, 0)) is None:
+    while not slots.crowded((2, page, 0)):
         slots.keep_partial((2, page, 0), landing.pop())
         landing.append(slots.take())
         page += 1
@@ -76,11 +76,11 @@ def test_the_partial_page_with_the_fewest_packets_makes_room() -> None:
         slots.keep_partial((2, page, 0), kept)
         for index in range(3 - page):
             kept.store(index, b"packet")
-    assert slots.crowded((2, 3, 0)) == (2, 2, 0)
+    assert slots.crowded((2, 3, 0)) == [(2, 2, 0)]
     largest = slots.partial((2, 0, 0))
     assert largest is not None
     largest.is_wrong = True
-    assert slots.crowded((2, 3, 0)) == (2, 0, 0), "it was complete, and no page"
+    assert slots.crowded((2, 3, 0)) == [(2, 0, 0)], "it was complete, and no page"
     slots.drop_partial((2, 0, 0))
     assert slots.partial((2, 0, 0)) is None
     assert slots.take() is largest
@@ -94,8 +94,8 @@ def test_a_page_has_two_generations_in_part_at_most() -> None:
         slots.keep_partial((2, 0, generation), kept)
         kept.store(0, b"packet")
     kept.store(1, b"packet")
-    assert slots.crowded((2, 0, 7)) == (2, 0, 0)
-    assert slots.crowded((2, 1, 0)) is None
+    assert slots.crowded((2, 0, 7)) == [(2, 0, 0)]
+    assert slots.crowded((2, 1, 0)) == []
 
 
 def test_two_packets_for_one_place_are_both_kept() -> None:

@@ -109,6 +109,10 @@ def test_too_large_patterns_are_refused() -> None:
         Patterns([b"((a{255}){255}){255}"])
     with pytest.raises(ValueError, match="too large"):
         Patterns([b"abcdefghij"] * (SIZE_MAX // 10))
+    with pytest.raises(ValueError, match="too large"):
+        Patterns([b"(" * 9 + b"){255}" * 9])  # nothing, very often
+    with pytest.raises(ValueError, match="too deep"):
+        Patterns([b"a" + b"*" * 900])
 
 
 @pytest.mark.parametrize(

@@ -30,3 +30,17 @@ def test_the_least_recently_used_one_goes() -> None:
     cache.close_all()
     assert all(key not in cache for key in range(5))
     assert cache.get(3) is None
+
+
+def test_an_error_on_closing_belongs_to_its_own_key() -> None:
+    """NFS may tell only at close that data was lost. The key that needed room has nothing to do with it."""
+    cache = FdCache(1)
+    broken, fine = opened(), opened()
+    cache.put(1, broken)
+    os.close(broken)
+    cache.put(2, fine)
+    assert cache.get(2) == fine
+    with pytest.raises(OSError, match="Bad file"):
+        cache.get(1)
+    assert cache.get(1) is None
+    cache.close_all()
