@@ -72,6 +72,16 @@ FLOW_CASES = (
         seed=2,
     ),
     case(
+        "packets are lost in runs, whatever is sent",
+        (replace(GOOD, loss=0.03, loss_run=20.0),) * 3,
+        (DONE,) * 3,
+        1.5,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        seed=3,
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "a long way is filled, though buffers are small",
         (replace(GOOD, delay_s=0.05, buffer_bytes=2 << 20),) * 2,
         (DONE,) * 2,

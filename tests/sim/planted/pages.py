@@ -28,7 +28,7 @@ PAGE_FAULTS = (
         "rejected",
         "if key in self._partial:",
         "self._pages[page] = OPENED\n    if key in self._partial:",
-        found_by="strangers invent packets",
+        found_by="packets are spoilt",
     ),
     Fault(
         "a rejected page keeps its packets",

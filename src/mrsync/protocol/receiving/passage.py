@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from mrsync.protocol.core.sends import SendPage
-from mrsync.protocol.sending.transfer import OUTAGE_PAGES, PLANNED, Transfer
+from mrsync.protocol.sending.transfer import OUTAGE_PAGES, PLANNED, Transfer, runs_of
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
@@ -61,15 +61,18 @@ class Passage(Transfer):
         self._last_tx[page] = tx
         return SendPage(self.kind, page, 0, tx)
 
-    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
+    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int, int]:
         """Return what a transfer does, but count only pages that were sent: one that came late is not lost."""
-        packets = outage = 0
+        packets = outage = runs = 0
         for start, stop, mask, tx_seen in self._claims.get(target, ()):
             pages = range(max(start, first), min(stop, end))
             claimed = sum(self._last_tx[page] < tx_seen for page in pages) * self._weigh(mask)
             packets += claimed
-            outage += claimed * (stop - start >= OUTAGE_PAGES)
-        return packets, outage
+            if stop - start >= OUTAGE_PAGES:
+                outage += claimed
+            elif claimed:
+                runs += runs_of(mask)
+        return packets, outage, runs
 
     def forget_page(self, page: int) -> None:
         """Forget a page that is no longer in memory. It must be offered again."""

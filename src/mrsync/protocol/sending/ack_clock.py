@@ -135,14 +135,14 @@ class AckClock:
         is_limiting = has_more and (self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
         self._courtesy.note(is_limiting=is_limiting)
 
-    def on_losses(self, flow: Flow, packets: int, lost: int, first_tx: int, tx: int, now: float) -> None:
-        """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.
+    def on_losses(self, flow: Flow, packets: int, lost: int, runs: int, first_tx: int, tx: int, now: float) -> None:
+        """Take a first report on this many packets, which left with first_tx and later.
 
-        tx: the last one sent. Without monitors, only the rate cap limits the caster: nothing would show that a slower
-        pace may grow again. Where the queue can be seen to be full, courtesy answers. Other losses are tried here,
-        whatever queue was seen before: late programs look like one, and nobody else would answer what a short queue
-        drops. While a trial has spread the packets, all losses are judged here as well: the rate must not grow into a
-        queue.
+        lost: how many of them were lost, in so many runs. tx: the last one sent. Without monitors, only the rate cap
+        limits the caster: nothing would show that a slower pace may grow again. Where the queue can be seen to be full,
+        courtesy answers. Other losses are tried here, whatever queue was seen before: late programs look like one, and
+        nobody else would answer what a short queue drops. While a trial has spread the packets, all losses are judged
+        here as well: the rate must not grow into a queue.
         """
         if flow.is_shed or not self.window.is_bounded:
             return
@@ -151,7 +151,7 @@ class AckClock:
         if self._courtesy.sees_full_queue(flow.id) and not (flow.losses.is_on_trial or pacing.is_on):
             return
         verdict = flow.losses.add(
-            packets, lost, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on
+            packets, lost, runs, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on
         )
         if verdict is LossVerdict.SUSPICION:
             self._slow_down(flow, tx, now)

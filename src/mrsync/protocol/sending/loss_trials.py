@@ -6,6 +6,9 @@ than its known noise starts a trial: less is sent, and only packets that leave a
 or clearly more comes through, it was congestion, and the cut stays. Otherwise it was noise: the cut is undone, and this
 share counts as noise until it decreases by itself, or for NOISE_S. Then it is tried again.
 
+How much samples of one noise differ depends on the runs in which packets get lost: a few runs of 20 are no suspicion,
+and a sample without any is no success. So runs are counted, and a sample grows until it shows something.
+
 Why it holds: a queue that passes C of a rate r lets the share C/r through, and more at a lower rate. Noise lets the
 same share through at both. Only packets that left after the cut count in a trial (from_tx). What would break it: rival
 traffic that ends during a trial makes noise look like congestion, and traffic that begins makes congestion look like
@@ -17,8 +20,10 @@ from __future__ import annotations
 from math import sqrt
 
 from mrsync.protocol.pace.loss_verdict import LossVerdict
+from mrsync.tuples import NamedTuple
 
 SAMPLE_PACKETS = 704  # per judgement: 16 bursts, because a handful proves nothing
+SAMPLE_PACKETS_MAX = 5632  # to which a sample grows while it shows nothing clearly
 EXCESS = 0.06  # above the known noise
 SAMPLE_PACKETS_PACED = 352
 SAMPLE_PACKETS_MIN = 100
@@ -26,10 +31,41 @@ EXCESS_PACED = 0.02
 GAIN_MIN = 1.08  # of the share that comes through
 GONE_SHARE = 0.5  # of the losses, left over
 ALIKE = 1.3  # noise is no larger in a trial than before
-SIGMAS = 2.5  # by which the shares of two samples must differ to show anything
+SIGMAS_ABOVE = 2.0  # by which a share must be above what is expected,
+SIGMAS = 2.5  # and by which the shares of two samples must differ to show anything
 NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
 NOISE_S = 5.0  # then it is tried again whether it is noise
+
+
+class LossSample(NamedTuple):
+    """Packets of which a listener has reported, those that were lost, and the number of runs of lost ones."""
+
+    packets: int = 0
+    lost: int = 0
+    runs: int = 0
+
+    def more(self, packets: int, lost: int, runs: int) -> LossSample:
+        """Return a sample with so many more."""
+        return LossSample(self.packets + packets, self.lost + lost, self.runs + runs)
+
+    @property
+    def share(self) -> float:
+        """The lost share."""
+        return self.lost / self.packets
+
+    def deviation(self, packets: float) -> float:
+        """Return the standard deviation of the lost share among so many packets.
+
+        That of a channel of two states, each of which ends at random (Gilbert 1960): larger the longer the runs are.
+        """
+        passed = 1 - self.share
+        clumping = max(1.0, 2 * passed * self.lost / max(1, self.runs) - 1)
+        return sqrt(self.share * passed * clumping / packets)
+
+    def is_above(self, share: float) -> bool:
+        """Return whether clearly more than this share was lost, and not by chance."""
+        return self.share > share + SIGMAS_ABOVE * self.deviation(self.packets)
 
 
 class LossTrials:
@@ -45,10 +81,9 @@ class LossTrials:
         self._noise_at = 0.0  # when that was found
         self.span = 0, 0  # the packets of the last judgement left after the one tx, up to the other
         self.from_tx = 0
-        self._packets = self._lost = 0
-        self._tx_seen = 0
-        self._tried: float | None = None  # the share that began the trial,
-        self._tried_packets = 0  # and the number of packets that this is a share of
+        self._sample = LossSample()
+        self._since_tx = 0  # its packets left after this tx
+        self._tried: LossSample | None = None  # what began the trial
 
     @property
     def is_on_trial(self) -> bool:
@@ -56,59 +91,78 @@ class LossTrials:
         return self._tried is not None
 
     def add(
-        self, packets: int, lost: int, *, first_tx: int, tx_seen: int, tx: int, now: float, is_paced: bool = False
+        self,
+        packets: int,
+        lost: int,
+        runs: int,
+        *,
+        first_tx: int,
+        tx_seen: int,
+        tx: int,
+        now: float,
+        is_paced: bool = False,
     ) -> LossVerdict:
-        """Take how many of these packets were lost. They left with first_tx and later, and were not reported before.
+        """Take how many of these packets were lost, in so many runs. They left with first_tx and later.
 
         tx_seen: last received tx. tx: last sent tx. is_paced: packets leave apart now, so that fewer losses are normal.
         """
-        self._packets += packets
-        self._lost += lost
-        if not self._packets:
-            self._tx_seen = tx_seen
+        self._sample = sample = self._sample.more(packets, lost, runs)
+        if not sample.packets:
+            self._since_tx = tx_seen
         elif packets:
-            self._tx_seen = min(self._tx_seen, first_tx - 1)  # reports that are full tell of some losses later
-        if self._packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
+            self._since_tx = min(self._since_tx, first_tx - 1)  # reports that are full tell of some losses later
+        if sample.packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossVerdict.NOTHING
-        judged, self.share = self._packets, self._lost / self._packets
-        self.span, self._tx_seen = (self._tx_seen, tx_seen), tx_seen
-        self._packets = self._lost = 0
         if self._tried is not None:
-            return self._judge_trial(self._tried, judged, tx, now)
-        return self._look(judged, tx, EXCESS_PACED if is_paced else EXCESS, now)
+            verdict = self._judge_trial(self._tried, sample, tx, now)
+        else:
+            verdict = self._look(sample, tx, EXCESS_PACED if is_paced else EXCESS, now)
+        if verdict is None:
+            return LossVerdict.NOTHING
+        self.share, self._sample = sample.share, LossSample()
+        self.span, self._since_tx = (self._since_tx, tx_seen), tx_seen
+        return verdict
 
     def restart(self, tx: int) -> None:
         """Start counting anew behind this tx, from which less is sent because of another listener's losses."""
-        lost, packets = self._lost, self._packets
-        if packets >= SAMPLE_PACKETS_MIN and lost > packets * (self.noise + EXCESS_PACED):
-            self._tried, self._tried_packets = lost / packets, packets
-        self._packets = self._lost = 0
-        self._tx_seen = self.from_tx = tx
+        sample, self._sample = self._sample, LossSample()
+        if sample.packets >= SAMPLE_PACKETS_MIN and sample.is_above(self.noise + EXCESS_PACED):
+            self._tried = sample
+        self._since_tx = self.from_tx = tx
 
-    def _look(self, packets: int, tx: int, excess: float, now: float) -> LossVerdict:
+    def _look(self, sample: LossSample, tx: int, excess: float, now: float) -> LossVerdict | None:
+        """Return what a sample shows; None: more packets are needed."""
         if now - self._noise_at > NOISE_S:
             self.noise = 0.0
-        if self.share > self.noise * NOISE_SPREAD + excess:
-            return self._suspect(packets, tx)
-        self.noise += min(0.0, self.share - self.noise) / NOISE_FADING
+        usual = self.noise * NOISE_SPREAD + excess
+        if sample.is_above(usual):
+            return self._suspect(sample, tx)
+        if sample.share > usual and sample.packets < SAMPLE_PACKETS_MAX:
+            return None
+        self.noise += min(0.0, sample.share - self.noise) / NOISE_FADING
         return LossVerdict.NOTHING
 
-    def _suspect(self, packets: int, tx: int) -> LossVerdict:
-        self._tried, self._tried_packets, self.from_tx = self.share, packets, tx
+    def _suspect(self, sample: LossSample, tx: int) -> LossVerdict:
+        self._tried, self.from_tx = sample, tx
         return LossVerdict.SUSPICION
 
-    def _judge_trial(self, before: float, packets: int, tx: int, now: float) -> LossVerdict:
-        share, is_clear = self.share, self._is_clear(before, packets)
-        if is_clear and (share < GONE_SHARE * before or (1 - share) > GAIN_MIN * (1 - before)):
+    def _judge_trial(self, before: LossSample, sample: LossSample, tx: int, now: float) -> LossVerdict | None:
+        """Return what a sample of a trial shows; None: more packets are needed."""
+        share, is_clear = sample.share, _are_different(before, sample)
+        is_less = share < GONE_SHARE * before.share or (1 - share) > GAIN_MIN * (1 - before.share)
+        if is_less and not is_clear and sample.packets < before.packets:
+            return None
+        if is_less and is_clear:
             self._tried, self.noise = None, min(self.noise, share)
             return LossVerdict.CONGESTION
-        if is_clear and share > ALIKE * before:  # the queue was still filling before, so send still less
-            return self._suspect(packets, tx)
-        self._tried, self.noise, self._noise_at = None, max(before, share), now
+        if is_clear and share > ALIKE * before.share:  # the queue was still filling before, so send still less
+            return self._suspect(sample, tx)
+        self._tried, self.noise, self._noise_at = None, max(before.share, share), now
         return LossVerdict.NOISE
 
-    def _is_clear(self, before: float, packets: int) -> bool:
-        """Return whether the shares before and in a trial are further apart than those of samples of one noise."""
-        both = self._tried_packets + packets
-        pooled = (before * self._tried_packets + self.share * packets) / both
-        return abs(self.share - before) > SIGMAS * sqrt(pooled * (1 - pooled) * both / (self._tried_packets * packets))
+
+def _are_different(before: LossSample, after: LossSample) -> bool:
+    """Return whether the shares are further apart than those of samples of one noise."""
+    both = before.more(*after)
+    harmonic = before.packets * after.packets / both.packets
+    return abs(after.share - before.share) > SIGMAS * both.deviation(harmonic)

@@ -163,7 +163,7 @@ class Schedule:
         """Judge the losses that a report mentions first, of pages sent at the current rate."""
         from_tx = flow.losses.from_tx
         first, end = flow.looked_page, min(flow.needs_end, transfer.sent_before(report.tx_seen))
-        packets, lost, missed = transfer.heard_repairs(flow.id, report.tx_seen, from_tx)
+        packets, lost, runs, missed = transfer.heard_repairs(flow.id, report.tx_seen, from_tx)
         first_tx = report.tx_seen
         if end > first:
             flow.looked_page = end
@@ -171,12 +171,13 @@ class Schedule:
             first = max(first, transfer.sent_before(from_tx + 1))
         if end > first:
             first_tx = transfer.first_tx(first)
-            claimed, outage = transfer.claimed_packets(flow.id, first, end)
+            claimed, outage, more = transfer.claimed_packets(flow.id, first, end)
             sent = max(0, transfer.packets_between(first, end) - outage)
             packets += sent
             lost += min(sent, claimed - outage)  # a claim counts compressed pages as if they were whole
+            runs += more
         flow.losses.missed += missed
-        self._clock.on_losses(flow, packets, lost, first_tx, self.tx, now)
+        self._clock.on_losses(flow, packets, lost, runs, first_tx, self.tx, now)
 
     def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that is sent now."""

@@ -189,28 +189,32 @@ class Transfer:
         entries += [(max(start, end), stop, mask, seen) for start, stop, mask, seen in known if stop > end]
         self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
 
-    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
-        """Return how many packets of the pages [first, end) this target claims, and how many of them in long runs.
+    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int, int]:
+        """Return how many packets of the pages [first, end) this target claims, how many of them in an outage, and in
+        how many runs the others were lost.
 
         If at least OUTAGE_PAGES pages in a row are lost whole, it is an outage: no full queue does that.
         """
-        packets = outage = 0
+        packets = outage = runs = 0
         for start, stop, mask, _ in self._claims.get(target, ()):
             pages = min(stop, end) - max(start, first)
             if pages > 0:
                 packets += pages * self._weigh(mask)
-                outage += pages * self._weigh(mask) * (stop - start >= OUTAGE_PAGES)
-        return packets, outage
+                if stop - start >= OUTAGE_PAGES:
+                    outage += pages * self._weigh(mask)
+                else:
+                    runs += runs_of(mask)
+        return packets, outage, runs
 
     def _weigh(self, mask: int) -> int:
         return bin(mask).count("1") if mask else self.packets_per_page
 
-    def heard_repairs(self, target: int, tx_seen: int, from_tx: int) -> tuple[int, int, int]:
+    def heard_repairs(self, target: int, tx_seen: int, from_tx: int) -> tuple[int, int, int, int]:
         """Return the fate of the repairs that this target should have received since the last call.
 
-        tx_seen: the last tx that it has received. Three numbers of packets: those that left after from_tx; those of
-        them that the target claims again; all that it claims again. A claim of a part of a page may concern another
-        part, so at most the packets sent are counted.
+        tx_seen: the last tx that it has received. Four numbers: packets that left after from_tx; those of them that
+        the target claims again; the runs of these; all packets that it claims again. A claim of a part of a page may
+        concern another part, so at most the packets sent are counted.
         """
         waiting, sent = self._repaired.get(target, deque()), 0
         pages: dict[int, tuple[int, int]] = {}
@@ -218,12 +222,14 @@ class Transfer:
             tx, page, count = waiting.popleft()
             sent += count * (tx > from_tx)
             pages[page] = tx, count
-        lost = missed = 0
+        lost = missed = runs = 0
         for page, mask in self._claimed_of(self._claims.get(target, []), sorted(pages)):
             tx, count = pages[page]
             missed += min(count, self._weigh(mask))
-            lost += min(count, self._weigh(mask)) * (tx > from_tx)
-        return sent, lost, missed
+            if tx > from_tx:
+                lost += min(count, self._weigh(mask))
+                runs += min(count, runs_of(mask))
+        return sent, lost, runs, missed
 
     def owes(self, target: int, since_tx: int) -> bool:
         """Return whether a target claims packets, and no repair for it was sent after this tx."""
@@ -306,3 +312,8 @@ class Transfer:
             self._served[target] = tx
             if is_plain:
                 self._repaired.setdefault(target, deque()).append((tx, page, packets))
+
+
+def runs_of(mask: int) -> int:
+    """Return in how many runs these packets of a page lie; 0 stands for all packets, as in claims."""
+    return bin(mask & ~(mask << 1)).count("1") if mask else 1

@@ -63,13 +63,14 @@ def test_claims_are_counted_by_page() -> None:
     transfer.receive_claim(1, 11, 10, [(1, 1, 0b101), (3, 4, 0)])
     counts = [transfer.claimed_packets(1, *pages)[0] for pages in ((0, 10), (0, 3), (4, 6), (7, 10))]
     assert counts == [18, 2, 8, 0]
-    assert transfer.claimed_packets(2, 0, 10) == (0, 0)
+    assert transfer.claimed_packets(2, 0, 10) == (0, 0, 0)
+    assert transfer.claimed_packets(1, 1, 2) == (2, 0, 2), "in two runs"
 
 
 def test_outages_are_told_from_losses() -> None:
     transfer = sent(20)
     transfer.receive_claim(1, 21, 20, [(0, 2, 0), (4, OUTAGE_PAGES, 0)])
-    assert transfer.claimed_packets(1, 0, 6) == (16, 8)
+    assert transfer.claimed_packets(1, 0, 6) == (16, 8, 1)
 
 
 def test_received_repairs_are_counted() -> None:
@@ -79,10 +80,10 @@ def test_received_repairs_are_counted() -> None:
     transfer.on_repaired(2, 20)
     transfer.on_repaired(5, 30)
     transfer.receive_claim(1, 25, 10, [(2, 1, 0b10), (5, 1, 0b1)])
-    assert transfer.heard_repairs(1, 25, 0) == (2, 1, 1)
-    assert transfer.heard_repairs(1, 25, 0) == (0, 0, 0)
+    assert transfer.heard_repairs(1, 25, 0) == (2, 1, 1, 1)
+    assert transfer.heard_repairs(1, 25, 0) == (0, 0, 0, 0)
     transfer.receive_claim(1, 35, 10, [(2, 1, 0b10)])
-    assert transfer.heard_repairs(1, 35, 30) == (0, 0, 0), "it left before what is asked about"
+    assert transfer.heard_repairs(1, 35, 30) == (0, 0, 0, 0), "it left before what is asked about"
 
 
 def test_pages_sent_before_a_tx_those_skipped_among_them() -> None:
