@@ -30,6 +30,14 @@ FLOW_CASES = (
         caster_stops=(0.01, 9.0),
     ),
     case(
+        "one goes deaf, and the master is stopped before that is known",
+        (fated(Fate.DEAF, 0.12, target=replace(GOOD, report_loss=0.2, delay_s=0.005)), GOOD),
+        (DONE, DONE),
+        14.0,
+        rate_bytes_s=5e6,
+        caster_stops=(0.6, 11.0),
+    ),
+    case(
         "all are stopped together, as in a machine that sleeps",
         (fated(Fate.STOPPED, 0.4, 14.0),) * 2,
         (DONE,) * 2,

@@ -213,8 +213,13 @@ class Caster:
             self._outbox.copy_status(destination)
 
     def handle_lapse(self) -> None:
-        """Forget sending times: `now` does not count the lapse that just ended, so round trips would look too short."""
+        """Forget sending times: `now` does not count the lapse that just ended, so round trips would look too short.
+
+        A target that hears no multicast has heard nothing meanwhile, and may leave before it is served by unicast.
+        """
         self.clock.forget_times(self._schedule.tx)
+        for target in self.roster.live:
+            self.invite(target.path.source or target.path.asked_at)
 
     def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
         """Do what is due. Calling it early or twice changes nothing.
