@@ -146,12 +146,19 @@ class Parser(ArgumentParser):
             message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only, not for -m"
             if foreign.is_refused:
                 message = f"{unknown[1]} is not supported: {foreign.why}"
+        elif unknown and (owner := self._owner_of(unknown[1].lstrip("-"))):
+            message = f"there is no option {unknown[1]}; did you mean {owner} {unknown[1].lstrip('-')}?"
         elif unknown and (question := did_you_mean(unknown[1], self._option_string_actions)):
             message = f"there is no option {unknown[1]}{question}"
         elif (operands := message.removeprefix("unrecognized arguments: ")) != message and not unknown:
             hint = "; TARGETS are given by -m" if "-m" in self._option_string_actions else ""
             message = f"unexpected: {operands}{hint}"
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _owner_of(self, value: str) -> str | None:
+        """Return the longest name of an option that has this value, such as --progress of json."""
+        owners = [action for action in self._actions if action.option_strings and value in (action.choices or ())]
+        return max(owners[0].option_strings, key=len) if owners else None
 
     def _foreign(self, name: str) -> Foreign | None:
         """Return rsync's option with this name, if this program is the one for lines of rsync."""

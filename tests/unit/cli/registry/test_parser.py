@@ -38,7 +38,12 @@ def test_every_program_has_help(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "meant"),
-    [("--dryrun", "--dry-run"), ("--exlude=x", "--exclude"), ("--itemise-changes", "--itemize-changes")],
+    [
+        ("--dryrun", "--dry-run"),
+        ("--exlude=x", "--exclude"),
+        ("--itemise-changes", "--itemize-changes"),
+        ("--json", "--progress json"),
+    ],
 )
 def test_the_option_that_was_meant_is_named(wrong: str, meant: str) -> None:
     with pytest.raises(UsageError, match=f"there is no option {wrong.partition('=')[0]}; did you mean {meant}"):
