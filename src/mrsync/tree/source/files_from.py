@@ -73,13 +73,13 @@ class FilesFromScanner(Scanner):
         number = self._places[directory]
         known = self._tree.children.get(number, {})
         is_open = directory in self._whole or number in self._opened
-        if self._is_foreign(directory, fd) or not is_open:
+        if self._mounts.is_foreign(directory, fd, is_recursed=self._is_recursed(directory)) or not is_open:
             is_open = False
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing)
         self._follow_opened(fd, listing, known)
-        self._omit_mounts(fd, listing, known)
+        self._mounts.omit(fd, listing, known)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
         source_filter = self._source_filter()

@@ -88,7 +88,7 @@ class OperandScanner(Scanner):
         fd = self._open_roots.directory(directory, number)
         if number == self._operand_of[directory]:
             self._adopt(directory, fd)
-        if self._is_foreign(directory, fd, number):
+        if self._mounts.is_foreign(directory, fd, number, is_recursed=self._is_recursed(directory)):
             self._manifest.incomplete.add(directory)
             names = ()
         has_identities = self._manifest.policy.partial
@@ -96,7 +96,7 @@ class OperandScanner(Scanner):
         self._apply_link_policy(directory, fd, listing, number)
         if names is None:
             self._drop_temporary(directory, listing)
-            self._omit_mounts(fd, listing)
+            self._mounts.omit(fd, listing)
         elif listing.failures:
             for reason, name in listing.failures:
                 self._miss(reason, os.path.join(self._operands[number].root, name), name, number)

@@ -7,8 +7,7 @@ import os
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mrsync.errors import LimitError, SelectionError
@@ -27,8 +26,9 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import ModeChange, change_modes
+from mrsync.tree.source.mount_policy import MountPolicy
 from mrsync.tree.source.roots import OpenRoots, Roots
-from mrsync.tree.source.selection import OMITS_MOUNTS, Selection
+from mrsync.tree.source.selection import Selection
 from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ class Scan(NamedTuple):
     have holes, because they occupy fewer blocks than their size. errors: what could not be read, was listed but does
     not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
     neither make nor delete them. temporary: paths left out because their names are those of mrsync's temporary files.
-    ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
-    later ctime (ns) may have changed again within the same clock tick. misses: a whole SOURCE does not exist.
-    mode_changes: what was applied to the modes in the manifest.
+    ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a later ctime (ns) may have
+    changed again within the same clock tick. misses: a whole SOURCE does not exist. mode_changes: what was applied to
+    the modes in the manifest.
     """
 
     roots: Roots
@@ -102,7 +102,7 @@ class Scanner:
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
         self._source_filters = self._make_source_filters()
-        self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
+        self._mounts = MountPolicy(selection.one_file_system, manifest.parents)
         self._misses = False
         self._gone: list[bytes] = []  # named paths that do not exist and that targets are to delete
 
@@ -284,14 +284,14 @@ class Scanner:
 
     def _list(self, directory: int, fd: int) -> Listing:
         """Return the selected entries of a directory, which is open as fd. Raise OSError."""
-        if self._is_foreign(directory, fd):
+        if self._mounts.is_foreign(directory, fd, is_recursed=self._is_recursed(directory)):
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
         self._drop_temporary(directory, listing)
         drop_records(listing, fd)
         self._apply_link_policy(directory, fd, listing)
-        self._omit_mounts(fd, listing)
+        self._mounts.omit(fd, listing)
         source_filter = self._source_filter()
         if source_filter is not None:
             source_filter.take(directory, self._manifest.path(directory), listing)
@@ -307,27 +307,6 @@ class Scanner:
             path = self._manifest.path(directory)
             self._temporary += [os.path.join(path, names[i]) for i in sorted(dropped)]
             listing.keep([i for i in range(len(names)) if i not in dropped])
-
-    def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
-        """Return whether to skip a directory because it is on another file system than its parent."""
-        if not self._selection.one_file_system:
-            return False
-        self._devices[root, directory] = device = os.fstat(fd).st_dev
-        return self._is_recursed(directory) and device != self._devices[root, self._manifest.parents[directory]]
-
-    def _omit_mounts(self, fd: int, listing: Listing, listed: Container[bytes] = ()) -> None:
-        """Drop directories on other file systems than this one, but for listed ones, if the selection says so."""
-        if self._selection.one_file_system < OMITS_MOUNTS:
-            return
-        device = os.fstat(fd).st_dev
-        omitted = []
-        for position, (name, mode) in enumerate(zip(listing.names, listing.modes)):
-            if mode >> KIND_SHIFT == DIRECTORY and name not in listed:
-                with suppress(OSError):  # reading it will report the error
-                    found = os.stat(name, dir_fd=fd, follow_symlinks=position in listing.followed)
-                    omitted += [position] if found.st_dev != device else []
-        if omitted:
-            listing.keep([position for position in range(len(listing.names)) if position not in omitted])
 
     def _is_recursed(self, directory: int) -> bool:
         """Return whether a directory was reached by recursion and not named by the user."""
