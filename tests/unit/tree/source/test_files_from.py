@@ -13,7 +13,7 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.files_from import normalized
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
-from mrsync.tree.source.selection import Selection
+from mrsync.tree.source.selection import OMITS_MOUNTS, Selection
 from tests.unit.tree.syncing import small_file_system, sync
 
 
@@ -121,6 +121,8 @@ def test_directories_on_other_file_systems_are_taken_empty(tmp_path: Path) -> No
         try:
             found = scan(os.fsencode(tmp_path / "source"), Policy(), Selection(one_file_system=1))
             assert paths(found) == [b"mount"]
+            omitted = Selection(one_file_system=OMITS_MOUNTS)
+            assert paths(scan(os.fsencode(tmp_path / "source"), Policy(), omitted)) == []
             (dest / "mount/kept").mkdir(parents=True)
             sync(tmp_path / "source", dest, selection=Selection(one_file_system=1))
             assert (dest / "mount/kept").exists()
