@@ -26,6 +26,7 @@ Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 Burst = tuple[list[BytesLike], int, Path]
 
 PART_S = 0.0005  # packets that are spread leave in parts of about this time
+AT_ONCE_MIN = 8  # packets that may follow at once within a page; a busy host would send one each time that it wakes up
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _SEGMENT_SIZE = struct.Struct("=H")
@@ -61,6 +62,7 @@ class BurstSender:
         self.is_group_heard = True  # whether some target receives pages from the group
         self.slice_bytes = slice_bytes  # must be set before the first coded packet
         self.gap_s = 0.0
+        self._is_first = True  # whether the next part begins a page
         self.late_s = 0.0  # for so long, packets may follow at once when a timer was late
         self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due yet
         self._due_at = 0.0  # the next part
@@ -178,8 +180,11 @@ class BurstSender:
     @property
     def _part_packets(self) -> int:
         """Number of packets of a page that leave at once."""
-        copies = max(1, sum(path.kind is not PathKind.RELAYED for path in self._paths))
-        return max(1, int(PART_S / self.gap_s / copies))
+        return max(1, int(PART_S / self.gap_s / self._copies))
+
+    @property
+    def _copies(self) -> int:
+        return max(1, sum(path.kind is not PathKind.RELAYED for path in self._paths))
 
     def release(self, now: float) -> float | None:
         """Send the parts that are due. Return when the next one is; None if none waits."""
@@ -188,7 +193,9 @@ class BurstSender:
             before = self.statistics.packets
             self._send_on_paths(pieces, packet_bytes, is_page=True)
             part_s = (self.statistics.packets - before) * self.gap_s
-            self._due_at = max(self._due_at, now - self.late_s) + part_s
+            at_once_s = 0.0 if self._is_first else AT_ONCE_MIN * self._copies * self.gap_s
+            self._due_at = max(self._due_at, now - max(self.late_s, at_once_s)) + part_s
+            self._is_first = not self._spread
         return self._due_at if self._spread else None
 
     def _send_on_paths(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pages.bursts import xor_slices
+from mrsync.transport.pages.bursts import AT_ONCE_MIN, xor_slices
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import HEADER_BYTES
@@ -58,6 +58,9 @@ def test_a_late_timer_makes_up_for_no_more_than_it_may(late_s: float, packets: s
         assert not link.sender.send_page(link.slices(0, 0), object=CONTENTS, page=0, generation=0, tx=1)
         assert (link.sender.release(1000.0) or 0.0) > 1000.0
         assert link.sender.statistics.packets in packets
+        before = link.sender.statistics.packets
+        assert (link.sender.release(1000.1) or 0.0) > 1000.1  # a part of a page was late by as much
+        assert AT_ONCE_MIN <= link.sender.statistics.packets - before <= AT_ONCE_MIN + 4
 
 
 def test_coded_packets_carry_their_terms_and_the_xor() -> None:
