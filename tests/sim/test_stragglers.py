@@ -55,3 +55,23 @@ def test_a_relay_that_is_left_behind_leaves_nobody_else_behind() -> None:
     assert set(result.states) == {RosterState.DONE}
     done = [simulation.oracle.hosts[index, 0].storage.committed_at[0] for index in (1, 2, 3)]
     assert max(done) < 0.6 * result.cast_seconds
+
+
+def test_a_slow_target_within_a_chain_is_left_behind_and_not_the_head_that_waits_for_it() -> None:
+    deaf = TargetScenario(is_deaf=True)
+    scenario = Scenario(
+        seed=1,
+        geometry=GEOMETRY,
+        targets=(deaf, replace(deaf, disk_pages_s=30.0), deaf),
+        file_bytes=(PAGES * GEOMETRY.page_bytes,),
+        commit_rule=CommitRule.EACH,
+        uplink_bytes_s=2e7,
+        is_shedding=True,
+        has_relays=True,
+        ack_wait_s=15.0,
+    )
+    simulation = Simulation(scenario)
+    result = simulation.run()
+    assert set(result.states) == {RosterState.DONE}
+    done = [simulation.oracle.hosts[index, 0].storage.committed_at[0] for index in (0, 2)]
+    assert max(done) < 0.4 * result.cast_seconds

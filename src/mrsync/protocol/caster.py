@@ -80,9 +80,11 @@ class Caster:
         self._timers = TimerTable()
         self.clock = AckClock(roster.audience, window, Courtesy(config.share))
         schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
-        self._stragglers = Stragglers(roster.audience, self.clock, is_shedding=config.is_shedding)
         outbox = self._outbox = Outbox(config.session, geometry, config.ack_wait_s, roster, self.clock, schedule)
         self.relays = Relays(roster, self.reach, config.relaying, on_rerouted, outbox.assign)
+        self._stragglers = Stragglers(
+            roster.audience, self.clock, is_shedding=config.is_shedding, blame=self.relays.slow_flow
+        )
         self._endings = endings = Endings(
             roster,
             outbox,

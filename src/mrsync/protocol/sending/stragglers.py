@@ -3,10 +3,12 @@
 Only its flow is ignored: it does not clock the caster, its losses do not slow the caster down, and its repairs wait. It
 still receives all that the others receive, and commits still wait for it if the commit rule requires that. A flow is
 shed at most once. What would break it: blaming one target for a problem of several. So it must be the only culprit for
-HELD_S.
+HELD_S. A relay that waits for a target behind it is not the culprit, but that target.
 """
 
 from __future__ import annotations
+
+from typing import Callable
 
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import Audience, Flow
@@ -17,12 +19,23 @@ FREE_SHARE = 0.5  # of the window, that all others must have left
 
 
 class Stragglers:
-    """Watch which target holds the others back. is_shedding: whether to leave it behind."""
+    """Watch which target holds the others back.
 
-    def __init__(self, audience: Audience, clock: AckClock, *, is_shedding: bool) -> None:
+    is_shedding: whether to leave it behind. blame: returns whom a listener waits for, or itself.
+    """
+
+    def __init__(
+        self,
+        audience: Audience,
+        clock: AckClock,
+        *,
+        is_shedding: bool,
+        blame: Callable[[Flow], Flow] = lambda flow: flow,
+    ) -> None:
         self._audience = audience
         self._clock = clock
         self._is_shedding = is_shedding
+        self._blame = blame
         self._held_s: dict[int, float] = {}
         self._looked_at = 0.0
 
@@ -47,12 +60,12 @@ class Stragglers:
     def _culprit(self, tx: int, now: float) -> Flow | None:
         """Return the target that alone keeps the others from getting more, if there is one."""
         flows = self._audience.answering(now)
-        if len(flows) < 2:
+        if len(flows) < 2 and all(self._blame(flow) is flow for flow in flows):
             return None
         if self._clock.pacing.is_on:
             blamed = [flow for flow in flows if now - flow.slowed_at < HELD_S]
-            return blamed[0] if len(blamed) == 1 else None
+            return self._blame(blamed[0]) if len(blamed) == 1 else None
         window, monitors = self._clock.window, self._clock.monitors
         slow = [flow for flow in monitors if not window.room(tx, flow.tx_done)]
         free = [flow for flow in monitors if window.room(tx, flow.tx_done) > FREE_SHARE * window.size]
-        return slow[0] if len(slow) == 1 and len(free) == len(monitors) - 1 else None
+        return self._blame(slow[0]) if len(slow) == 1 and len(free) == len(monitors) - 1 else None

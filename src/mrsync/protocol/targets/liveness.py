@@ -120,6 +120,8 @@ def _is_starved(target: Target, expected: Expectation) -> bool:
     is_idle = report is not None and not report.queue_pages
     if not target.path.is_direct:
         lacks_pages = target.frontier(expected.object) < expected.pages_sent
+        if target.flow.is_shed:
+            return is_idle  # it is served last
         return is_idle and lacks_pages and expected.is_led(target, expected.object)
     return is_idle and expected.owes(target.id, target.progress.done_tx)
 

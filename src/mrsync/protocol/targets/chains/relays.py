@@ -14,6 +14,7 @@ from typing import Callable
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.sending.flow import Flow
 from mrsync.protocol.targets.chains.assignments import Assignments
 from mrsync.protocol.targets.chains.chains import Chains, RelayRules
 from mrsync.protocol.targets.chains.islands import Island
@@ -182,7 +183,8 @@ class Relays:
         if link is not None and link.is_fed:
             return Via.RELAY
         if (
-            target.id in self._parked
+            target.flow.is_shed  # it gets the rest when the others have everything
+            or target.id in self._parked
             or target.id in self._stuck
             or (link is not None and link.was_fed and now - link.since < GRACE_S)
         ):
@@ -236,6 +238,16 @@ class Relays:
         self.barred.pop(target.id, None)
         self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
+    def slow_flow(self, flow: Flow) -> Flow:
+        """Return whom a target waits for: the last one behind it for which pages wait, or it itself."""
+        target = self._roster.find(flow.id)
+        while target is not None and self._watch.paces.waits(target.id):
+            fed = [link for link in self._links.values() if link.parent is target and link.is_fed]
+            if len(fed) != 1:
+                break  # of an island, it is not known which one
+            target = fed[0].child
+        return target.flow if target is not None else flow
+
         self._stuck.pop(target.id, None)
         self._assignments.forget(target.id)
         if self.chains.take_out(target):
@@ -302,8 +314,23 @@ class Relays:
         is_served = target.id not in self._parked and target.id not in self._stuck
         return self._is_deaf(target) and is_served and not self.chains.has(target)
 
+        self._take_back(transfer)
     def _doubt(self, link: Link, now: float) -> None:
         """Handle a link that does not work, after seeing whether both ends answer."""
+    def _take_back(self, transfer: Transfer | None) -> None:
+        """Serve those that were left behind once all others hold everything."""
+        live = self._roster.live
+        behind = [target for target in live if target.flow.is_shed and not target.path.is_direct]
+        if behind and (
+            transfer is None
+            or (
+                transfer.is_sent
+                and all(target.flow.is_shed or target.frontier(transfer.kind) >= transfer.next_page for target in live)
+            )
+        ):
+            for target in behind:
+                target.flow.is_shed = False
+
         self._watch.paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
