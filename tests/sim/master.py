@@ -25,7 +25,7 @@ from mrsync.transport.caster_driver import REPORTS_PER_PASS
 from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
 from tests.sim.clock import ProcessClock
-from tests.sim.network import Burst, Cast, CodedBurst
+from tests.sim.network import MASTER, Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
 from tests.sim.scenario import Scenario
@@ -78,6 +78,7 @@ class MasterHost:
         self._busy_until = 0.0  # the process
         self._free_at = 0.0  # the uplink
         self._is_waiting = False  # for the uplink
+        self._is_awake = False  # a turn is to come
         self._generations: dict[tuple[int, int], int] = {}
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
         self._generation = 0  # the highest that was announced
@@ -142,6 +143,16 @@ class MasterHost:
 
     def _turn(self) -> None:
         """What a driver does when it wakes up: reads a part of what came, then keeps its deadlines."""
+        if self._world.processors is None:
+            self._take_turn()
+        elif not self._is_awake:
+            self._is_awake = True
+            count = min(REPORTS_PER_PASS, len(self._backlog))
+            cost_s = max(1, count) * self._world.scenario.message_cpu_s
+            self._world.processors.do(MASTER, cost_s, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._is_awake = False
         if self.is_dead or self.is_finished or self._must_wait(self._turn):
             return
         now = self.clock.now
@@ -361,6 +372,10 @@ class MasterHost:
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""
+        if self._world.processors is not None:
+            is_message = packets == 1 and size_bytes != self._world.geometry.slice_bytes
+            page_s = self._world.scenario.page_cpu_s * packets / self._world.geometry.packets
+            self._world.processors.charge(MASTER, self._world.scenario.message_cpu_s if is_message else page_s)
         seconds = packets * max((size_bytes + 66) / self._world.scenario.uplink_bytes_s, self._world.network.gap_s)
         self._free_at = max(self._free_at, self._world.events.now) + seconds
         return self._free_at

@@ -159,7 +159,21 @@ CASES = (
         5.5,
         1.05,
         0.035,
-        details=(("share", NetworkShare.FAIR), ("file_bytes", FILES[:2])),
+        details=(("share", NetworkShare.FAIR), ("file_bytes", FILES[:2]), ("seed", 3)),
+    ),
+    RelayCase(  # to blame and to replace each other would make all of them later still
+        "processors are scarce, and all answers are late",
+        (DEAF,) * COUNT,
+        EVERYONE,
+        24.0,
+        1.05,
+        details=(
+            ("file_bytes", (40 * GEOMETRY.page_bytes,)),
+            ("ack_wait_s", 60.0),
+            ("processors", 2),
+            ("page_cpu_s", 0.006),
+            ("message_cpu_s", 0.006),
+        ),
     ),
     RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
     RelayCase(

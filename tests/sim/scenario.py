@@ -112,6 +112,10 @@ class Scenario:
     rival_rtt_s: float = 0.0  # round trip of a TCP connection through the same queue; 0: there is none
     rival_ends_s: float = math.inf
     share: NetworkShare = NetworkShare.ALL
+    processors: int = 0  # that all hosts share; 0: each has enough of its own
+    other_programs: int = 0  # that use these processors all the time
+    page_cpu_s: float = 0.0006  # of a processor, to read, open and write a page, or to send one
+    message_cpu_s: float = 0.0001  # to read or to send a message
     report_s: float = 0.0  # the time in which the caster handles a report and does nothing else
     caster_blocks: tuple[float, float] = (0.0, 0.0)  # when and how long a call blocks it while its clock goes on
     rate_bytes_s: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from typing import Any
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
@@ -17,6 +18,7 @@ from tests.sim.clock import ProcessClock
 from tests.sim.network import KIND_AT, MASTER, Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
+from tests.sim.processors import Processors
 from tests.sim.reception import Reception, bits
 from tests.sim.scenario import Fate
 from tests.sim.storage import Storage
@@ -118,12 +120,13 @@ class TargetHost:
         """Something arrives at the socket; what finds its buffer full is dropped."""
         now, rate = self._world.events.now, self.scenario.packets_s
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
+        if self._world.processors is not None:
+            self._hear_in_turn(self._world.processors, cast, lost, bad, is_cast)
+            return
         start = self._starts_at(now)
         held = self._held if self.clock.is_stopped else (start - max(now, self._awake_at)) * rate
         if held * TRUESIZE_BYTES > self.scenario.buffer_bytes:
-            self._arrive(cast, lost | bad)
-            self.catcher.counters.kernel_drops += packets
-            self._world.network.packets_lost += packets
+            self._drop(cast, lost | bad)
             return
         if self.clock.is_stopped:
             self._held += packets
@@ -133,6 +136,27 @@ class TargetHost:
             self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast, now)
         else:
             self._take(cast, lost, bad, is_cast, now)
+
+    def _hear_in_turn(self, processors: Processors, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
+        """Keep what arrives until this process gets a processor."""
+        packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
+        if (self._held + packets) * TRUESIZE_BYTES > self.scenario.buffer_bytes:
+            self._drop(cast, lost | bad)
+            return
+        self._held += packets
+        now = self._world.events.now
+        what = packets, cast, lost, bad, is_cast, now
+        processors.do(self.index, self._world.cost_s(cast), self._take_held, *what, is_cast=is_cast)
+
+    def _take_held(self, packets: int, *what: Any) -> None:
+        self._held -= packets
+        self.clock.run(self._take, *what)
+
+    def _drop(self, cast: Cast, lost: int) -> None:
+        packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
+        self._arrive(cast, lost)
+        self.catcher.counters.kernel_drops += packets
+        self._world.network.packets_lost += packets
 
     def _starts_at(self, now: float) -> float:
         """When it does what comes up now: after all else, and if it sleeps, once it gets the processor."""
@@ -233,7 +257,10 @@ class TargetHost:
         self.pump()
 
     def _on_timer(self, when: float) -> None:
-        if self.scenario.wake_s and when == self._timer_at:
+        processors = self._world.processors
+        if processors is not None and when == self._timer_at:
+            processors.do(self.index, self._world.scenario.message_cpu_s, self._on_late_timer, when)
+        elif self.scenario.wake_s and when == self._timer_at:
             self._busy_until = self._starts_at(self._world.events.now)
             self._world.events.plan(self._busy_until, self._on_late_timer, when)
         else:
@@ -341,6 +368,7 @@ class TargetHost:
         is_cast = peer.target == self.index  # to our island
         if isinstance(send, SendToPeer):
             datagram = self._codec.encode(send.message)
+            self._work(datagram)
             is_behind = send.peer is self._child  # pages that go the same way
             if self.is_heard:
                 when = max(now, self._hop_free_at) if is_behind else now
@@ -359,6 +387,7 @@ class TargetHost:
         self._oracle.judge_hop(hosts, send, mask)
         if hosts and self._rng.random() >= self.scenario.withholds_share:
             burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
+            self._work(burst)
             network.hop(self.index, hosts, burst, mask.bit_count(), self._hop_free_at, gap_s, is_cast=is_cast)
 
     def _answer(self, send: CatcherSend) -> None:
@@ -373,8 +402,14 @@ class TargetHost:
         codec = self._world.knocks if isinstance(send, SendKnock) else self._codec
         assert codec is not None  # nothing else is said before a status was heard
         datagram = codec.encode(send.message)
+        self._work(datagram)
         if self.is_heard:
             self._speak(datagram)
+
+    def _work(self, sent: Cast) -> None:
+        """Take the time that it takes to send something."""
+        if self._world.processors is not None:
+            self._world.processors.charge(self.index, self._world.cost_s(sent))
 
     def _speak(self, datagram: bytes) -> None:
         """Answer, late if the processor is taken away; nothing overtakes what was said before."""

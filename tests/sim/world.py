@@ -10,8 +10,9 @@ from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Message, ObjectKind, Peer
 from mrsync.wire.seals.keys import SessionKeys
 from tests.sim.clock import Events
-from tests.sim.network import Network
+from tests.sim.network import Burst, Cast, Network
 from tests.sim.plan import Plan
+from tests.sim.processors import Processors
 from tests.sim.scenario import Scenario
 from tests.sim.trace import Record, untraced
 
@@ -45,6 +46,9 @@ class World:
         self.scenario = scenario
         self.events = Events(limit_s=limit_s, steps_max=STEPS_MAX)
         self.network = Network(scenario, self.events)
+        self.processors: Processors | None = None
+        if scenario.processors:
+            self.processors = Processors(self.events, scenario.processors, scenario.other_programs)
         self.plan = Plan(scenario.file_bytes)
         self.geometry = scenario.geometry  # final when the comparison begins
         self.keys = SessionKeys.derive(SECRET, SESSION)
@@ -60,6 +64,13 @@ class World:
     def record(self, *facts: object) -> None:
         """Put something that happens now into the trace."""
         self._record(self.events.now, *facts)
+
+    def cost_s(self, cast: Cast) -> float:
+        """Return the processor time to read or send a message, or some packets of a page."""
+        if isinstance(cast, bytes):
+            return self.scenario.message_cpu_s
+        packets = cast.mask.bit_count() if isinstance(cast, Burst) else len(cast.combinations)
+        return self.scenario.page_cpu_s * packets / self.geometry.packets
 
     def decoded(self, datagram: bytes, codec: ControlCodec) -> Message | Rejection:
         """What codec.decode says; asked once for what many hosts hear alike."""

@@ -199,7 +199,8 @@ class Caster:
         if isinstance(message, Hello):
             self._admission.receive_hello(message, source, now)
         elif isinstance(message, Report):
-            self._reports.receive(message, source, now)
+            if self._reports.receive(message, source, now):
+                self.relays.lateness.receive(message.target, message.tx_seen, now)
         elif isinstance(message, Hop):
             self.relays.receive_hop(message, source, now)
         self._check_soon(now)
@@ -424,6 +425,9 @@ class Caster:
     def _tell_status(self, now: float, *, is_poll: bool = False) -> None:
         self._commits.look_ahead()
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
+        lateness = self.relays.lateness
+        lateness.note_status(self._schedule.tx, (target.id for target in self.roster.live), now)
+        self._outbox.apart_s = lateness.apart_s
         if not self._is_over:
             for target in self.reach.tend(self._outbox, now):
                 self._endings.refuse_narrow(target, self.reach.step.mtu, now)

@@ -46,6 +46,7 @@ from mrsync.wire.messages import (
 )
 from mrsync.wire.records import FailedRecord, LogRecord
 
+INTERVAL_GROWTH, INTERVALS_MAX = 1.5, 50.0  # times longer, while nothing is heard between two reports
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
@@ -65,6 +66,8 @@ class Catcher:
         self._reported_at = now
         self._continued_at = -math.inf  # the last report that did not fit into one datagram
         self._pages_done = 0  # since the last report
+        self._tx_reported = 0
+        self._intervals = 1.0  # until a report is repeated
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
         self._messages: list[CatcherSend] = []
@@ -216,7 +219,7 @@ class Catcher:
         self._joining.handle_timeout(now, is_drained=is_drained)
         if self._timers.take_expired(Timer.REPORT, now):
             self._say_report(now)
-        self.relaying.handle_timeout(now)
+        self.relaying.handle_timeout(now, is_drained=is_drained)
 
     # inputs from the driver: pages
 
@@ -415,13 +418,17 @@ class Catcher:
         self._pages_done = 0
         self._reported_at = now
         self.relaying.note_report(now)
-        interval_s = self._interval_s()
+        is_news = report.tx_seen != self._tx_reported
+        self._intervals = 1.0 if is_news else min(INTERVALS_MAX, INTERVAL_GROWTH * self._intervals)
+        self._tx_reported = report.tx_seen
+        interval_s = self._interval_s() * self._intervals
+        keepalive_by = now + keepalive_s(joined.status.ack_wait_s)
         if report.needs:
-            self._report_by(now + interval_s)
+            self._report_by(min(keepalive_by, now + interval_s))
         elif report.log_bytes:
-            self._report_by(now + interval_s + RETRY_S)
+            self._report_by(min(keepalive_by, now + interval_s + RETRY_S))
         else:
-            self._report_by(now + keepalive_s(joined.status.ack_wait_s))
+            self._report_by(keepalive_by)
 
     def _say_continuations(self, report: Report, joined: Candidate, now: float) -> None:
         """Send what did not fit into a report."""

@@ -15,8 +15,8 @@ RELAY_FAULTS = (
         "a relay that passes nothing on is believed for six seconds",
         LinkWatch,
         "_is_stalled",
-        "if waited_s <= STALL_S:",
-        "if waited_s <= 4 * STALL_S:",
+        "if waited_s <= STALL_S + slack_s:",
+        "if waited_s <= 4 * STALL_S + slack_s:",
         found_by="one passes nothing on, and says that it did",
     ),
     Fault(

@@ -6,6 +6,7 @@ import pytest
 
 from mrsync.protocol.catcher import (
     CONTINUED_APART_S,
+    INTERVAL_GROWTH,
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
@@ -183,10 +184,17 @@ def test_without_news_a_keepalive() -> None:
     assert isinstance(only_report(catcher, 3 * SLOT_S + KEEPALIVE_MAX_S), Report)
 
 
-def test_needs_are_repeated_every_interval() -> None:
+def test_needs_are_repeated_ever_more_rarely_until_something_comes() -> None:
     catcher = joined(wanted=[(0, 100)])
-    only_report(catcher, 0.1)
-    only_report(catcher, 0.1 + INTERVAL_S)
+
+    def reports(first_s: float, end_s: float) -> int:
+        return sum(len(said(catcher, at / 1000)) for at in range(int(first_s * 1000), int(end_s * 1000)))
+
+    for number in range(2, 7):
+        catcher.receive_message(status(number), 7, number / 10)
+        assert reports(number / 10, (number + 1) / 10) >= 2
+    assert reports(0.7, 3.0) <= 10
+    assert reports(3.0, 8.0) <= 5 / KEEPALIVE_MAX_S
 
 
 def test_a_report_that_is_full_is_continued_but_not_too_often_where_many_targets_report() -> None:
@@ -205,7 +213,7 @@ def test_the_log_is_repeated_until_acknowledged() -> None:
     catcher = joined(objects=NOTHING)
     catcher.log(SatOutRecord(4, 28), 0.1)
     first = only_report(catcher, 0.1)
-    again = only_report(catcher, 0.1 + INTERVAL_S + RETRY_S)
+    again = only_report(catcher, 0.1 + INTERVAL_GROWTH * INTERVAL_S + RETRY_S)
     assert (again.log_offset, again.log_bytes) == (first.log_offset, first.log_bytes)
     catcher.receive_message(Ack(INSTANCE + 1, 1, 0, again.log_end), 7, 0.2)  # to another
     catcher.receive_message(Ack(INSTANCE, 1, 0, again.log_end), 7, 0.2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.wire.messages import Claim, ObjectKind, Peer, Report
-
-QUIET_S = 0.5  # do not wait for a child that claims nothing for this long
 
 
 class Child:
@@ -55,6 +55,11 @@ class Children:
         return any(child.is_heard(self.probe_bytes) for child in self._members.values())
 
     @property
+    def ids(self) -> Iterable[int]:
+        """Who has claimed, and the only child in any case."""
+        return self._members
+
+    @property
     def listeners(self) -> int:
         """Number of children that receive pages."""
         return sum(map(self._listens, self._members.values()))
@@ -93,10 +98,10 @@ class Children:
         others = [child for child in self._members.values() if self._listens(child) and child.flow.id != claim.child]
         return min([claim.active, *(child.claim.active for child in others if child.claim is not None)])
 
-    def note_quiet(self, now: float) -> None:
-        """Note which children have claimed nothing for QUIET_S."""
+    def note_quiet(self, patience_s: float, now: float) -> None:
+        """Note which children have claimed nothing for so long."""
         for child in self._members.values():
-            child.is_quiet |= now - child.heard_at > QUIET_S
+            child.is_quiet |= now - child.heard_at > patience_s
         self._look_for_listeners()
 
     def _look_for_listeners(self) -> None:

@@ -13,6 +13,7 @@ from collections import deque
 from functools import partial
 from typing import Callable
 
+from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
@@ -27,6 +28,7 @@ from mrsync.wire.limits import ISLAND_ID, PAGES_MAX
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 
 FEED_S = 0.1
+QUIET_FEEDS = 5  # do not wait for a child that claims nothing for this long
 SEEK_S = 0.02  # until the child has answered
 WAITING_MAX = 256  # pages; with more, this relay takes no more than its child does
 TERMS_MAX = 1  # losses are not combined: those of one child cannot be
@@ -61,6 +63,7 @@ class Feeder:
         self._next_held = next_held
         self._next_counter = next_counter
         self._children = Children(peer, probe_bytes, now, is_island=peer.target == me)
+        self._lateness = Lateness()
         self._is_padded = False  # the last feed of an island
         self._timers = TimerTable()
         self._timers.set(Timer.FEED, now)
@@ -183,6 +186,7 @@ class Feeder:
         if child is None:
             return
         self._has_news = True
+        self._lateness.receive(claim.child, claim.tx_seen, now)
         self._is_feed_due |= self._children.is_open != was_open
         if self._children.is_island:
             self._gather(now)
@@ -224,7 +228,7 @@ class Feeder:
             self._look_for_quiet(now)
 
     def _look_for_quiet(self, now: float) -> None:
-        self._children.note_quiet(now)
+        self._children.note_quiet(QUIET_FEEDS * self._feed_s, now)
         if self._children.is_island:
             self._gather(now)
             if self._clock is not None:
@@ -250,8 +254,14 @@ class Feeder:
             size_bytes=size_bytes,
         )
         self._is_feed_due = self._is_poll_due = False
-        self._timers.set(Timer.FEED, now + (SEEK_S if self._children.is_seeking else FEED_S))
+        self._lateness.note_status(feed.tx, self._children.ids, now)
+        self._timers.set(Timer.FEED, now + (SEEK_S if self._children.is_seeking else self._feed_s))
         return SendToPeer(feed, self.peer)
+
+    @property
+    def _feed_s(self) -> float:
+        """Seconds between two feeds."""
+        return max(FEED_S, self._lateness.apart_s)
 
     def _must_pad(self) -> bool:
         """Return whether to send a feed of full size. In an island, those that heard one need a short one besides."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Callable
 
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
@@ -13,6 +14,7 @@ from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Knock, Probe, Status, Welcome
 
 HELLO_S = 0.1
+HELLO_GROWTH, HELLO_MAX_S = 1.5, 1.0  # of the time between two that say the same
 DEAF_HELLO_S = 0.2  # until a session accepts us that is heard by unicast only: its next status comes after a knock
 DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived
 KNOCK_S = 0.2  # a status is due every 0.02 s
@@ -44,6 +46,7 @@ class Joining:
         self._say = say
         self._tell = tell
         self._candidates = Candidates()
+        self._hello_s = HELLO_S  # until the next hello, if nothing answers
         self._knock_s = KNOCK_S if config.has_group else 0.0
 
     @property
@@ -88,7 +91,7 @@ class Joining:
             return
         if is_cast and self._config.knows_master:
             self._timers.set(Timer.KNOCK, now + self._knock_s)
-        if now - candidate.hello_at >= HELLO_S and not candidate.is_refused:
+        if now - candidate.hello_at >= self._hello_s and not candidate.is_refused:
             self._say_hello(candidate, now)
 
     def join(self, candidate: Candidate, now: float) -> None:
@@ -115,6 +118,7 @@ class Joining:
         """Take a welcome that is newer than the last one: it acknowledges a hello."""
         joined.welcome_counter = welcome.counter
         joined.hearing.receive_welcome(welcome.hello, welcome.token)
+        self._hello_s = HELLO_S
         if not joined.hearing.has_news:
             self._timers.stop(Timer.HELLO)
         self.tell_hearing(joined, now, may_doubt=False)
@@ -136,9 +140,11 @@ class Joining:
     def _say_hello(self, candidate: Candidate, now: float) -> None:
         """Send a hello to this session. A timer repeats it if it has accepted us, or is heard by unicast only."""
         self._say(SendMessage(candidate.say_hello(self._config, self._next_counter()), candidate.session))
+        if candidate.hello_at > -math.inf:
+            self._hello_s = min(HELLO_MAX_S, HELLO_GROWTH * self._hello_s)
         candidate.hello_at = now
         if candidate is self.joined:
-            self._timers.set(Timer.HELLO, now + HELLO_S)
+            self._timers.set(Timer.HELLO, now + self._hello_s)
         elif candidate.hearing.is_deaf:
             self._timers.set(Timer.HELLO, now + DEAF_HELLO_S)
 

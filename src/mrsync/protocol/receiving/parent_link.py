@@ -19,11 +19,14 @@ from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.limits import ISLAND_ID, TX_AHEAD_MAX
 from mrsync.wire.messages import Claim, Feed, Feeding, Peer
 
-STARVED_S = 0.5  # five feeds
+STARVED_S = 0.5
+STARVED_FEEDS = 5  # where feeds come more rarely than planned, as from a busy host
+FEEDS_SMOOTHING = 0.25
 STARVED_MAX_S = 4.0  # for a parent that was silent before and came back: its host is busy
 CLAIM_S = 0.02
 CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
 CLAIM_FIRST_S = 0.1  # while the parent was not heard
+CLAIM_GROWTH, CLAIM_MAX_S = 1.5, 1.0  # of the time between claims that nothing was heard after
 CLAIMS_APART_SLOTS = 4  # in an island: a relay gets a thousand claims per second, however many children it has
 COUNTERS_AHEAD_MAX = 4096  # per second since the last feed; a counter further ahead is forged
 
@@ -62,6 +65,8 @@ class ParentLink:
         self._feed_at = 0.0  # when the last feed came
         self._heard_at = 0.0  # when its last feed of use came, or a page was written
         self._patience_s = STARVED_S
+        self._feeds_apart_s = 0.0  # smoothed
+        self._claim_s = CLAIM_S  # until the next claim, if nothing is heard
         self._pages_done = 0  # since the last claim
         self._is_islander = False  # the parent has other children
         self._timers = TimerTable()
@@ -84,6 +89,7 @@ class ParentLink:
 
     def _follow(self, parent: Peer | None, now: float) -> None:
         self.peer, self.feed, self._heard_bytes = parent, None, 0
+        self._claim_s = CLAIM_S
         self._patience_s = STARVED_S
         self._timers.stop(Timer.STARVE)
         if parent is not None:
@@ -113,7 +119,10 @@ class ParentLink:
             return False
         if not self._is_next(feed, now):
             return False
+        if self.feed is not None:
+            self._feeds_apart_s += FEEDS_SMOOTHING * (now - self._feed_at - self._feeds_apart_s)
         self.feed, self._feed_at = feed, now
+        self._claim_s = CLAIM_S
         self._heard_bytes = max(self._heard_bytes, feed.size_bytes)
         was_fed = self.is_fed
         is_heard = feed.size_bytes < self._probe_bytes <= self._heard_bytes  # there: it need not try larger ones
@@ -126,7 +135,7 @@ class ParentLink:
             self._reception.extend_horizon(feed.object, feed.pages_sent)
         if is_heard:
             self._heard_at = now
-            self._timers.set(Timer.STARVE, now + self._patience_s)
+            self._timers.set(Timer.STARVE, now + self._silence_s)
         self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + max(CLAIM_S, self._turn_s))
         return self.is_fed and not was_fed
 
@@ -145,6 +154,11 @@ class ParentLink:
         )
 
     @property
+    def _silence_s(self) -> float:
+        """For how many seconds the parent may be silent."""
+        return min(STARVED_MAX_S, max(self._patience_s, STARVED_FEEDS * self._feeds_apart_s))
+
+    @property
     def _turn_s(self) -> float:
         """The shortest time in seconds between two claims, unless the parent asks for one."""
         return CLAIMS_APART_SLOTS * SLOT_S * self.target_count if self._is_islander else 0.0
@@ -155,12 +169,13 @@ class ParentLink:
             return
         self._pages_done += pages
         self._heard_at = now
+        self._claim_s = CLAIM_S
         is_due = self.feed is not None and self._pages_done >= self.feed.report_pages
         self._timers.advance(Timer.CLAIM, now if is_due else now + max(CLAIM_DONE_S, self._turn_s))
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due. Calling it early or twice changes nothing."""
-        if self._timers.take_expired(Timer.STARVE, now):
+    def handle_timeout(self, now: float, *, is_drained: bool) -> None:
+        """Do what is due. is_drained: all received datagrams were read; otherwise the parent may not be silent."""
+        if is_drained and self._timers.take_expired(Timer.STARVE, now):
             self._look_after_parent(now)
         if self._timers.take_expired(Timer.CLAIM, now):
             self._say_claim(now)
@@ -175,7 +190,7 @@ class ParentLink:
 
     def _look_after_parent(self, now: float) -> None:
         """React to a silent parent, unless pages arrived from it meanwhile."""
-        starved_at = self._heard_at + self._patience_s
+        starved_at = self._heard_at + self._silence_s
         if now < starved_at:
             self._timers.set(Timer.STARVE, starved_at)
         elif self.is_fed:
@@ -213,4 +228,5 @@ class ParentLink:
         if self.feed is None:
             self._timers.set(Timer.CLAIM, now + max(CLAIM_FIRST_S, self._turn_s))
         elif needs:
-            self._timers.set(Timer.CLAIM, now + max(CLAIM_S, self._turn_s))
+            self._timers.set(Timer.CLAIM, now + max(self._claim_s, self._turn_s))
+        self._claim_s = min(CLAIM_MAX_S, CLAIM_GROWTH * self._claim_s)

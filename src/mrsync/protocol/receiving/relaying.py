@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FED_REPORT_S = 0.1
 HOP_S = 1.0
 HOP_URGENT_S = 0.1  # while the caster has to act
+HOP_APART_S = 0.3  # at least, between those that go with reports
 
 
 class Relaying:
@@ -80,7 +81,7 @@ class Relaying:
 
     def note_report(self, now: float) -> None:
         """Send a HOP with a report, but not too often."""
-        if self.number and now - self._hop_at > HOP_URGENT_S:
+        if self.number and now - self._hop_at > HOP_APART_S:
             self._timers.advance(Timer.HOP, now)
 
     def stop(self) -> None:
@@ -203,9 +204,9 @@ class Relaying:
 
     # time and what goes out
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due. Calling it early or twice changes nothing."""
-        self._parent.handle_timeout(now)
+    def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
+        """Do what is due. is_drained: all received datagrams were read; otherwise the parent may not be silent."""
+        self._parent.handle_timeout(now, is_drained=is_drained)
         if self._timers.take_expired(Timer.HOP, now):
             self._say_hop(now)
         if self._feeder is not None:

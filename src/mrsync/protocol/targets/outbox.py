@@ -61,6 +61,7 @@ class Outbox:
         self._counter = 0
         self._last_status: Status | None = None
         self._waiting: list[Send] = []
+        self.apart_s = 0.0  # between two statuses, and two reports of a target, at least
 
     @property
     def is_waiting(self) -> bool:
@@ -152,13 +153,13 @@ class Outbox:
 
     def status_interval_s(self, *, is_urgent: bool) -> float:
         """Return the seconds between two statuses, which grow with the number of unicast copies."""
-        return max(URGENT_STATUS_S if is_urgent else STATUS_S, self._roster.status_copies * COPY_S)
+        return max(URGENT_STATUS_S if is_urgent else STATUS_S, self._roster.status_copies * COPY_S, self.apart_s)
 
     @property
     def _report_interval_s(self) -> float:
         """Seconds between two reports of a target that is no monitor."""
         of_round_trip_s = min(REPORT_INTERVAL_MAX_S, self._clock.round_trip_s / REPORTS_PER_ROUND_TRIP)
-        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.cycle_s, of_round_trip_s)
+        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.cycle_s, of_round_trip_s, self.apart_s)
 
     def copy_status(self, destination: Address) -> None:
         """Send the last status to one address."""

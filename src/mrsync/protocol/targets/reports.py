@@ -46,19 +46,22 @@ class Reports:
         self._bounds = bounds
         self._events = events
 
-    def receive(self, report: Report, source: Address, now: float) -> None:
-        """Take a report of a target that has joined. Answer one that has ended with its farewell."""
+    def receive(self, report: Report, source: Address, now: float) -> bool:
+        """Take a report of a target that has joined. Answer one that has ended with its farewell.
+
+        Return whether it is new, and of a live target.
+        """
         target = self._roster.find(report.target)
         if target is None or target.hello is None or target.hello.instance != report.instance:
-            return
+            return False
         old = target.report
         if old is not None and report.counter <= old.counter:
-            return
+            return False
         if not target.is_live:
             target.report = report  # one that is repeated is not answered: a farewell may be longer
             ending = Ending.DONE if target.state is RosterState.DONE else Ending.DROPPED
             self._outbox.farewell(target, ending, target.reason)
-            return
+            return False
         said, report = report, self._schedule.believable(report)
         if target.receive_report(report, source, now, tx=self._schedule.tx, is_believed=report is said):
             self._schedule.on_progress(target.flow)
@@ -69,6 +72,7 @@ class Reports:
             self._outbox.ack(target)
         if target.is_live and target.path.is_direct:
             self._schedule.receive_flow(target.flow, old, report, now)
+        return target.is_live
 
     def _receive_record(self, target: Target, record: LogRecord, now: float) -> None:
         if not target.plausibility.holds(record, self._bounds):

@@ -4,8 +4,7 @@ from itertools import count
 from typing import Any
 
 from mrsync.protocol.core.sends import SendPage, SendToPeer
-from mrsync.protocol.receiving.children import QUIET_S
-from mrsync.protocol.receiving.feeder import FEED_S, WAITING_MAX, Feeder
+from mrsync.protocol.receiving.feeder import FEED_S, QUIET_FEEDS, WAITING_MAX, Feeder
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
@@ -16,6 +15,7 @@ CHILD = Peer(4, 9, bytes(16), 7)
 PROBE = 1472
 SIZE = 1000 * PAGE
 PAGE_APART_S = 0.02  # at 25 Mbit/s
+QUIET_S = QUIET_FEEDS * FEED_S
 
 
 ISLAND = Peer(3, 9, bytes(16), 8888)

@@ -10,7 +10,8 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Assign, Peer
 
-REPEAT_S = 0.05  # between two assignments of one target
+REPEAT_S = 0.05  # between two assignments of one target,
+REPEAT_GROWTH, REPEAT_MAX_S = 1.5, 0.5  # longer each time
 
 
 class Assignment(NamedTuple):
@@ -31,7 +32,8 @@ class Assignments:
         self._known: dict[int, Assignment] = {}  # by target
         self._unsent: set[int] = set()  # targets to which their assignment was not sent
         self._sent_to: dict[int, Address] = {}  # target -> where its first one was sent
-        self._sent_at: dict[int, float] = {}  # target -> when its last one was sent
+        self._sent_at: dict[int, float] = {}  # target -> when its last one was sent,
+        self._repeat_s: dict[int, float] = {}  # and when to repeat it after that
         self._number = 0
 
     @property
@@ -65,14 +67,17 @@ class Assignments:
         """Set the peers of a target, and have it confirm them in any case."""
         self._known[target_id] = Assignment(self.next_number(), parent, child, island)
         self._unsent.add(target_id)
+        self._repeat_s[target_id] = REPEAT_S
 
     def remind(self, target_id: int) -> None:
-        """Send a target its assignment once more."""
+        """Send a target its assignment once more, as if it were new."""
         self._unsent.add(target_id)
+        self._repeat_s[target_id] = REPEAT_S
 
     def forget(self, target_id: int) -> None:
         """Forget a target that has ended, or was replaced by another process."""
         self._known.pop(target_id, None)
+        self._repeat_s.pop(target_id, None)
         self._sent_to.pop(target_id, None)
 
     def verify(self, target: Target, source: Address) -> None:
@@ -87,7 +92,7 @@ class Assignments:
             self._tell(target_id, probe_bytes, now)
 
     def tell_again(self, probe_bytes: int, now: float, *, but: Container[int], patience_s: float) -> None:
-        """Repeat assignments that are not confirmed, each after REPEAT_S and patience_s.
+        """Repeat assignments that are not confirmed, each after REPEAT_S and patience_s, and later more rarely.
 
         probe_bytes: size of the datagrams that must get through. but: targets whose confirmed assignment is not
         repeated.
@@ -96,7 +101,9 @@ class Assignments:
             target = self._roster.find(target_id)
             is_known = target is not None and target.hop is not None and target.hop.number == assignment.number
             is_fine = is_known and target_id in but
-            if not is_fine and now - self._sent_at.get(target_id, now) >= REPEAT_S + patience_s:
+            repeat_s = self._repeat_s[target_id]
+            if not is_fine and now - self._sent_at.get(target_id, now) >= repeat_s + patience_s:
+                self._repeat_s[target_id] = min(REPEAT_MAX_S, REPEAT_GROWTH * repeat_s)
                 self._tell(target_id, probe_bytes, now)
 
     def _tell(self, target_id: int, probe_bytes: int, now: float) -> None:

@@ -2,13 +2,16 @@
 
 A slow relay holds up everybody: its child waits, and by flow control all those before it. Pages wait at every hop from
 there up to the caster, so the slow hop is the last one at which they wait. It is compared with the best rate that any
-hop has shown in this session, because at the moment all of them are as slow as it is.
+hop has shown in this session, because at the moment all of them are as slow as it is. If several chains are held up at
+the same time, it must be slower than most of their slow hops, too: they may all be slow for the same reason.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mrsync.protocol.core.lateness import median
 from mrsync.wire.messages import Hop
 
 SPAN_S = 1.0  # over which a rate is measured; relays report at least as often
@@ -59,3 +62,8 @@ class HopPaces:
         """Return whether pages wait at this relay, and it passes them on much more slowly than the best one did."""
         mark = self._marks.get(relay)
         return mark is not None and mark.was_waiting and mark.pages_s * SLOWER < self._best
+
+    def is_slowest(self, relay: int, others: Iterable[int]) -> bool:
+        """Return whether it is much slower than most of these relays at which pages wait as well, if there are any."""
+        waiting = [mark.pages_s for mark in map(self._marks.get, others) if mark is not None and mark.was_waiting]
+        return not waiting or self._marks[relay].pages_s * SLOWER < median(waiting)

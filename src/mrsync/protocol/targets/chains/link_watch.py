@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
+from mrsync.protocol.core.lateness import LATE_MAX_S, median
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.hop_paces import HopPaces
 from mrsync.protocol.targets.chains.link import Link
+from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ObjectKind
 
 TRIAL_S = 0.7  # after this time, a child that has not heard its parent never will
@@ -20,6 +22,7 @@ ISLAND_TRIAL_S = 0.25  # the same for a link to an island that both ends know: i
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
 DRY_S = 5.0  # without a page although some were sent: then a child gets another parent, whatever this one reports
+PAUSE_SMOOTHING = 0.25
 DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
 
 
@@ -38,7 +41,13 @@ class LinkWatch:
         """Note whether the child has written something since the last look. Call it for each link with each status."""
         activity = link.child.report.activity if link.child.report is not None else 0
         if activity != link.activity:
+            link.pause_s += PAUSE_SMOOTHING * (now - link.written_at - link.pause_s)
             link.activity, link.written_at = activity, now
+
+    @property
+    def pause_s(self) -> float:
+        """For how many seconds children typically write nothing, although all is well."""
+        return min(LATE_MAX_S, median(link.pause_s for link in self._links.values()))
 
     def has_failed(self, link: Link, slack_s: float, now: float) -> bool:
         """Return whether the time is over in which a doubted link, or one to an island, should have worked.
@@ -61,10 +70,17 @@ class LinkWatch:
 
     def _is_slow(self, link: Link) -> bool:
         """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason."""
+        if not self.paces.is_slow(link.parent.id) or self._waits_behind(link.parent):
+            return False
         children = [other.child for other in self._links.values() if other.parent is link.parent]
         are_writing = any(child.report is None or child.report.queue_pages > 0 for child in children)
-        are_waiting = any(self.paces.waits(child.id) for child in children)
-        return self.paces.is_slow(link.parent.id) and not are_writing and not are_waiting
+        others = {other.parent.id: other.parent for other in self._links.values() if other.parent is not link.parent}
+        held_up = [id for id, other in others.items() if not self._waits_behind(other)]
+        return not are_writing and self.paces.is_slowest(link.parent.id, held_up)
+
+    def _waits_behind(self, parent: Target) -> bool:
+        """Return whether pages wait at a child of this target as well."""
+        return any(link.parent is parent and self.paces.waits(link.child.id) for link in self._links.values())
 
     def _is_unheard(self, link: Link, slack_s: float, now: float) -> bool:
         """Return whether both ends of a link have known of it for a while, and the child has heard nothing."""
@@ -84,10 +100,11 @@ class LinkWatch:
         held = int(contents), link.child.frontier(contents)
         if held != link.frontier or link.parent.frontier(contents) <= held[1]:
             link.frontier, link.moved_at = held, now
-        waited_s = now - link.moved_at - slack_s
-        if waited_s <= STALL_S:
+        waited_s, quiet_s = now - link.moved_at, now - link.written_at
+        if waited_s <= STALL_S + slack_s:
             return False
-        return waited_s > GAP_S or (now - link.written_at >= STALL_S and not self._is_held_up(link))
+        is_quiet = quiet_s >= STALL_S + slack_s and not self._is_held_up(link)
+        return is_quiet or waited_s > GAP_S + GAP_S / STALL_S * slack_s
 
     def _is_dry(self, link: Link, transfer: Transfer, slack_s: float, now: float) -> bool:
         """Return whether nothing arrives of what the caster has sent to the parent, whatever the parent holds."""

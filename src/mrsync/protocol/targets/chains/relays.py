@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Callable
 
+from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.timers import SLOT_S
-from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.flow import Flow
+from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.assignments import Assignments
 from mrsync.protocol.targets.chains.chains import Chains, RelayRules
 from mrsync.protocol.targets.chains.islands import Island
@@ -30,6 +31,9 @@ GRACE_S = 0.3  # before the caster serves a child that was fed and gets another 
 HEADS_ASKED = 2  # per target to be fed
 BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
 DOUBLINGS_MAX = 10
+LATE_FREE_S = 0.2  # statuses and reports are 0.1 s apart
+LATE_SMOOTHING = 0.1
+LATE_TIMES = 4  # as patient: a link is tried, and its ends answer, in several messages that are late
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
 
@@ -49,6 +53,7 @@ class Relays:
         say: Callable[[Assign, Address], None],
     ) -> None:
         self.chains = Chains(rules if rules is not None else RelayRules(lambda address: (b"", 0)))
+        self.lateness = Lateness()
         self.barred: dict[int, str] = {}  # target -> why it takes no part, for now
         self._barred_until: dict[int, float] = {}
         self._roster = roster
@@ -65,11 +70,17 @@ class Relays:
         self._asked_at: float | None = None  # when the targets that may become heads were asked
         self._formed_at: float | None = None
         self._has_worked = False  # some link, at some time
+        self._late_s = 0.0  # what answers typically are
 
     @property
     def _slack_s(self) -> float:
-        """Additional patience for many targets: a status reaches them all in this time, and they answer."""
-        return 4 * len(self._roster.live) * SLOT_S
+        """Additional patience for many targets, which answer one after the other, and where all answers are late."""
+        return 4 * len(self._roster.live) * SLOT_S + LATE_TIMES * max(0.0, self._late_s - LATE_FREE_S)
+
+    def _slack_of(self, link: Link) -> float:
+        """Return the additional patience for a link: its ends may be busier than others."""
+        late_s = max(self.lateness.of(link.parent.id), self.lateness.of(link.child.id))
+        return self._slack_s + LATE_TIMES * max(0.0, late_s - max(self._late_s, LATE_FREE_S))
 
     def is_settled(self, now: float) -> bool:
         """Return whether the chains are complete, or the wait for them is over."""
@@ -227,6 +238,16 @@ class Relays:
         elif hop.feeding is Feeding.STARVED and link.is_fed:
             self._doubt(link, now)
 
+    def slow_flow(self, flow: Flow) -> Flow:
+        """Return whom a target waits for: the last one behind it for which pages wait, or it itself."""
+        target = self._roster.find(flow.id)
+        while target is not None and self._watch.paces.waits(target.id):
+            fed = [link for link in self._links.values() if link.parent is target and link.is_fed]
+            if len(fed) != 1:
+                break  # of an island, it is not known which one
+            target = fed[0].child
+        return target.flow if target is not None else flow
+
     def leave_behind(self, target: Target, now: float) -> None:
         """Take a target that is served after all others out of its chain: it feeds nobody, and nobody waits for it."""
         self.barred[target.id] = "it is left behind"
@@ -238,16 +259,6 @@ class Relays:
         self.barred.pop(target.id, None)
         self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
-    def slow_flow(self, flow: Flow) -> Flow:
-        """Return whom a target waits for: the last one behind it for which pages wait, or it itself."""
-        target = self._roster.find(flow.id)
-        while target is not None and self._watch.paces.waits(target.id):
-            fed = [link for link in self._links.values() if link.parent is target and link.is_fed]
-            if len(fed) != 1:
-                break  # of an island, it is not known which one
-            target = fed[0].child
-        return target.flow if target is not None else flow
-
         self._stuck.pop(target.id, None)
         self._assignments.forget(target.id)
         if self.chains.take_out(target):
@@ -257,6 +268,8 @@ class Relays:
         """With a status, check links and repeat assignments. transfer: what is being cast, if anything."""
         if self._rules is None:
             return
+        late_s = max(self.lateness.typical_s, self._watch.pause_s)
+        self._late_s += LATE_SMOOTHING * (late_s - self._late_s)
         if self._formed_at is not None:
             self._look(transfer, now)
         self._tell_news(now)
@@ -267,9 +280,10 @@ class Relays:
         failed = []
         for link in self._links.values():
             self._watch.look(link, now)
-            if self._watch.has_failed(link, self._slack_s, now):
+            slack_s = self._slack_of(link)
+            if self._watch.has_failed(link, slack_s, now):
                 failed.append(link)
-            elif link.doubted_at is None and self._watch.is_failing(link, transfer, self._slack_s, now):
+            elif link.doubted_at is None and self._watch.is_failing(link, transfer, slack_s, now):
                 self._doubt(link, now)
         if failed:
             for link in failed:
@@ -300,23 +314,9 @@ class Relays:
         if newcomers and self._are_heads_known(len(newcomers), now):
             self.chains.append(newcomers, self._heads(), self._may_link)
             self._connect(now)
+        self._take_back(transfer)
         self._set_ways(now)
 
-    def _may_link(self, parent: Target, child: Target) -> bool:
-        return self._unreached.may_link(parent.id, child.id)
-
-    def _can_write(self, target: Target) -> bool:
-        """Return whether a stuck target has written something, or rejected all that it had to write."""
-        report = target.report
-        return report is not None and (report.activity != self._stuck[target.id] or not report.queue_pages)
-
-    def _is_lonely(self, target: Target) -> bool:
-        is_served = target.id not in self._parked and target.id not in self._stuck
-        return self._is_deaf(target) and is_served and not self.chains.has(target)
-
-        self._take_back(transfer)
-    def _doubt(self, link: Link, now: float) -> None:
-        """Handle a link that does not work, after seeing whether both ends answer."""
     def _take_back(self, transfer: Transfer | None) -> None:
         """Serve those that were left behind once all others hold everything."""
         live = self._roster.live
@@ -331,10 +331,25 @@ class Relays:
             for target in behind:
                 target.flow.is_shed = False
 
+    def _may_link(self, parent: Target, child: Target) -> bool:
+        return self._unreached.may_link(parent.id, child.id)
+
+    def _can_write(self, target: Target) -> bool:
+        """Return whether a stuck target has written something, or rejected all that it had to write."""
+        report = target.report
+        return report is not None and (report.activity != self._stuck[target.id] or not report.queue_pages)
+
+    def _is_lonely(self, target: Target) -> bool:
+        is_served = target.id not in self._parked and target.id not in self._stuck
+        return self._is_deaf(target) and is_served and not self.chains.has(target)
+
+    def _doubt(self, link: Link, now: float) -> None:
+        """Handle a link that does not work, after seeing whether both ends answer."""
         self._watch.paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
         self._assignments.remind(link.parent.id)
+        self._assignments.remind(link.child.id)
         self._set_ways(now, [link.child])
 
     def _fail(self, link: Link, now: float) -> None:

@@ -1,0 +1,59 @@
+"""Lateness: how old a status is that listeners have not heard of yet when they report.
+
+A report repeats the tx of the last status that came. Where processors are scarce, at either end, statuses and reports
+wait until they are read, and all answers are late. Then nobody is to be blamed for his silence as soon as elsewhere,
+and fewer messages are sent: more of them would only wait for one another. Half of all listeners count, so that one
+that is slow or dead by itself says nothing about the others. The same is true of a parent's FEED and its child's CLAIM.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+STATUSES_MAX = 64
+LATE_MAX_S = 2.0
+LATE_FREE_S = 0.4  # a long path, or a few lost statuses
+APART_MAX_S = 0.5  # a keepalive is twice as long
+
+
+class Lateness:
+    """The lateness of each listener in its last report. typical_s: the median of it."""
+
+    def __init__(self) -> None:
+        self.typical_s = 0.0
+        self._told: deque[tuple[int, float]] = deque(maxlen=STATUSES_MAX)  # tx, when
+        self._late_s: dict[int, float] = {}  # by listener
+        self._tx_seen: dict[int, int] = {}  # by listener
+
+    def note_status(self, tx: int, listeners: Iterable[int], now: float) -> None:
+        """Note a status with this tx, later than the last one, to these listeners."""
+        self._told.append((tx, now))
+        self.typical_s = median(self._late_s.get(listener, 0.0) for listener in listeners)
+
+    def receive(self, listener: int, tx_seen: int, now: float) -> None:
+        """Take the tx of the last report of a listener. One that has heard nothing new says nothing about lateness."""
+        if tx_seen <= self._tx_seen.get(listener, 0):
+            return
+        self._tx_seen[listener] = tx_seen
+        unheard_at = now
+        for tx, at in reversed(self._told):
+            if tx <= tx_seen:
+                break
+            unheard_at = at
+        self._late_s[listener] = min(LATE_MAX_S, now - unheard_at)
+
+    def of(self, listener: int) -> float:
+        """Return the lateness of one listener in its last report, in seconds."""
+        return self._late_s.get(listener, 0.0)
+
+    @property
+    def apart_s(self) -> float:
+        """For how many seconds to wait between two messages of a kind, at least."""
+        return min(APART_MAX_S, max(0.0, self.typical_s - LATE_FREE_S))
+
+
+def median(values: Iterable[float]) -> float:
+    """Return the median, the lower one of two, or 0."""
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2] if ordered else 0.0
