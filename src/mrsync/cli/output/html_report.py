@@ -17,6 +17,7 @@ from mrsync.cli.output.report import percentage, size
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
+from mrsync.spelling import counted
 
 FILES_SHOWN = 1000
 PHASES = (("gather", "a"), ("compare", "b"), ("cast", "c"), ("commit", "d"))
@@ -107,7 +108,11 @@ def _charts(fields: Fields) -> Iterator[str]:
 
 def _key(entries: Iterable[tuple[str, str]]) -> str:
     """Return the legend of a chart. entries: (CSS class, label)."""
-    return "<p class=key>" + "".join(f"<i class={style}></i>{_safe(label)} " for style, label in entries) + "</p>"
+    return (
+        "<p class=key>"
+        + "".join(f"<span><i class={style}></i>{_safe(label)}</span> " for style, label in entries)
+        + "</p>"
+    )
 
 
 def _targets(fields: Fields) -> Iterator[str]:
@@ -152,7 +157,7 @@ def _relays(fields: Fields) -> Iterator[str]:
     slowest = max(links, key=lambda link: targets[link[0]].get("pages_waiting_max", 0))
     yield "<section><h2>From target to target</h2>"
     if waiting := targets[slowest[0]].get("pages_waiting_max", 0):
-        yield f"<p>slowest link: {_safe(' to '.join(slowest))}, for which up to {waiting:d} pages waited</p>"
+        yield f"<p>slowest link: {_safe(' to '.join(slowest))}, for which up to {counted(waiting, 'page')} waited</p>"
     rows = (_link_row(parent, child, targets[parent]) for parent, child in links)
     yield from _table(heads, rows)
     yield "</section>"

@@ -11,6 +11,7 @@ from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.transport.pages.zstd import has_zstd
+from mrsync.tree.model.failure import printable
 from mrsync.wire.messages import Compression, SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
@@ -54,13 +55,14 @@ class Notices:
     def on_target_lost(self, target: Target) -> None:
         """Tell the end of a target at once, unless it could not take part: many of those may have the same reason."""
         if target.state in (RosterState.UNREACHABLE, RosterState.REFUSED):
-            self._absent.setdefault((target.state, target.reason), []).append(target)
+            self._absent.setdefault((target.state, self._common(target)), []).append(target)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
     def tell_absent(self) -> None:
         """Tell which targets turned out not to take part since the last call."""
-        for (state, reason), targets in self._absent.items():
+        for (state, common), targets in self._absent.items():
+            reason = common if len(targets) > 1 else targets[0].reason
             self._tell_end(f"{state.name.lower()}: {reason}", [target.name for target in targets])
             self.tell_routed([target.name for target in targets if target.ended_by is TargetTrigger.ABSENCE])
         self._absent.clear()
@@ -101,6 +103,11 @@ class Notices:
             return
         if not can_sign():
             self.notice(1, f"pages and messages are not signed: {_NO_CRYPTOGRAPHY} this host")
+
+    def _common(self, target: Target) -> str:
+        """Return the reason of a target's end with DEST as it was given: {host} there keeps no targets apart."""
+        own, given = printable(self._settings.dest_for(target.name)), printable(self._settings.dest)
+        return target.reason.replace(own, given) if own != given else target.reason
 
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))

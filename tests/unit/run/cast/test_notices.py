@@ -31,8 +31,10 @@ class Listener:
         raise AssertionError("none is due")
 
 
-def notices(*, routed: tuple[int, ...] = (), is_encrypted: bool | None = None) -> tuple[Notices, Listener]:
-    settings = CastSettings(b"/s", b"/d", NAMES, None, bytes(32), is_encrypted=is_encrypted)
+def notices(
+    *, routed: tuple[int, ...] = (), is_encrypted: bool | None = None, dest: bytes = b"/d"
+) -> tuple[Notices, Listener]:
+    settings = CastSettings(b"/s", dest, NAMES, None, bytes(32), is_encrypted=is_encrypted)
     rendezvous = Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), routed)
     listener = Listener()
     return Notices(settings, rendezvous, listener), listener
@@ -60,6 +62,15 @@ def test_those_that_cannot_take_part_for_one_reason_are_one_line(trigger: Target
     told.tell_absent()
     assert listener.heard == [Notice(0, f"{state}: no route", "n[1-3]")]
     assert told.warnings == []
+
+
+def test_a_name_in_dest_keeps_no_targets_apart() -> None:
+    told, listener = notices(dest=b"/d/{host}")
+    for number, name in enumerate(("n1", "n2")):
+        roster = ended(TargetTrigger.REFUSAL, f"no /d/{name} there", number)
+        told.on_target_lost(found(roster, number))
+    told.tell_absent()
+    assert listener.heard == [Notice(0, "refused: no /d/{host} there", "n[1-2]")]
 
 
 def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
