@@ -96,6 +96,10 @@ LINES = """
 1  mrsync -m a -s src --exclude-target '['       | unbalanced brackets
 1  mrsync -m a -s src --exclude-target @nogroup  | @nogroup
 1  mrsync -m a,b -s src --exclude-target a,b     | no target in 'a,b'
+1  mrsync -m u@a,b -s src --exclude-target a,b   | no target in 'u@a,b'
+1  mrsync -m web1,b -s src --exclude-target wb1  | --exclude-target: wb1 is not among the targets; did you mean web1
+1  mrsync verify -m a,b -t x --exclude-target 'a,c[1-2]' | --exclude-target: c[1-2] is not among the targets
+1  multicaster -m a -s src --insecure --exclude-target=b | --exclude-target: b is not among the targets
 1  ... --max-size 1kk                            | --max-size: '1kk'
 1  ... --max-size ''                             | --max-size: ''
 1  ... --rate 1e9                                | --rate: '1e9'

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from typing import BinaryIO
 
@@ -48,15 +48,21 @@ class Targets(NamedTuple):
     members: Mapping[str, Member] = {}
 
 
-def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
+def read_targets(
+    text: str, excluded: str | None = None, *, keeps_own_host: bool = False, excludes_others: bool = False
+) -> Targets:
     """Parse TARGETS, `text`, from the command line. Keep the order and drop duplicates.
 
-    excluded: targets to leave out, in the same syntax. keeps_own_host: do not leave out this host. Raise UsageError for
-    an invalid name or if no target remains.
+    excluded: targets to leave out, in the same syntax; HOST also means USER@HOST. keeps_own_host: do not leave out this
+    host. excludes_others: `excluded` may name hosts that are not in TARGETS, as its groups and files always may. Raise
+    UsageError for an invalid name or if no target remains.
     """
     without = _names(excluded) if excluded else {}
     members: dict[str, Member] = {}
-    names = [name for name in _names(text, members) if name not in without]
+    listed = _names(text, members)
+    if excluded and not excludes_others:
+        _check_excluded(excluded, {form for name in listed for form in _forms(name)})
+    names = [name for name in listed if without.keys().isdisjoint(_forms(name))]
     own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
@@ -74,11 +80,26 @@ def named_among(text: str, targets: Targets) -> frozenset[str]:
     if not names:
         raise UsageError("it names no target")
     known = (*targets.hosts, *targets.left_out, *targets.excluded)
-    strangers = names.keys() - {form for each in known for form in (each, each.rpartition("@")[2])}
+    strangers = names.keys() - {form for each in known for form in _forms(each)}
     if strangers:
         stranger = next(name for name in names if name in strangers)
         raise UsageError(f"{stranger} is not among the targets")
-    return frozenset(host for host in targets.hosts if host in names or host.rpartition("@")[2] in names)
+    return frozenset(host for host in targets.hosts if not names.keys().isdisjoint(_forms(host)))
+
+
+def _forms(name: str) -> tuple[str, str]:
+    """Return what names a target: USER@HOST, and HOST alone."""
+    return name, name.rpartition("@")[2]
+
+
+def _check_excluded(text: str, known: Set[str]) -> None:
+    """Raise UsageError for a word of --exclude-target that names none of the known targets, so it may be misspelled.
+
+    What a group or a file lists may be elsewhere.
+    """
+    for word in () if text == STDIN or os.path.isfile(text) else map(str.strip, WORD.findall(text)):
+        if word and not GROUP.search(word) and known.isdisjoint(_expand_all(word)):
+            raise UsageError(f"--exclude-target: {word} is not among the targets{did_you_mean(word, known)}")
 
 
 def is_own_name(name: str) -> bool:

@@ -175,3 +175,28 @@ def test_an_unknown_group_says_what_was_meant(text: str, has_groups: bool, sente
             read_targets(text)
     finally:
         set_std_group_resolver(None)
+
+
+@pytest.mark.usefixtures("_groups")
+@pytest.mark.parametrize(
+    ("excluded", "left"),
+    [
+        ("n2", "u@n1 n3 x"),
+        ("n1", "n2 n3 x"),
+        ("u@n1,n[2-9]", "x"),
+        ("@left,x", ""),
+        ("@right,n2", "u@n1 n3 x"),
+        ("{list}", "u@n1 n2 n3"),
+        ("n8", "n8 is not among the targets"),
+        ("n2,v@n1", "v@n1 is not among the targets"),
+        ("x,n[5-9]", r"n\[5-9\] is not among the targets"),
+    ],
+)
+def test_a_target_to_leave_out_is_among_the_targets(tmp_path: Path, excluded: str, left: str) -> None:
+    (tmp_path / "list").write_text("x\nelsewhere\n")
+    words = ("u@n1,n[2-3],x", excluded.format(list=tmp_path / "list"))
+    if left and "not among" not in left:
+        assert set(read_targets(*words).hosts) == set(left.split())
+        return
+    with pytest.raises(UsageError, match=left or "no target"):
+        read_targets(*words)

@@ -33,8 +33,8 @@ def parse_configured(
 
     Later ones override earlier ones: the system's file, the user's, --config FILE, the command line. Lists are joined
     in this order. settings_parser: for the files, if it is another one. passed_over: keys to ignore, because they
-    belong to other programs. reads_defaults: also read the system's and the user's file. Raise UsageError with file and
-    key.
+    belong to other programs. reads_defaults: also read the system's and the user's file. If there are files, the
+    attribute `typed` has the options from the command line alone. Raise UsageError with file and key.
     """
     given = parser.parse_args(arguments)
     paths = [SYSTEM_FILE, user_file()] if reads_defaults else []
@@ -47,6 +47,7 @@ def parse_configured(
     for path, text in texts.items():
         _apply(settings_parser or parser, path, text, settings, passed_over)
     _withdraw_contradicted(parser, given, settings)
+    settings.typed = given
     return parser.parse_args(arguments, settings), tuple(texts)
 
 

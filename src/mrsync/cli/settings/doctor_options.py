@@ -33,7 +33,7 @@ def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
     parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_DOCTOR)
     is_local = parsed.rsh == LOCAL
-    targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local)
+    targets = options.targets_of(parsed, keeps_own_host=is_local)
     network = options.network_of(parsed)
     settings = DoctorSettings(
         targets=targets.hosts,

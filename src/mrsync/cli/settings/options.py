@@ -109,7 +109,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     take_positionals(options)
     source, operands = chosen_source(options)
     is_local = options.rsh == LOCAL
-    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
+    targets = targets_of(options, keeps_own_host=is_local)
     policy, selection = _policy_and_selection(options)
     selection = selection._replace(**operands)
     guards_deletions = policy.deletes and not _is_deletion_meant(options, form.words)
@@ -142,7 +142,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Parse the command line of multicaster. Raise UsageError, SelectionError or FileError."""
     options = make_parser(MULTICASTER).parse_args(arguments)
     source = source_of(options.source)
-    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
+    targets = targets_of(options, keeps_own_host=True)
     policy, selection = _policy_and_selection(options)
     guards_deletions = policy.deletes and not _is_deletion_meant(options, arguments)
     policy = policy._replace(guards_deletions=guards_deletions)
@@ -226,11 +226,19 @@ def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
     return os.fsencode(options.dest)
 
 
-def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
-    """Return the targets. text, excluded, keeps_own_host: see read_targets. Raise UsageError."""
-    if not text:
+def targets_of(options: argparse.Namespace, *, keeps_own_host: bool) -> Targets:
+    """Return the targets. keeps_own_host: see read_targets. Raise UsageError.
+
+    What a settings file excludes need not be among them: it is for many runs.
+    """
+    if not options.targets:
         raise UsageError("TARGETS is missing (-m)")
-    targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)
+    targets = read_targets(
+        options.targets,
+        options.exclude_target,
+        keeps_own_host=keeps_own_host,
+        excludes_others=getattr(options, "typed", options).exclude_target is None,
+    )
     if len(targets.hosts) > TARGETS_MAX:
         raise UsageError(f"{len(targets.hosts)} targets, more than the {TARGETS_MAX} a session can have")
     return targets

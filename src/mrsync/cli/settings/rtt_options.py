@@ -34,7 +34,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
     has_key = bool(parsed.key_file or parsed.insecure)
     parsed.rsh = parsed.rsh or "ssh"
     is_local = parsed.rsh == LOCAL
-    targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local or has_key)
+    targets = options.targets_of(parsed, keeps_own_host=is_local or has_key)
     network = options.network_of(parsed, by_hand=has_key)
     settings = RttSettings(
         targets=targets.hosts,

@@ -29,7 +29,7 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput
     parser = make_parser(VERIFY)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
     parsed, _ = parse_configured(parser, arguments, passed_over=for_others)
-    targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=parsed.rsh == LOCAL)
+    targets = options.targets_of(parsed, keeps_own_host=parsed.rsh == LOCAL)
     settings = VerifySettings(
         targets=targets.hosts,
         dest=os.fsencode(parsed.dest),

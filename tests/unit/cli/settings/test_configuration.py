@@ -194,6 +194,14 @@ def test_where_the_users_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert configuration.user_file() == "/elsewhere/mrsync/config.toml"
 
 
+def test_a_file_may_exclude_targets_of_other_runs(tmp_path: Path, write: Write) -> None:
+    write("user", 'exclude-target = "b,u"')
+    words = ["-m", "a,u@b", "-s", str(tmp_path)]
+    assert parse_mrsync(words)[0].targets == ("a",)
+    with pytest.raises(UsageError, match="--exclude-target: u is not among the targets"):
+        parse_mrsync([*words, "--exclude-target", "b,u"])
+
+
 @not_under_coverage
 def test_no_file_costs_no_parser(tmp_path: Path) -> None:
     code = "import sys; from mrsync.cli.settings.options import parse_mrsync as p; p(sys.argv[1:]); print(*sys.modules)"
