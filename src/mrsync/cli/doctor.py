@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.signals import signals_requesting
@@ -35,7 +35,7 @@ def doctor(arguments: Sequence[str]) -> int:
     """Examine all targets and print the result. Return the exit status."""
     settings, output = parse_doctor(arguments)
     with make_progress(output.progress, output.verbosity) as observer:
-        tell_left_out(observer, output.left_out)
+        tell_all(observer, output.remarks)
         stop = Stop()
         with signals_requesting(stop):
             outcome = examine(settings, observer, stop)

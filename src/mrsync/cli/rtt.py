@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.roundtrips import histogram_lines
 from mrsync.cli.settings import rtt_options
 from mrsync.cli.signals import signals_requesting
@@ -34,7 +34,7 @@ def rtt(arguments: Sequence[str]) -> int:
         print(_start(settings))
         print(time.ctime(), flush=True)
     with make_progress(output.progress, output.verbosity) as observer:
-        tell_left_out(observer, output.left_out)
+        tell_all(observer, output.remarks)
         stop = Stop()
         with signals_requesting(stop):
             outcome = measure(settings, observer, stop)

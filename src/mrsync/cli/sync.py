@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from mrsync.cli.output import report
-from mrsync.cli.output.progress import Progress, make_progress, tell_left_out, warn_of_doubts
+from mrsync.cli.output.progress import Progress, make_progress, tell_all
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
@@ -97,8 +97,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, files: Res
             observer = log.before(observer)
         for path in output.configurations:
             observer.on_notice(Notice(2, f"settings from {path}"))
-        tell_left_out(observer, output.left_out)
-        warn_of_doubts(observer, output.doubts)
+        tell_all(observer, output.remarks)
         try:
             stop = Stop()
             with signals_requesting(stop, partial(_leave, display, settings, files, log)):

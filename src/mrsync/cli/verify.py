@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.verify_options import parse_verify
 from mrsync.cli.signals import signals_requesting
@@ -30,7 +30,7 @@ def verify(arguments: Sequence[str]) -> int:
     """Verify all targets and print the result. Return the exit status."""
     settings, output = parse_verify(arguments)
     with make_progress(output.progress, output.verbosity) as observer:
-        tell_left_out(observer, output.left_out)
+        tell_all(observer, output.remarks)
         stop = Stop()
         with signals_requesting(stop):
             outcome = verify_targets(settings, observer, stop)

@@ -39,13 +39,15 @@ NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 class Targets(NamedTuple):
     """Hosts to sync to, names that were left out because they mean this host, and names that the user excluded.
 
-    members: what inventories say about hosts, by their names, if they say more than the name.
+    members: what inventories say about hosts, by their names, if they say more than the name. files: names of files
+    that were read, and that hosts could have, too.
     """
 
     hosts: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     excluded: frozenset[str] = frozenset()
     members: Mapping[str, Member] = {}
+    files: tuple[str, ...] = ()
 
 
 def read_targets(
@@ -67,7 +69,9 @@ def read_targets(
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
         raise UsageError(f"no target is left: {', '.join(own)} is this host" if own else f"no target in {text!r}")
-    return Targets(hosts, tuple(own), frozenset(without), {host: members[host] for host in hosts if host in members})
+    known = {host: members[host] for host in hosts if host in members}
+    files = tuple(filter(_is_host_or_file, dict.fromkeys([text, excluded or ""])))
+    return Targets(hosts, tuple(own), frozenset(without), known, files)
 
 
 def named_among(text: str, targets: Targets) -> frozenset[str]:
@@ -120,6 +124,11 @@ def fold(names: list[str]) -> str:
     from ClusterShell.NodeSet import NodeSet  # the import takes 50 ms
 
     return str(NodeSet.fromlist(names))
+
+
+def _is_host_or_file(text: str) -> bool:
+    """Return whether TARGETS is a file, and could also be a host. A file counts more, as in 4.0.1."""
+    return NAME.fullmatch(text) is not None and os.path.isfile(text)
 
 
 def _what_was_meant(name: str) -> str:

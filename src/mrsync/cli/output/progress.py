@@ -164,16 +164,10 @@ def make_progress(kind: str, verbosity: int) -> Progress:
     return LiveProgress(verbosity, sys.stderr)
 
 
-def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
-    """Tell the user that these TARGETS are left out because they are this host."""
-    for host in hosts:
-        observer.on_notice(Notice(0, "left out, because it is this host", host))
-
-
-def warn_of_doubts(observer: Observer, doubts: Iterable[str]) -> None:
-    """Warn the user of what is taken as it is, but is likely a mistake. doubts: sentences."""
-    for doubt in doubts:
-        observer.on_notice(Notice(0, f"warning: {doubt}"))
+def tell_all(observer: Observer, notices: Iterable[Notice]) -> None:
+    """Tell the user what was known before the run."""
+    for notice in notices:
+        observer.on_notice(notice)
 
 
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:

@@ -10,6 +10,7 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
+from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL, DoctorSettings
 from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
@@ -24,7 +25,7 @@ class DoctorOutput(NamedTuple):
     progress: str
     is_json: bool
     verbosity: int
-    left_out: tuple[str, ...]
+    remarks: tuple[Notice, ...]  # on TARGETS
 
 
 def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput]:
@@ -45,4 +46,4 @@ def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput
         remote=options.remote_of(parsed, DOCTOR, targets),
         **fields_of(DOCTOR, "settings", parsed),
     )
-    return settings, DoctorOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)
+    return settings, DoctorOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import open_named, read_bounded
+from mrsync.run.observer import Notice
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 
 HINT = "; give it to rsync with -o"
 EACH, RSYNC, NONE = "each", "rsync", "none"
+_PATHS = ("/", "./", "../")  # how the path of a file begins, if it cannot be taken for a pattern
 # Options for the comparison, which are useless if a list decides.
 COMPARING = ("checksum", "size_only", "ignore_times", "modify_window", "update", "existing", "ignore_existing")
 
@@ -58,6 +61,17 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
     return policy, selection
 
 
+def remarks(options: argparse.Namespace) -> Iterator[Notice]:
+    """Yield what to tell the user about how -l was understood."""
+    text = getattr(options, "list", None)
+    if text and not text.startswith(_PATHS) and _is_only_here(text, options.source):
+        yield Notice(0, f"patterns are read from the file {text}, which SOURCE lacks; -l ./{text} says so")
+
+
+def _is_only_here(text: str, source: str) -> bool:
+    return os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
+
+
 def _refuse(policy: Policy, names: tuple[str, ...], way: str, hint: str = "") -> None:
     default = Policy()
     for name in names:
@@ -68,10 +82,9 @@ def _refuse(policy: Policy, names: tuple[str, ...], way: str, hint: str = "") ->
 def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
     """Return the patterns of -l: from a file with one per line, or from the text itself.
 
-    The text names a file if it begins with /, ./ or ../, or if a file has this name here but not in SOURCE.
+    The text names a file if it looks like that, or if a file has this name here but not in SOURCE.
     """
-    is_only_here = os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
-    if not is_only_here and not text.startswith(("/", "./", "../")):
+    if not text.startswith(_PATHS) and not _is_only_here(text, source):
         from mrsync.tree.lists.shell_patterns import split_list  # imported here to start faster
 
         return tuple(split_list(os.fsencode(text)))

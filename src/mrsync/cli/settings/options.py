@@ -30,6 +30,7 @@ from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
 from mrsync.remote.targets import Targets, named_among, read_targets
+from mrsync.run.observer import Notice
 from mrsync.run.settings import (
     AUTO,
     LOCAL,
@@ -57,8 +58,7 @@ class Output(NamedTuple):
     page: str | None = None  # path of the HTML report
     metrics: str | None = None
     verbosity: int = 0
-    left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
-    doubts: tuple[str, ...] = ()  # sentences on what is taken as it is, but is likely a mistake
+    remarks: tuple[Notice, ...] = ()  # on what is taken in one way, although another one may be meant
     line_format: str | None = None  # of --out-format
     human_level: int = 1  # of numbers, as rsync's --human-readable
     log_file: str | None = None
@@ -87,13 +87,13 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
     options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
     take_positionals(options)
     source = os.fsencode(absolute(options.source or ""))
-    return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options, ()))
+    return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options))
 
 
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
     """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     options = make_parser(MULTICASTER).parse_args(arguments)
-    return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options, ()))
+    return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options))
 
 
 def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
@@ -135,7 +135,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
         off_limits = check_local_dests(all_sources(options) or [source], dests, selection)
         check_local_backups(policy, dests)
         settings = settings._replace(selection=selection._replace(off_limits=off_limits))
-    return settings, _output(options, targets.left_out).validated()._replace(configurations=configurations)
+    return settings, _output(options, targets).validated()._replace(configurations=configurations)
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -161,7 +161,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         **_compression(options),
         **fields_of(MULTICASTER, "settings", options),
     ).validated()
-    return settings, _output(options, targets.left_out).validated()
+    return settings, _output(options, targets).validated()
 
 
 def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
@@ -323,7 +323,17 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
     return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network
 
 
-def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
+def remarks_on(targets: Targets) -> tuple[Notice, ...]:
+    """Return what to tell the user about how TARGETS were understood."""
+    read = [
+        Notice(0, f"targets are read from the file {name}; ./{name} says so, and {name}, is the host of this name")
+        for name in targets.files
+    ]
+    return (*read, *(Notice(0, "left out, because it is this host", host) for host in targets.left_out))
+
+
+def _output(options: argparse.Namespace, targets: Targets | None = None) -> Output:
+    """Return what to print and write. targets: None if they are not known, because the command line is wrong."""
     if problem := problem_of(options.out_format or ""):
         raise UsageError(f"--out-format {options.out_format}: {problem}")
     reports = {os.path.splitext(path)[1]: path for path in options.report}  # the last path of each kind counts
@@ -334,12 +344,12 @@ def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
     for option, path in files:
         if path:
             check_output(option, path)
+    doubts = (Notice(0, f"warning: {doubt}") for doubt in doubts_of(options))
     return Output(
         report=reports.get(".json"),
         page=reports.get(".html"),
         verbosity=options.verbose,
-        left_out=left_out,
-        doubts=tuple(doubts_of(options)),
+        remarks=(*remarks_on(targets), *list_options.remarks(options), *doubts) if targets is not None else (),
         line_format=options.out_format,
         human_level=getattr(options, "human_level", 1),
         **fields_of(MULTICASTER, "output", options),

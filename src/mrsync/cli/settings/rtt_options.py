@@ -10,6 +10,7 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
+from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
 from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
@@ -23,7 +24,7 @@ class RttOutput(NamedTuple):
     progress: str
     is_json: bool
     verbosity: int
-    left_out: tuple[str, ...]
+    remarks: tuple[Notice, ...]  # on TARGETS
 
 
 def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
@@ -44,7 +45,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
         remote=options.remote_of(parsed, RTT, targets),
         **fields_of(RTT, "settings", parsed),
     )
-    return settings, RttOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)
+    return settings, RttOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))
 
 
 def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:

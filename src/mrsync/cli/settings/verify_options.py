@@ -10,6 +10,7 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
+from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL
 from mrsync.run.verify.verify import VerifySettings
 from mrsync.tuples import NamedTuple
@@ -21,7 +22,7 @@ class VerifyOutput(NamedTuple):
     progress: str
     is_json: bool
     verbosity: int
-    left_out: tuple[str, ...]
+    remarks: tuple[Notice, ...]  # on TARGETS
 
 
 def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput]:
@@ -37,4 +38,4 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput
         remote=options.remote_of(parsed, VERIFY, targets),
         **fields_of(VERIFY, "settings", parsed),
     )
-    return settings, VerifyOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)
+    return settings, VerifyOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))

@@ -9,6 +9,7 @@ import pytest
 from mrsync.cli.settings.options import Output, parse_mrsync, parse_multicaster, parse_multicatcher
 from mrsync.errors import MrsyncError, SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET
+from mrsync.run.observer import Notice
 from mrsync.run.settings import CatchSettings, Network, Remote
 
 
@@ -102,7 +103,7 @@ def test_a_misspelled_host_in_dest_is_part_of_the_name_and_warned_of(
     source: str, dest: str, words: tuple[str, ...]
 ) -> None:
     settings, output = parse_mrsync(["-m", "a", "-s", source, "-t", dest])
-    assert tuple(doubt.split()[0] for doubt in output.doubts) == words
+    assert tuple(remark.text.split()[1] for remark in output.remarks) == words
     assert settings.dest_for("a") == os.fsencode(dest.replace("{host}", "a"))
 
 
@@ -122,15 +123,42 @@ def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> 
     """The tree would go into a directory of its own name."""
     Path(source, "file").touch()
     _, output = parse_mrsync(words.format(source=source, name=Path(source).name).split())
-    assert len(output.doubts) == count
+    assert len(output.remarks) == count
+
+
+@pytest.mark.parametrize(
+    ("words", "remarks"),
+    [
+        ("-m web1", ["targets are read from the file web1; ./web1 says so, and web1, is the host"]),
+        ("-m a,b --exclude-target web1", ["the file web1"]),
+        (
+            "-m web1 -l rules",
+            ["the file web1", "patterns are read from the file rules, which SOURCE lacks; -l ./rules"],
+        ),
+        ("-m ./web1 -l ./rules", []),
+        ("-m web1,", []),
+        ("-m web1,a -l file,rules", []),
+    ],
+)
+def test_a_file_that_counts_more_than_a_host_or_pattern_is_told(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, remarks: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("web1", "a\nc\n"), ("rules", "*.c\n"), ("source/file", "")):
+        (tmp_path / name).write_text(text)
+    told = parse_mrsync([*words.split(), "-s", source])[1].remarks
+    assert len(told) == len(remarks)
+    assert all(part in remark.text for part, remark in zip(remarks, told, strict=True))
 
 
 def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
     own = socket.gethostname()
-    assert parse_mrsync(["-m", f"a,{own}", "-s", source])[1].left_out == (own,)
+    assert parse_mrsync(["-m", f"a,{own}", "-s", source])[1].remarks == (
+        Notice(0, "left out, because it is this host", own),
+    )
     settings, output = parse_mrsync(["-m", f"a,{own}", "-s", source, "-t", "/tmp/{host}", "-r", "local"])
     assert settings.targets == ("a", own)
-    assert output.left_out == ()
+    assert output.remarks == ()
     assert settings.network.has_loop
 
 

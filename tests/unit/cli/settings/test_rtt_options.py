@@ -21,7 +21,7 @@ def test_the_command_line_of_4_0_1() -> None:
     )
     assert settings.network == Network("239.1.2.3", 7000, ttl=2)
     assert settings.remote.directory == "/opt/mrsync"
-    assert (output.verbosity, output.is_json, output.progress, output.left_out) == (1, False, "auto", ())
+    assert (output.verbosity, output.is_json, output.progress, output.remarks) == (1, False, "auto", ())
 
 
 def test_the_shortest_command_line() -> None:

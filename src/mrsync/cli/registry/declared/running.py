@@ -47,8 +47,8 @@ OPTIONS = (
         "remove these hosts from TARGETS",
         WHAT,
         (*SENDERS, VERIFY),
-        "remove these hosts from TARGETS (clush's `-x`); HOST also means USER@HOST. A name given here that is not among "
-        "TARGETS is an error; what a group, a file or a settings file names may be elsewhere",
+        "remove these hosts from TARGETS (clush's `-x`); HOST also means USER@HOST. A name given here that is not "
+        "among TARGETS is an error; what a group, a file or a settings file names may be elsewhere",
         metavar="T",
         completes=HOSTS,
     ),
