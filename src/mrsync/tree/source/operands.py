@@ -36,8 +36,10 @@ class OperandScanner(Scanner):
         super().__init__(Roots(tuple([o.root for o in self._operands]), self._operand_of), manifest, selection)
         self._whole = next((number for number, each in enumerate(self._operands) if each.names is None), -1)
         for operand in selection.operands:
-            if operand not in self._operands and not selection.ignores_missing:
-                self._errors.append(Failure(errno.ENOENT, operand.root, FIND))
+            if operand not in self._operands:  # as for rsync, that is more than a missing file
+                reason = errno.ENOTDIR if os.path.lexists(operand.root) else errno.ENOENT
+                self._errors.append(Failure(reason, operand.root, FIND))
+                self._misses = True
         if self._whole < 0:
             manifest.incomplete.add(0)
         manifest.policy = manifest.policy._replace(leaves_root=self._whole < 0)

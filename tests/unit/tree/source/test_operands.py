@@ -73,9 +73,10 @@ def test_a_missing_name_is_an_error(sources: Path) -> None:
 
 
 @pytest.mark.parametrize("ignores_missing", [False, True])
-def test_a_missing_source_is_an_error_unless_it_is_ignored(sources: Path, ignores_missing: bool) -> None:
+def test_nothing_is_deleted_if_a_source_directory_is_missing(sources: Path, ignores_missing: bool) -> None:
     found = scanned(whole(sources / "one"), whole(sources / "none"), ignores_missing=ignores_missing)
-    assert [error.path for error in found.errors] == ([] if ignores_missing else [os.fsencode(sources / "none")])
+    assert [error.path for error in found.errors] == [os.fsencode(sources / "none")]
+    assert not found.deletes
     assert sizes(found)[b"same"] == 5
 
 
