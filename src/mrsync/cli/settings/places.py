@@ -109,11 +109,13 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
 
 
 def check_remote_dest(text: str) -> None:
-    """Raise UsageError for a home directory itself, because everything else in it would be deleted."""
+    """Raise UsageError for a home directory or one above it, because everything else there would be deleted."""
     path = os.path.normpath(text)
-    if path == "." or (text.startswith("~") and "/" not in path):
+    inside = os.path.normpath(text.partition("/")[2] or ".") if text.startswith("~") else path
+    if inside == "." or inside.split("/")[0] == "..":
+        what = "a home directory" if inside == "." else "above a home directory"
         raise UsageError(
-            f"DEST {text} is a home directory, and all in it that SOURCE lacks would be deleted; name a directory in it"
+            f"DEST {text} is {what}, and all in it that SOURCE lacks would be deleted; name a directory in it"
         )
 
 

@@ -50,7 +50,7 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
         reason = (
             f"{count} of its entries could not be changed"
             if count
-            else "files were left unchanged because another target could not take them"
+            else "files were left unchanged because another target could not take them; --commit each changes them here"
         )
     if run.interruption and reason and reason.endswith(run.interruption):
         reason = _where(target, run.files)

@@ -19,7 +19,12 @@ from mrsync.tree.compare.compare import compare, compare_with_nothing
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination, rename_file
-from mrsync.tree.destination.root import check_absent_root, check_room
+from mrsync.tree.destination.root import (
+    check_absent_root,
+    check_not_file_system_root,
+    check_room,
+    is_file_system_root,
+)
 from mrsync.tree.fs.owners import unknown_owners
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import merged
@@ -46,7 +51,8 @@ class TargetTree:
 
     def read_ahead(self) -> None:
         """Read the destination while the master scans, so that the comparison finds it in memory."""
-        self._prefetch.read(self._path, self._activity)
+        if not is_file_system_root(self._path):
+            self._prefetch.read(self._path, self._activity)
 
     def compare(self, manifest: Manifest) -> Comparison:
         """Open the destination and compare it with the manifest.
@@ -90,6 +96,8 @@ class TargetTree:
     def _compare_existing(self, manifest: Manifest) -> Comparison:
         """Compare a destination that exists, or is made now."""
         policy = manifest.policy
+        if policy.guards_deletions:
+            check_not_file_system_root(self._path)
         destination = self.destination = Destination(
             self._path,
             is_dry_run=self.is_dry_run,

@@ -55,6 +55,19 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
     return fd, is_new
 
 
+def is_file_system_root(path: bytes) -> bool:
+    """Return whether a path leads to / by whatever names."""
+    return os.path.realpath(path) == b"/"
+
+
+def check_not_file_system_root(path: bytes) -> None:
+    """Raise FileError for / itself, which nobody means without saying that things are to be deleted there."""
+    if is_file_system_root(path):
+        raise FileError(
+            f"the destination {printable(path)} is /, and all that SOURCE lacks would be deleted; see --delete"
+        )
+
+
 def _make(path: bytes) -> bool:
     """Make a directory. Return False if another program has made it meanwhile. Raise OSError."""
     try:

@@ -46,8 +46,8 @@ class Scan(NamedTuple):
     not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
     neither make nor delete them. temporary: paths left out because their names are those of mrsync's temporary files.
     ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a later ctime (ns) may have
-    changed again within the same clock tick. misses: a SOURCE directory does not exist. mode_changes: what was applied to
-    the modes in the manifest.
+    changed again within the same clock tick. misses: a SOURCE directory does not exist. mode_changes: what was applied
+    to the modes in the manifest.
     """
 
     roots: Roots

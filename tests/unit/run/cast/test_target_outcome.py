@@ -94,7 +94,7 @@ def test_files_sat_out_by_others_count_only_where_needed() -> None:
     told = outcome(target, (2, 20, "n2 sat it out"), (4, 40, "n2 sat it out"))
     assert (told.state, told.reason) == (
         TargetState.PARTIAL,
-        "files were left unchanged because another target could not take them",
+        "files were left unchanged because another target could not take them; --commit each changes them here",
     )
     assert told.sat_out == (SatOut(b"file 2", "", "n2 sat it out"),)
     assert outcome(target, (4, 40, "n2 sat it out")).state is TargetState.DONE

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import FileError
-from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room, open_root, path_below
+from mrsync.tree.destination.root import (
+    HOLES_BYTES,
+    check_absent_root,
+    check_not_file_system_root,
+    check_room,
+    open_root,
+    path_below,
+)
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
@@ -21,6 +28,15 @@ def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
     check_absent_root(os.fsencode(tmp_path / "not" / "there" / "new"), makes_parents=True)
     with pytest.raises(FileError, match="its parent directory does not exist; --mkpath makes it"):
         check_absent_root(os.fsencode(tmp_path / "not" / "there"))
+
+
+def test_the_root_of_all_is_known_by_whatever_name(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/")
+    for path in ("/", "//.", "/tmp/..", str(tmp_path / "link"), "../" * 40):
+        with pytest.raises(FileError, match="is /, and all that SOURCE lacks"):
+            check_not_file_system_root(os.fsencode(path))
+    check_not_file_system_root(os.fsencode(tmp_path))
+    check_not_file_system_root(b"/missing")
 
 
 @pytest.mark.parametrize("is_made_meanwhile", [True, False])
