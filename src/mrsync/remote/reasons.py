@@ -92,6 +92,7 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
+SSH_FAILED = 255  # the status of ssh for an error of its own
 SEARCHED_MAX = 1000  # characters of a line: the time that patterns take grows with the square of this
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
 _REPLACED = "does ForceCommand in sshd_config, command= of the key, or a login script there run something else?"
@@ -144,5 +145,6 @@ def _by_status(said: str, status: int, shell: str) -> str:
         ended = f"{shell} ended before the catcher started"
     else:
         ended = f"{shell} ended with status {status}"
-    remedy = f"; {_REPLACED}" if status == 0 and shell == "ssh" else ""
+    is_replaced = status == 0 or (0 < status < SSH_FAILED and not said)
+    remedy = f"; {_REPLACED}" if shell == "ssh" and is_replaced else ""
     return f"{ended}: {said}{remedy}" if said else f"{ended}{remedy}"

@@ -97,6 +97,8 @@ def test_missing_python_is_named(text: str, status: int) -> None:
 def test_a_command_that_ssh_replaces_is_suspected() -> None:
     told = describe(["hello"], 0, program="python3", shell="ssh")
     assert told.startswith("ssh ended before the catcher started: hello; does ForceCommand ")
+    told = describe([], 1, program="python3", shell="ssh")  # command="/bin/false" of the key
+    assert told.startswith("ssh ended with status 1; does ForceCommand ")
 
 
 def test_our_own_words_win() -> None:
