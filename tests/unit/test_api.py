@@ -137,12 +137,15 @@ def test_the_module_lists_its_names_and_has_them() -> None:
 
 def test_events_hold_notices_and_progress(source: Path) -> None:
     events: list[Event] = []
+    (source / "0").write_text("comes first")
     result = sync(source, rate="2M", on_event=events.append, progress_interval_s=0.1)
     assert result.exit_status == 0
     assert any(isinstance(event, mrsync.Notice) and event.text == "joined" for event in events)
     shown = [event for event in events if isinstance(event, mrsync.Snapshot) and event.phase == "casting"]
     assert shown
     assert {target.host for target in shown[-1].targets} == {"x", "y", "z"}
+    assert {(event.entries, event.files_planned) for event in shown} == {(result.entries, result.files_planned)}
+    assert 1 in {event.files_done for event in shown}  # the large one was under way
 
 
 def test_a_run_is_stopped_from_a_callback(source: Path) -> None:

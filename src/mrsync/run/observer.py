@@ -40,6 +40,9 @@ class Snapshot(NamedTuple):
     bytes_repaired: int = 0
     files_planned: int = 0
     targets: tuple[TargetProgress, ...] = ()
+    files_done: int = 0  # planned files that every target has put into place
+    entries: int = 0  # of the source
+    entries_done: int = 0  # on which every target has worked in this phase
 
 
 class Observer(Protocol):

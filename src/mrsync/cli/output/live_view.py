@@ -25,6 +25,8 @@ STALLED_S = 3.0  # seconds without progress, after which no remaining time is es
 NAME_WIDTH_MAX = 32
 ENDED = ("lost", "refused", "unreachable")
 
+SENDING = ("digesting", "casting")  # phases in which bytes count
+
 # What an active target is doing in each phase.
 WORDS = {"gathering": "joined", "comparing": "comparing", "casting": "receiving", "finishing": "finishing"}
 STYLES = {"lost": "red", "refused": "red", "unreachable": "red", "silent": "yellow", "done": "green"}
@@ -64,7 +66,7 @@ class Rate:
 def frame(snapshot: Snapshot, rate: Rate, width: int, height: int) -> list[Line]:
     """Return at most height lines of at most width characters."""
     lines = [_headline(snapshot, rate, width)]
-    if snapshot.bytes_planned:
+    if snapshot.phase in SENDING and snapshot.bytes_planned:
         lines.append(_bar(snapshot.bytes_sent / snapshot.bytes_planned, width))
     if snapshot.targets:
         lines.append(_counts(snapshot))
@@ -84,6 +86,17 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def work_done(snapshot: Snapshot) -> str:
+    """Return what every target has done where bytes do not tell; "" if nothing is known."""
+    if snapshot.phase == "casting" and snapshot.files_planned > 1:
+        return f"{snapshot.files_done}/{snapshot.files_planned} files in place"
+    if snapshot.phase == "comparing" and snapshot.entries_done:
+        return f"{snapshot.entries_done} looked at, the source has {counted(snapshot.entries, 'entry', 'entries')}"
+    if snapshot.phase == "finishing" and snapshot.entries_done:
+        return f"{counted(snapshot.entries_done, 'entry', 'entries')} worked on"
+    return ""
+
+
 def state_of(target: TargetProgress, phase: str) -> str:
     """Return the name of a target's state for people: "silent" if it was not heard for SILENT_S."""
     if target.state == "expected":
@@ -95,14 +108,16 @@ def state_of(target: TargetProgress, phase: str) -> str:
 
 def _headline(snapshot: Snapshot, rate: Rate, width: int) -> Line:
     line: Line = [(snapshot.phase, "bold")]
-    if snapshot.bytes_planned:
+    if snapshot.phase in SENDING and snapshot.bytes_planned:
         done = 100 * snapshot.bytes_sent // snapshot.bytes_planned
         line += [("  ", ""), (f"{done} % of {size(snapshot.bytes_planned)}  {size(rate.bytes_s)}/s", "")]
         if width >= 100:
             line.append((f" {rate.sparkline()}", "cyan"))
         line.append((f"  {_time_left(snapshot, rate)}", ""))
-    elif snapshot.files_planned:
+    elif snapshot.files_planned and not snapshot.targets:  # while SOURCE is scanned
         line.append((f"  {counted(snapshot.files_planned, 'entry', 'entries')}", ""))
+    if work := work_done(snapshot):
+        line.append((f"  {work}", ""))
     line.append((f"  {duration(snapshot.seconds)} elapsed", "dim"))
     return line
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from mrsync.cli.output.live_view import ENDED, SPARKS, Line, Rate, duration, frame, state_of
+from mrsync.cli.output.live_view import ENDED, SENDING, SPARKS, Line, Rate, duration, frame, state_of, work_done
 from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
@@ -173,12 +173,16 @@ def tell_all(observer: Observer, notices: Iterable[Notice]) -> None:
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
     """Return, for example: casting: 31 % of 41.2 GB, 1.09 GB/s, 12 s left; repairs 0.4 %; 97/100 targets."""
     parts = []
-    if snapshot.bytes_planned:
+    if snapshot.phase in SENDING and snapshot.bytes_planned:
         amount = f"{100 * snapshot.bytes_sent // snapshot.bytes_planned} % of {size(snapshot.bytes_planned)}"
-        amount += f", {size(rate_bytes_s)}/s"
-        if rate_bytes_s > 0:
-            amount += f", {duration((snapshot.bytes_planned - snapshot.bytes_sent) / rate_bytes_s)} left"
+        left = snapshot.bytes_planned - snapshot.bytes_sent
+        if left:
+            amount += f", {size(rate_bytes_s)}/s"
+        if left and rate_bytes_s > 0:
+            amount += f", {duration(left / rate_bytes_s)} left"
         parts.append(amount)
+    if work := work_done(snapshot):
+        parts.append(work)
     if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
         share = percentage(snapshot.bytes_repaired, snapshot.bytes_sent + snapshot.bytes_repaired)
         parts.append(f"repairs {share}")

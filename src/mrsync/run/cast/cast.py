@@ -34,7 +34,7 @@ from mrsync.run.cast.account import Account, RunEnd
 from mrsync.run.cast.clean_up import CleanUp
 from mrsync.run.cast.notices import Notices, can_encrypt
 from mrsync.run.cast.outcome import Outcome
-from mrsync.run.cast.progress_view import take_snapshot
+from mrsync.run.cast.progress_view import ProgressView
 from mrsync.run.cast.reach_notices import ReachNotices
 from mrsync.run.cast.supply import Supply
 from mrsync.run.cast.unheard import Unheard
@@ -119,6 +119,7 @@ class _Run:
         config = _caster_config(settings, rendezvous, session, is_unicast=not group_paths)
         self._caster = TracedCaster(config, loop.now(), trace) if trace else Caster(config, loop.now())
         self._source = Supply(settings, session, loop, self._caster, self._notices, observer)
+        self._view = ProgressView(self._caster, self._source)
         self._reach_notices = ReachNotices(
             self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
         )
@@ -217,7 +218,7 @@ class _Run:
         if is_time_up(self._settings, seconds, time.time()):
             self._stop.request("stopped by --stop-after or --stop-at", ExitStatus.TIMEOUT)
         if due_at is not None and now >= due_at:
-            self._observer.on_snapshot(take_snapshot(self._caster, self._source, seconds, self._loop.now()))
+            self._observer.on_snapshot(self._view.take(seconds, self._loop.now()))
 
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):
@@ -243,6 +244,7 @@ class _Run:
 
     def _on_phase(self, phase: Phase) -> None:
         self._account.enter(phase, time.monotonic())
+        self._view.enter_phase()
         self._notices.notice(2, f"phase {phase.name.lower()}")
         self._notices.tell_absent()
         if phase is Phase.COMPARING:

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from mrsync.protocol.caster import Caster
+from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.supply import Supply
 from mrsync.run.observer import Snapshot, TargetProgress
 
 
-def take_snapshot(caster: Caster, source: Supply, seconds: float, now: float) -> Snapshot:
-    """Return the progress of a run.
+class ProgressView:
+    """What an observer may see of a run."""
 
-    seconds: since its start, with the time for which this process was stopped. now: time on the loop's clock, which
-    leaves that out, because targets are not silent while nobody listens.
-    """
+    def __init__(self, caster: Caster, source: Supply) -> None:
+        self._caster = caster
+        self._source = source
+        self._before: dict[int, int] = {}  # activity of each target when this phase began
+
+    def enter_phase(self) -> None:
+        """Count the work of targets from now on."""
+        self._before = {target.id: _activity(target) for target in self._caster.roster}
+
+    def take(self, seconds: float, now: float) -> Snapshot:
+        """Return the progress of a run.
+
+        seconds: since its start, with the time for which this process was stopped. now: time on the loop's clock, which
+        leaves that out, because targets are not silent while nobody listens.
+        """
+        snapshot = _snapshot(self._caster, self._source, seconds, now)
+        live = list(self._caster.roster.live)
+        if not live or self._source.objects is None:
+            return snapshot
+        done = min(max(0, _activity(target) - self._before.get(target.id, 0)) for target in live)
+        files = min(snapshot.files_planned, *(target.committed for target in live))
+        entries = len(self._source.objects.scan.manifest)
+        return snapshot._replace(files_done=files, entries=entries, entries_done=done)
+
+
+def _activity(target: Target) -> int:
+    return target.report.activity if target.report else 0
+
+
+def _snapshot(caster: Caster, source: Supply, seconds: float, now: float) -> Snapshot:
     if source.objects is None:
         read, total = source.digested
         phase = "digesting" if total else "scanning"

@@ -53,6 +53,19 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
             Snapshot("done", 2.0, bytes_sent=1, bytes_repaired=999, targets=TARGETS[:1]),
             "done: repairs 100 %; 1/1 targets",
         ),
+        (
+            Snapshot("casting", 2.0, 10, 10, files_planned=2000, files_done=7, targets=TARGETS[:1]),
+            "casting: 100 % of 10 B; 7/2000 files in place; 1/1 targets",
+        ),
+        (
+            Snapshot("comparing", 2.0, entries=9000, entries_done=4000, targets=TARGETS[:1]),
+            "comparing: 4000 looked at, the source has 9000 entries; 1/1 targets",
+        ),
+        (
+            Snapshot("finishing", 2.0, 10, 10, files_planned=9, entries_done=4000, targets=TARGETS[:1]),
+            "finishing: 4000 entries worked on; 1/1 targets",
+        ),
+        (Snapshot("done", 2.0, 10, 10, files_planned=9, targets=TARGETS[:1]), "done: 1/1 targets"),
     ],
 )
 def test_a_line_says_only_what_has_a_meaning(snapshot: Snapshot, line: str) -> None:
