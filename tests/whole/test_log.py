@@ -57,6 +57,15 @@ def test_a_debug_log_needs_a_file(site: Site) -> None:
     assert ended.stderr == "mrsync: --log-level debug: name the file to write to with --log-file\n"
 
 
+def test_a_run_that_cannot_begin_logs_what_it_was_to_do(site: Site) -> None:
+    log = site.folder / "log"
+    ended = site.sync("--log-file", log, "--log-format", "json")
+    start, end = map(json.loads, log.read_text().splitlines())
+    assert (start["event"], start["targets"], start["source"]) == ("start", ",".join(site.hosts), str(site.source))
+    assert (end["event"], end["exit_status"], end["session"]) == ("end", ended.status, start["session"])
+    assert start["session"] == ended.report["session"] != "0" * 16
+
+
 def test_nothing_starts_without_its_log(site: Site) -> None:
     site.source.mkdir()
     ended = site.sync("--log-file", site.folder / "no" / "log")

@@ -17,6 +17,7 @@ from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError
 from mrsync.escaping import escape_controls
+from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.service import ERROR, priority_mark
@@ -61,7 +62,7 @@ def _logged_run(
         return outcome
     with log or nullcontext():
         if log is not None:
-            log.begin(name, settings, arguments)
+            log.begin(name, settings.source, settings.dest, fold(list(settings.targets)), arguments)
         outcome = _run(settings, output, log, files)
         if log is not None:
             log.end(outcome)
@@ -138,10 +139,12 @@ def _record_mistake(
     except MrsyncError:
         return
     status = _status(error)
-    outcome = Outcome.failed(0, known.source, known.dest, (), failure=_sentence(error), status=status)
+    session = draw_session()
+    outcome = Outcome.failed(session, known.source, known.dest, (), failure=_sentence(error), status=status)
     if known.output.log_file is not None:
         try:
-            with _open_log(known.output, 0) as log:
+            with _open_log(known.output, session) as log:
+                log.begin(name, known.source, known.dest, known.targets, arguments)
                 log.end(outcome)
         except FileError as unwritten:
             _complain(name, str(unwritten))

@@ -16,10 +16,8 @@ from mrsync import __version__
 from mrsync.cli.output.output_files import open_log
 from mrsync.cli.output.report import complaint, verdict
 from mrsync.errors import ExitStatus, MrsyncError
-from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer, Snapshot
-from mrsync.run.settings import CastSettings
 
 JSON = "json"
 PLAIN = re.compile(r"[\w./:{}@,+=-]+")
@@ -60,15 +58,15 @@ class LogFile:
         self._observer = observer
         return self
 
-    def begin(self, program: str, settings: CastSettings, arguments: Sequence[str]) -> None:
-        """Log the start of the session."""
+    def begin(self, program: str, source: bytes, dest: bytes, targets: str, arguments: Sequence[str]) -> None:
+        """Log the start of the session. targets: folded, or as the user names them."""
         self._write(
             "start",
             program=program,
             version=__version__,
-            source=os.fsdecode(settings.source),
-            dest=os.fsdecode(settings.dest),
-            targets=fold(list(settings.targets)),
+            source=os.fsdecode(source),
+            dest=os.fsdecode(dest),
+            targets=targets,
             options=shlex.join(arguments),
         )
 

@@ -74,10 +74,11 @@ class Output(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """What is known of a command line that cannot be carried out, for its report."""
+    """What is known of a command line that cannot be carried out, for its report. targets: as the user names them."""
 
     source: bytes
     dest: bytes
+    targets: str
     output: Output
 
 
@@ -87,13 +88,15 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
     options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
     take_positionals(options)
     source = os.fsencode(absolute(options.source or ""))
-    return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options))
+    dest = os.fsencode(options.dest) if options.dest else source
+    return Draft(source, dest, options.targets or "", _output(options))
 
 
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
     """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     options = make_parser(MULTICASTER).parse_args(arguments)
-    return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options))
+    source = os.fsencode(absolute(options.source or ""))
+    return Draft(source, b"", options.targets or "", _output(options))
 
 
 def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:

@@ -44,7 +44,7 @@ def outcome(state: TargetState) -> Outcome:
 def log_a_session(path: Path, style: str) -> Watcher:
     watcher = Watcher()
     with LogFile(str(path), style, SESSION) as log:
-        log.begin("mrsync", SETTINGS, ["-m", "node[1-3]", "-t", "/dst\n{host}"])
+        log.begin("mrsync", SETTINGS.source, SETTINGS.dest, "node[1-3]", ["-m", "node[1-3]", "-t", "/dst\n{host}"])
         observer = log.before(watcher)
         assert observer.due_at == 5.0
         observer.on_notice(Notice(2, AWFUL, "node1"))
