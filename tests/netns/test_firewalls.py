@@ -61,7 +61,9 @@ def test_all_udp_to_the_master_is_dropped(make_lab: MakeLab, tmp_path: Path, sou
         lab, tmp_path, "-s", str(source), "-t", f"{tmp_path}/dest/{{host}}", "-w", "20", "--report", str(report),
         "-P", "9000",
     )  # fmt: skip
-    sentence = "t[1-2]: started, but no UDP packet arrives at port 8999: does a firewall here or there drop it?"
+    sentence = (
+        "t[1-2]: started, but no UDP packet arrives at port 8999: too slow, or dropped by a firewall here or there?"
+    )
     assert done.returncode == 5
     assert sentence in done.stderr
     assert done.stderr.splitlines()[-1] == "mrsync: no target could be reached"

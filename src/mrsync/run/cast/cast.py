@@ -127,7 +127,7 @@ class _Run:
         for opened in sockets:
             set_traffic_class(opened, share_of(settings))
         self._paths_to = partial(paths_to, sockets, rendezvous.interfaces)
-        self._unheard = Unheard(settings.targets, rendezvous.port - 1, self._invite, self._notices.warn)
+        self._unheard = Unheard(settings.targets, rendezvous.port - 1, loop.now(), self._invite, self._notices.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
         self._foreign_sessions = rendezvous.watch_foreign_sessions(session, loop, self._notices.warn)
         self._driver = CasterDriver(
@@ -234,7 +234,7 @@ class _Run:
         elif isinstance(event, ChangesReported):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
-            self._unheard.end(event.target)
+            self._unheard.hear(event.target, self._loop.now())
             self._notices.notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)

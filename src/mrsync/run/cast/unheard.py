@@ -9,18 +9,30 @@ from mrsync.run.bootstrap import Readiness
 
 ASK_S = 1.0  # interval of requests, because a datagram may be lost
 TELL_S = 4.0  # without a packet, until the user is warned
+TELL_MAX_S = 20.0  # where hosts are slow
+SLOWNESS = 3  # times as long as hosts took to start, or to be heard, they may take to be heard
 
 
 class Unheard:
     """Catchers whose remote shell reported that they started, until a packet of theirs arrives.
 
-    port: of the master, to which reports go. ask: opens a firewall for the reports of a catcher. warn: tells the user.
+    A loaded host is slow to start as well, and seldom the only one that is slow to be heard: patience grows with both.
+
+    port: of the master, to which reports go. began: time of the launch. ask: opens a firewall for the reports of a
+    catcher. warn: tells the user.
     """
 
     def __init__(
-        self, names: Sequence[str], port: int, ask: Callable[[Readiness], None], warn: Callable[[str], None]
+        self,
+        names: Sequence[str],
+        port: int,
+        began: float,
+        ask: Callable[[Readiness], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._names = names
+        self._began = began
+        self._slowest_s = 0.0  # to be heard, of those that were
         self._ask = ask
         self._warn = warn
         self._port = port
@@ -35,8 +47,13 @@ class Unheard:
         self._since[target] = now
         self._ask(ready)
 
+    def hear(self, target: int, now: float) -> None:
+        """Note that a packet of a catcher arrived."""
+        self._slowest_s = max(self._slowest_s, now - self._since.get(target, now))
+        self.end(target)
+
     def end(self, target: int) -> None:
-        """Note that a packet of a catcher arrived, or that it is gone."""
+        """Note that nothing more is to be heard of a catcher."""
         self._ready.pop(target, None)
         self._since.pop(target, None)
 
@@ -46,19 +63,27 @@ class Unheard:
         return f": it started, but no UDP packet arrives at port {self._port}: does a firewall here or there drop it?"
 
     def keep_time(self, now: float) -> None:
-        """Ask again once a second, and warn of catchers that have not been heard for TELL_S. Call often."""
+        """Ask again once a second, and warn of catchers that have not been heard for too long. Call often."""
         if not self._ready or now < self._ask_at:
             return
         self._ask_at = now + ASK_S
         for ready in self._ready.values():
             self._ask(ready)
-        waiting = {target: now - since for target, since in self._since.items() if target not in self._told}
-        if max(waiting.values(), default=0.0) >= TELL_S:
+        lateness = {
+            target: (now - since) / self._patience_s(since)
+            for target, since in self._since.items()
+            if target not in self._told
+        }
+        if max(lateness.values(), default=0.0) >= 1:
             # Include those that will soon be late, for a single warning.
-            late = [target for target, seconds in waiting.items() if seconds >= TELL_S / 2]
+            late = [target for target, share in lateness.items() if share >= 0.5]
             self._told.update(late)
             who = fold([self._names[target] for target in late])
             self._warn(
-                f"{who}: started, but no UDP packet arrives at port {self._port}: does a firewall here or there drop"
-                " it? (mrsync doctor finds out)"
+                f"{who}: started, but no UDP packet arrives at port {self._port}: too slow, or dropped by a firewall"
+                " here or there? (mrsync doctor finds out)"
             )
+
+    def _patience_s(self, since: float) -> float:
+        """Return how long a catcher that was ready at `since` may be unheard."""
+        return min(TELL_MAX_S, max(TELL_S, SLOWNESS * max(since - self._began, self._slowest_s)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mrsync.run.bootstrap import Readiness
-from mrsync.run.cast.unheard import ASK_S, TELL_S, Unheard
+from mrsync.run.cast.unheard import ASK_S, SLOWNESS, TELL_MAX_S, TELL_S, Unheard
 
 
 class Master:
@@ -12,7 +14,7 @@ class Master:
     def __init__(self) -> None:
         self.asked: list[Readiness] = []
         self.warnings: list[str] = []
-        self.unheard = Unheard(["n1", "n2", "n3"], 8887, self.asked.append, self.warnings.append)
+        self.unheard = Unheard(["n1", "n2", "n3"], 8887, 0.0, self.asked.append, self.warnings.append)
 
     def keep_time(self, start: float, end: float) -> None:
         """Call it often, as a loop does, from one time to another."""
@@ -47,15 +49,31 @@ def test_one_that_is_heard_in_time_is_neither_asked_nor_warned_of() -> None:
 def test_late_ones_are_named_in_one_warning_with_those_that_soon_will_be() -> None:
     master = Master()
     master.unheard.begin(0, HERE, 0.0)
-    master.unheard.begin(1, THERE, TELL_S / 2)
-    master.unheard.begin(2, THERE, TELL_S - 0.1)  # it has hardly started
+    master.unheard.begin(1, THERE, 1.0)
     master.keep_time(0.0, TELL_S - ASK_S)
     assert master.warnings == []
+    master.unheard.begin(2, THERE, TELL_S - ASK_S)  # it has hardly started, and took long for that
     master.keep_time(TELL_S - ASK_S, TELL_S + ASK_S)
     (warning,) = master.warnings
     assert warning.startswith("n[1-2]: started, but no UDP packet arrives at port 8887")
-    master.keep_time(TELL_S + ASK_S, 3 * TELL_S)
+    master.keep_time(TELL_S + ASK_S, 4 * TELL_S)
     assert [warning.partition(":")[0] for warning in master.warnings] == ["n[1-2]", "n3"]
+
+
+@pytest.mark.parametrize(
+    ("ready_at", "other_heard_at", "told_s"),
+    [(0.0, None, TELL_S), (3.0, None, 3 * SLOWNESS), (0.0, 3.0, 3 * SLOWNESS), (60.0, None, TELL_MAX_S)],
+)
+def test_where_hosts_are_slow_it_takes_longer(ready_at: float, other_heard_at: float | None, told_s: float) -> None:
+    master = Master()
+    master.unheard.begin(0, HERE, ready_at)
+    if other_heard_at is not None:
+        master.unheard.begin(1, THERE, 0.0)
+        master.unheard.hear(1, other_heard_at)
+    master.keep_time(ready_at, ready_at + told_s - ASK_S)
+    assert master.warnings == []
+    master.keep_time(ready_at + told_s, ready_at + told_s + ASK_S)
+    assert len(master.warnings) == 1
 
 
 def test_the_hint_names_the_port() -> None:
