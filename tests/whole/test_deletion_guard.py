@@ -24,8 +24,23 @@ def test_most_of_a_target_is_not_deleted_by_accident(filled: Site, is_empty: boo
         (filled.source / "new").unlink()
     ended = filled.sync()
     assert (ended.status, len(list(filled.dest("b").iterdir()))) == (25, 120)
-    assert "b refuses to delete 120 of 120 entries; if that is meant, give --delete or --max-delete" in ended.stderr
+    assert ended.stderr == (
+        "mrsync: nothing was changed on any target: b refuses to delete 120 of 120 entries; if that is meant,"
+        " give --delete or --max-delete\n"
+    )
+    assert "a,c: partial, nothing was changed on any target" in ended.stdout
+    assert [ended.target(host)["state"] for host in filled.hosts] == ["partial", "refused", "partial"]
     assert [path.name for path in filled.dest("a").iterdir()] == ["other"]  # nothing was changed anywhere
+
+
+def test_a_dry_run_lists_what_would_be_refused(filled: Site) -> None:
+    ended = filled.sync("-n", "-i")
+    assert (ended.status, ended.target("b")["deleted"], len(list(filled.dest("b").iterdir()))) == (25, 120, 120)
+    assert "b: *deleting   old119\n" in ended.stdout
+    assert ended.stderr == (
+        "mrsync: without --dry-run, nothing would be changed on any target: most entries would be deleted on b;"
+        " if that is meant, give --delete or --max-delete\n"
+    )
 
 
 @pytest.mark.parametrize("option", ["--delete", "--max-delete=1000"])

@@ -78,7 +78,7 @@ class ResultRecord(NamedTuple):
     mended: int
     deleted: int
     errors: int
-    skipped: int = 0  # entries that were not deleted because of the limit
+    skipped: int = 0  # entries that were not deleted because of the limit, or are to be refused
     untold: int = 0  # changes that did not fit into the log
 
 

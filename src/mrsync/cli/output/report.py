@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from mrsync.cli.output.roundtrips import histogram_lines, quantiles
@@ -86,9 +86,23 @@ def complaint(outcome: Outcome) -> str | None:
         if outcome.source_changes == 1:
             return "1 source file vanished or changed while it was read"
         return f"{outcome.source_changes} source files vanished or changed while they were read"
-    if skipped := sum(target.deletions_skipped for target in outcome.targets):
-        return f"deletions stopped because of --max-delete, {skipped} {'was' if skipped == 1 else 'were'} skipped"
+    skipped = {target.host: target.deletions_skipped for target in outcome.targets if target.deletions_skipped}
+    if skipped and outcome.is_dry_run and outcome.guards_deletions:
+        return (
+            "without --dry-run, nothing would be changed on any target: most entries would be deleted on"
+            f" {fold(list(skipped))}; if that is meant, give --delete or --max-delete"
+        )
+    if skipped:
+        each, verb = _span(skipped.values()), "was" if set(skipped.values()) == {1} else "were"
+        where = "" if len(outcome.targets) == 1 else f" on {fold(list(skipped))}"
+        return f"deletions stopped because of --max-delete, {each} {verb} skipped{where}"
     return None
+
+
+def _span(numbers: Collection[int]) -> str:
+    """Return numbers of several targets: "54", or "12 to 54"."""
+    low, high = min(numbers), max(numbers)
+    return str(high) if low == high else f"{low} to {high}"
 
 
 def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
@@ -167,9 +181,8 @@ def _deletions(outcome: Outcome) -> Iterator[str]:
     """Yield "54 deleted", or "12 to 54 deleted per target"."""
     counts = [target.deleted for target in outcome.targets if target.state in (TargetState.DONE, TargetState.PARTIAL)]
     if any(counts):
-        low, high = min(counts), max(counts)
-        would = "would be " if outcome.is_dry_run else ""
-        yield f"{high} {would}deleted" if low == high else f"{low} to {high} {would}deleted per target"
+        would, each = "would be " if outcome.is_dry_run else "", " per target" if len(set(counts)) > 1 else ""
+        yield f"{_span(counts)} {would}deleted{each}"
 
 
 def _copies(outcome: Outcome) -> Iterator[str]:

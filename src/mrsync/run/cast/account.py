@@ -32,7 +32,8 @@ class RunEnd(NamedTuple):
 
     launched_at: when the last catcher was ready or had failed; None if they were started by hand. warnings: all that
     were shown. ends_shown: targets whose end the user has already seen. failure: why the run ended early, with its exit
-    status; empty if it did not. interruption: the failure, if it came from outside.
+    status; empty if it did not. interruption, refusal: the failure, if it came from outside, or if a target refused to
+    delete most of its entries.
     """
 
     now: float
@@ -42,6 +43,7 @@ class RunEnd(NamedTuple):
     failure: str = ""
     failure_status: ExitStatus = ExitStatus.OK
     interruption: str = ""
+    refusal: str = ""
 
 
 class Account:
@@ -75,9 +77,10 @@ class Account:
             session=self._session,
             source=self._settings.source,
             dest=self._settings.dest,
-            targets=self._target_outcomes(caster, source, end.interruption),
+            targets=self._target_outcomes(caster, source, end),
             seconds=phase_seconds(self._entered_at, self._started_at, end.launched_at, source.scanned_at, end.now),
             is_dry_run=self._settings.is_dry_run,
+            guards_deletions=self._settings.policy.guards_deletions,
             warnings=tuple(end.warnings),
             source_errors=source.changes.unreadable + source.is_incomplete,
             source_changes=source.changes.changed,
@@ -93,7 +96,7 @@ class Account:
             outcome = _with_plan(outcome, objects.plan, caster.geometry)
         return outcome
 
-    def _target_outcomes(self, caster: Caster, source: Supply, interruption: str) -> tuple[TargetOutcome, ...]:
+    def _target_outcomes(self, caster: Caster, source: Supply, end: RunEnd) -> tuple[TargetOutcome, ...]:
         objects, superseded = source.objects, source.changes.cast_again
         plan = objects.plan if objects is not None else None
         run = RunFacts(
@@ -103,7 +106,8 @@ class Account:
             superseded=superseded,
             files=plan.file_count if plan is not None else 0,
             veto=caster.veto,
-            interruption=interruption,
+            interruption=end.interruption,
+            refusal=end.refusal,
         )
         return tuple(target_outcome(target, run) for target in caster.roster)
 

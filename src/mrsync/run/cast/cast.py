@@ -26,6 +26,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commit_decisions import CommitRule
+from mrsync.protocol.targets.roster import Target
 from mrsync.protocol.traced import Trace, TracedCaster
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals
@@ -181,6 +182,7 @@ class _Run:
             failure=self._stop.reason or self._refusal,
             failure_status=self._stop.status if self._stop.reason else ExitStatus.DELETIONS,
             interruption=self._stop.reason,
+            refusal=self._refusal,
         )
         return self._account.build_outcome(self._caster, self._driver, self._source, end)
 
@@ -268,12 +270,19 @@ class _Run:
             if target.ended_by is not TargetTrigger.ABORT:
                 self.silent.add(event.target)
             if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
-                self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
-                self._caster.abort(self._refusal, self._loop.now())
+                self._refuse(target)
             self._notices.on_target_lost(target)
             self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_notices.when_rerouted(target)):
             self._notices.warn(sentence)
+
+    def _refuse(self, target: Target) -> None:
+        """End the run, because a target refuses to delete most of its entries. Its complaint says so, once."""
+        if not self._refusal:
+            self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
+            self._notices.ends_shown.add(target.name)
+        self._notices.is_interrupted = True
+        self._caster.abort(self._refusal, self._loop.now())
 
 
 def is_time_up(settings: CastSettings, seconds: float, now: float) -> bool:

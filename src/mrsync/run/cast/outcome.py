@@ -56,7 +56,7 @@ class TargetOutcome(NamedTuple):
     bytes_needed: int = 0
     changes: int = 0
     path_reason: str | None = None  # why it was served by unicast
-    deletions_skipped: int = 0  # number of deletions beyond --max-delete
+    deletions_skipped: int = 0  # number of deletions beyond --max-delete; in a dry run, of those to be refused
     changes_untold: int = 0  # number of changes that did not fit into its log
     parent: str | None = None  # the target that passed pages on to it, at last
     pages_passed_on: int = 0
@@ -99,6 +99,7 @@ class Outcome(NamedTuple):
     targets: tuple[TargetOutcome, ...]
     seconds: Seconds = Seconds()
     is_dry_run: bool = False
+    guards_deletions: bool = False  # targets refuse to delete most of what they have
     entries: int = 0
     kinds: tuple[tuple[str, int], ...] = ()  # number of entries by kind, in rsync's words
     bytes_total: int = 0  # of all files and targets of links in the source

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 
-from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, SatOut, TargetOutcome, TargetState
 from mrsync.tuples import NamedTuple
@@ -27,7 +27,8 @@ class RunFacts(NamedTuple):
     path_of: returns the path of a plan file. started_at: of the run, in seconds of the clock of targets' ends.
     excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
     entry is None, all targets lack the file. superseded: plan files that were cast once more. files: number of planned
-    files. veto: why nothing was changed on any target. interruption: the reason why the run was ended early.
+    files. veto: why nothing was changed on any target. interruption, refusal: the reason why the run was ended early,
+    if it came from outside, or from a target that refused to delete most of its entries.
     """
 
     path_of: Callable[[int], bytes]
@@ -37,6 +38,7 @@ class RunFacts(NamedTuple):
     files: int = 0
     veto: str = ""
     interruption: str = ""
+    refusal: str = ""
 
 
 def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
@@ -54,6 +56,8 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
         )
     if run.interruption and reason and reason.endswith(run.interruption):
         reason = _where(target, run.files)
+    if run.refusal and target.state is RosterState.LOST and target.ended_by is TargetTrigger.ABORT:
+        state, reason = TargetState.PARTIAL, "nothing was changed on any target"
     if target.state is RosterState.DONE and run.veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
     return _outcome(target, state, reason, (*own, *others), run.started_at)

@@ -19,7 +19,8 @@ UNGUARDED = 100  # up to this many entries may always be deleted
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
     """Raise DeletionsRefused if more than half of a target's entries are to be deleted, and more than UNGUARDED.
 
-    Then the source is probably the wrong one. on_activity: called with 1 for each entry that was counted.
+    Then the source is probably the wrong one. on_activity: called with 1 for each entry that was counted. In a dry run,
+    count these deletions as skipped instead, so that they can be listed.
     """
     staying = comparison.names_read - len(comparison.extraneous)
     going = 0
@@ -27,7 +28,11 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
         with suppress(OSError):  # the deletion itself reports the error
             going += destination.removals.count_deletions(directory, name)
         on_activity(1)
-    if going > max(UNGUARDED, staying):
+    if going <= max(UNGUARDED, staying):
+        return
+    if destination.is_dry_run:
+        destination.removals.deletions.skipped += going
+    else:
         raise DeletionsRefused(
             f"refuses to delete {going} of {going + staying} entries; if that is meant, give --delete or --max-delete"
         )

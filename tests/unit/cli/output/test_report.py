@@ -137,6 +137,15 @@ def test_a_reason_without_the_name_of_an_error_has_no_empty_parentheses() -> Non
         (outcome(target("a", TargetState.LOST, "silent")), "every target was lost: silent"),
         (outcome()._replace(source_errors=2), "2 files or directories of the source could not be read"),
         (outcome()._replace(source_changes=1), "1 source file vanished or changed while it was read"),
+        (outcome(target("a", deletions_skipped=1)), "deletions stopped because of --max-delete, 1 was skipped"),
+        (
+            outcome(target("n1", deletions_skipped=2), target("n2", deletions_skipped=9), target("n3")),
+            "deletions stopped because of --max-delete, 2 to 9 were skipped on n[1-2]",
+        ),
+        (
+            outcome(target("a", deletions_skipped=9), target("b", deletions_skipped=9)),
+            "deletions stopped because of --max-delete, 9 were skipped on a,b",
+        ),
     ],
 )
 def test_every_status_but_0_has_its_sentence(result: Outcome, sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.core.ranges import RangeSet
-from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.outcome import SatOut, TargetOutcome, TargetState
 from mrsync.run.cast.target_outcome import RunFacts, target_outcome
@@ -114,3 +114,12 @@ def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
     lost.reason = "killed"
     told = target_outcome(lost, run)
     assert (told.state, told.reason) == (TargetState.LOST, "killed")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [(RosterState.LOST, TargetState.PARTIAL), (RosterState.UNREACHABLE, TargetState.UNREACHABLE)]
+)
+def test_a_target_that_another_one_keeps_from_changes_is_not_lost(state: RosterState, told: TargetState) -> None:
+    target = Target(1, "n1", state, TargetTrigger.ABORT, "the session was aborted: n2 refuses")
+    run = RunFacts(lambda file: b"", 0.0, refusal="n2 refuses")
+    assert target_outcome(target, run).state is told
