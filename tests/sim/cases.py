@@ -126,6 +126,7 @@ CASES = (
         7.0,
         forgeries_s=500.0,
         rate_bytes_s=1e7,
+        seed=7,
     ),
     case(
         "they need different files, so that they cannot decode for each other",

@@ -199,9 +199,12 @@ class Transfer:
         for start, stop, mask, _ in self._claims.get(target, ()):
             pages = min(stop, end) - max(start, first)
             if pages > 0:
-                packets += pages * self._weigh(mask)
+                claimed = pages * self._weigh(mask)
+                if not mask and min(stop, end) == self.page_count:
+                    claimed -= self.packets_per_page - self._last_count
+                packets += claimed
                 if stop - start >= OUTAGE_PAGES:
-                    outage += pages * self._weigh(mask)
+                    outage += claimed
                 else:
                     runs += runs_of(mask)
         return packets, outage, runs

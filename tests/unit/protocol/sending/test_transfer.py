@@ -67,6 +67,15 @@ def test_claims_are_counted_by_page() -> None:
     assert transfer.claimed_packets(1, 1, 2) == (2, 0, 2), "in two runs"
 
 
+def test_last_page_that_is_claimed_whole_counts_the_packets_that_it_has() -> None:
+    transfer = Transfer(ObjectKind.PLAN, GEOMETRY.page_bytes + 10, GEOMETRY)
+    transfer.first_send(1)
+    transfer.first_send(2)
+    transfer.receive_claim(1, 3, 2, [(0, 2, 0)])
+    assert transfer.claimed_packets(1, 0, 2)[0] == 4 + 1
+    assert transfer.claimed_packets(1, 0, 1)[0] == 4
+
+
 def test_outages_are_told_from_losses() -> None:
     transfer = sent(20)
     transfer.receive_claim(1, 21, 20, [(0, 2, 0), (4, OUTAGE_PAGES, 0)])
