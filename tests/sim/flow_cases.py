@@ -90,6 +90,15 @@ FLOW_CASES = (
         share=NetworkShare.FAIR,
     ),
     case(
+        "whole pages are lost in a row, others by each",
+        (replace(GOOD, loss=0.1, loss_run=100.0),) * 3,
+        (DONE,) * 3,
+        1.8,
+        repaired_max=3300,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+    ),
+    case(
         "a long way is filled, though buffers are small",
         (replace(GOOD, delay_s=0.05, buffer_bytes=2 << 20),) * 2,
         (DONE,) * 2,

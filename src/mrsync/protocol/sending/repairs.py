@@ -18,7 +18,7 @@ from mrsync.wire.limits import TERM_DISTANCE_MAX
 PAGES_MAX = 128  # of one batch; they should still be in the cache if a repair is lost, too
 RETAINED_SHARE = 0.75  # of the pages that targets retain; older ones may be gone when the repair arrives
 PRESSING_SHARE = 0.375
-PLAIN_SHARE = 0.75  # of a page's packets; coding gains nothing if a target lost more
+WHOLE_SHARE = 0.75  # of a page's packets; if a target lost more, the page is combined as a whole
 CODED_ATTEMPTS_MAX = 4  # then plain, because a target without the bytes of a term cannot decode
 
 Repair = Union[SendPage, SendCoded]
@@ -92,24 +92,37 @@ class Repairs:
     def plan(self, pages: list[int]) -> None:
         """Plan the repair of claimed pages, which are sorted."""
         losses: list[Loss] = []
+        wholes: dict[int, int] = {}  # page -> mask of what anyone lost
+        lost_wholes: list[Loss] = []
         self._passed_over = None
         for page, claims in zip(pages, self._transfer.take(pages)):
-            if self._is_plain(page, claims):
+            if self._is_plain(page):
                 self._queue.append(self._plain(page, _union(claims)))
+                continue
+            self._attempts[page] = self._attempts.get(page, 0) + 1
+            if self._is_whole(page, claims):
+                wholes[page] = _union(claims)
+                lost_wholes.append(Loss(page, 0, sum(1 << target for target in claims)))
             else:
-                self._attempts[page] = self._attempts.get(page, 0) + 1
                 losses += _losses(page, claims)
-        distance_max = min(TERM_DISTANCE_MAX, self._retained_pages // 2)
-        self._queue_combinations(combine(losses, terms_max=self._terms_max, distance_max=distance_max))
+        combinations = self._combine(losses)
+        for terms in self._combine(lost_wholes):
+            combinations += _by_index([(page, wholes[page]) for page, _ in terms])
+        self._queue_combinations(combinations)
 
-    def _is_plain(self, page: int, claims: dict[int, int]) -> bool:
-        """Return whether not to code: most of the page is lost, or its packets may no longer be retained."""
-        most = self._transfer.packet_count(page) * PLAIN_SHARE
-        return (
-            page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
-            or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
-            or any(bin(mask).count("1") > most for mask in claims.values())
-        )
+    def _combine(self, losses: list[Loss]) -> list[tuple[Term, ...]]:
+        distance_max = min(TERM_DISTANCE_MAX, self._retained_pages // 2)
+        return combine(losses, terms_max=self._terms_max, distance_max=distance_max)
+
+    def _is_plain(self, page: int) -> bool:
+        """Return whether not to code, because the packets of this page may no longer be retained."""
+        is_old = page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
+        return is_old or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
+
+    def _is_whole(self, page: int, claims: dict[int, int]) -> bool:
+        """Return whether a target lost so much of this page that its packets are not worth being combined singly."""
+        most = self._transfer.packet_count(page) * WHOLE_SHARE
+        return any(bin(mask).count("1") > most for mask in claims.values())
 
     def _plain(self, page: int, mask: int) -> Planned:
         packets = bin(mask).count("1")
@@ -152,6 +165,13 @@ def _union(claims: dict[int, int]) -> int:
     for mask in claims.values():
         union |= mask
     return union
+
+
+def _by_index(pages: list[tuple[int, int]]) -> list[tuple[Term, ...]]:
+    """Return the combinations of the packets of these pages that have the same index. Each page has a mask of them."""
+    end = max(mask.bit_length() for _, mask in pages)
+    by_index = (tuple((page, index) for page, mask in pages if mask >> index & 1) for index in range(end))
+    return [terms for terms in by_index if terms]
 
 
 def _losses(page: int, claims: dict[int, int]) -> list[Loss]:

@@ -95,6 +95,16 @@ def test_pages_that_are_no_longer_retained_go_plain() -> None:
     assert SendCoded(KIND, (((95, 0), (96, 0)),), 1003) in sends
 
 
+def test_pages_that_different_targets_lost_whole_are_coded_as_wholes() -> None:
+    transfer, repairs = cast(10)
+    transfer.receive_claim(1, 99, 10, [(3, 1, 0), (4, 1, 0)])
+    transfer.receive_claim(2, 99, 10, [(5, 1, 0b01111111)])
+    repairs.plan([3, 4, 5])
+    coded = (*(((3, index), (5, index)) for index in range(7)),)
+    plain = [(SendPage(KIND, 3, 0b10000000, 1000), 1), (SendPage(KIND, 4, 0, 1001), 8)]
+    assert drained(repairs) == [*plain, (SendCoded(KIND, coded, 1002), 7)]
+
+
 def test_coded_packets_fill_bursts() -> None:
     transfer, repairs = cast(40)
     transfer.receive_claim(1, 999, 40, [(page, 1, 1) for page in range(0, 40, 2)])
@@ -108,7 +118,7 @@ def test_coded_packets_fill_bursts() -> None:
 
 
 def test_pages_only_for_lost_targets_are_skipped() -> None:
-    transfer, repairs = cast(10)
+    transfer, repairs = cast(10, retained=0)
     transfer.receive_claim(1, 99, 10, [(3, 1, 0)])
     transfer.receive_claim(2, 99, 10, [(5, 1, 0)])
     repairs.plan([3, 5])
@@ -120,7 +130,7 @@ def test_pages_only_for_lost_targets_are_skipped() -> None:
 
 
 def test_repairs_for_others_than_the_slow_are_brought_forward() -> None:
-    transfer, repairs = cast(10)
+    transfer, repairs = cast(10, retained=0)
     transfer.receive_claim(1, 99, 10, [(3, 1, 0)])
     transfer.receive_claim(2, 99, 10, [(5, 1, 0)])
     repairs.plan([3, 5])
