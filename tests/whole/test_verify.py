@@ -165,6 +165,12 @@ def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> N
 
 def test_a_target_that_missed_the_last_sync_is_named(pair: Site) -> None:
     assert pair.sync().status == 0
+    pair.hosts = ("a",)
+    assert pair.sync("--no-delete").status == 0  # another run, and the same tree
+    pair.hosts = ("a", "b")
+    verdict = Verdict(pair)
+    assert (verdict.status, verdict.stderr) == (0, "")
+    assert ": last synced by another run than the others, with the same tree" in verdict.lines[-1]
     write_files(pair.source, {"more": 100})
     for hosts in (("a",), ("a", "b", "c")):
         pair.hosts = hosts

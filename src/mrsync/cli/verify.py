@@ -55,6 +55,8 @@ def lines(outcome: VerifyOutcome, named: int | None = NAMED) -> list[str]:
         times = [target.verdict.at for target in targets if target.verdict is not None and target.verdict.at]
         when = f" (synced {time.strftime('%Y-%m-%d %H:%M', time.localtime(max(times)))})" if times else ""
         shown.append(f"{fold([target.host for target in targets])}: {text}{when}")
+    if outcome.stale and not outcome.others:
+        shown.append(f"{fold(outcome.stale)}: last synced by another run than the others, with the same tree")
     return shown
 
 
@@ -67,7 +69,9 @@ def complaint(outcome: VerifyOutcome) -> str:
     bad = [target.host for target in outcome.targets if not target.is_equal]
     if bad:
         return f"not as they were sent: {fold(bad)}"
-    return f"not last synced by the same run as the others: {fold(outcome.stale)}" if outcome.stale else ""
+    if outcome.others:
+        return f"not last synced by the same run as the others, but with another tree: {fold(outcome.others)}"
+    return ""
 
 
 def outcome_fields(outcome: VerifyOutcome) -> dict[str, Any]:

@@ -36,8 +36,8 @@ _OWN: Mapping[str, Mapping[ExitStatus, str]] = {
     },
     VERIFY: _REMOTE
     | {
-        ExitStatus.OK: "every target equals the record of its last sync, which was the same for all",
-        ExitStatus.PARTIAL: "a target differs from its record, has none or one of another sync, or was not reached",
+        ExitStatus.OK: "every target equals the record of its last sync, which was of the same tree for all",
+        ExitStatus.PARTIAL: "a target differs from its record, has none or one of another tree, or was not reached",
     },
     RTT: _REMOTE
     | _NETWORK

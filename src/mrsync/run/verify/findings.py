@@ -22,7 +22,7 @@ class TreeVerdict(NamedTuple):
 
     problem: why nothing could be verified; else empty. manifest: digest of the manifest that the record holds. at: when
     the tree was last synced, in seconds since 1970. unproven: files of which only size and time are known.
-    differences: how many there are; not all may have been reported.
+    differences: how many there are; not all may have been reported. tree: digest of the entries that the record holds.
     """
 
     problem: str = ""
@@ -34,6 +34,7 @@ class TreeVerdict(NamedTuple):
     unproven: int = 0
     differences: int = 0
     seconds: float = 0.0
+    tree: str = ""
 
 
 Finding = Union[Difference, TreeVerdict]
@@ -64,7 +65,7 @@ def decode_finding(line: bytes) -> Finding | None:
 def _verdict(verdict: TreeVerdict) -> TreeVerdict:
     if verdict.at > AT_MAX:
         raise ValueError("an impossible time")
-    if bytes.fromhex(verdict.manifest).hex() != verdict.manifest:
+    if any(bytes.fromhex(digest).hex() != digest for digest in (verdict.manifest, verdict.tree)):
         raise ValueError("an impossible digest")
     return verdict
 

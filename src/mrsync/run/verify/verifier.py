@@ -73,6 +73,7 @@ def _verify(dest: bytes) -> TreeVerdict:
         unproven=verified.unproven,
         differences=verified.count,
         seconds=round(time.monotonic() - began, 3),
+        tree=verified.tree,
     )
 
 

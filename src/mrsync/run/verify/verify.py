@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mrsync.errors import ExitStatus, ProtocolDataError
 from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
@@ -49,12 +49,13 @@ class VerifiedTarget(NamedTuple):
 
 
 class VerifyOutcome(NamedTuple):
-    """The result of a verification. manifest: digest of the manifest that most records hold."""
+    """The result of a verification. manifest, tree: digests of the manifest and the entries that most records hold."""
 
     targets: tuple[VerifiedTarget, ...]
     manifest: str
     seconds: float
     is_interrupted: bool
+    tree: str = ""
 
     @property
     def stale(self) -> list[str]:
@@ -66,13 +67,19 @@ class VerifyOutcome(NamedTuple):
         ]
 
     @property
+    def others(self) -> list[str]:
+        """The hosts of which another tree is proven than of most hosts."""
+        proven = [(target.host, target.verdict.tree) for target in self.targets if target.verdict is not None]
+        return [host for host, tree in proven if tree not in ("", self.tree)]
+
+    @property
     def exit_status(self) -> ExitStatus:
-        """OK only if every target is equal to the same sync."""
+        """OK only if every target is equal to its record, and all records are of one tree."""
         if self.is_interrupted:
             return ExitStatus.INTERRUPTED
         if all(target.verdict is None for target in self.targets):
             return ExitStatus.START
-        is_good = all(target.is_equal for target in self.targets) and not self.stale
+        is_good = all(target.is_equal for target in self.targets) and not self.others
         return ExitStatus.OK if is_good else ExitStatus.PARTIAL
 
 
@@ -136,8 +143,15 @@ class _Verification:
             self._differences[event.target].append(finding)
 
     def _outcome(self, seconds: float) -> VerifyOutcome:
-        manifests = Counter(verdict.manifest for verdict in self._verdicts if verdict is not None and verdict.manifest)
-        common = manifests.most_common(1)[0][0] if manifests else ""
+        verdicts = [verdict for verdict in self._verdicts if verdict is not None]
+        manifest = _most_common(verdict.manifest for verdict in verdicts)
+        tree = _most_common(verdict.tree for verdict in verdicts)
         rows = zip(self._hosts, self._verdicts, self._reasons, self._differences, strict=True)
         targets = tuple(VerifiedTarget(host, verdict, reason, tuple(found)) for host, verdict, reason, found in rows)
-        return VerifyOutcome(targets, common, seconds, bool(self._stop.reason))
+        return VerifyOutcome(targets, manifest, seconds, bool(self._stop.reason), tree)
+
+
+def _most_common(digests: Iterable[str]) -> str:
+    """Return the digest that most targets have; "" if none has any."""
+    counts = Counter(filter(None, digests)).most_common(1)
+    return counts[0][0] if counts else ""

@@ -7,10 +7,12 @@ following links (`mrsync.tree.fs.directories`).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from array import array
 from bisect import bisect_left
+from copy import copy
 from itertools import accumulate, islice, repeat
 from operator import ge, lt
 
@@ -197,6 +199,13 @@ class Manifest:
         if self.listed is not None:
             self.listed.encode(packer)
         return packer.packed()
+
+    def tree_digest(self) -> bytes:
+        """Return SHA-256 of all entries, which is the same for all manifests of one tree, whatever their policies."""
+        tree = copy(self)
+        has_attributes = any(number not in (0, UNKNOWN) for number in set(self.attribute_numbers))
+        tree.policy = Policy(devices=bool(self.devices), xattrs=has_attributes)
+        return hashlib.sha256(tree.encode()).digest()
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:

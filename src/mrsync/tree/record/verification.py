@@ -44,7 +44,11 @@ class Difference(NamedTuple):
 
 @dataclass
 class Verified:
-    """The result. unproven: files whose contents the master never sent, so that only their size and time are known."""
+    """The result.
+
+    unproven: files whose contents the master never sent, so that only their size and time are known. tree: digest of
+    the entries that the record holds.
+    """
 
     entries: int = 0
     files: int = 0
@@ -53,6 +57,7 @@ class Verified:
     count: int = 0
     differences: list[Difference] = field(default_factory=list)
     compared: set[int] = field(default_factory=set)  # entries that differ, as far as is known
+    tree: str = ""
 
     def note(self, *found: Difference) -> None:
         """Count differences, and keep the first FOUND_MAX."""
@@ -75,8 +80,8 @@ def verify(
     threads: how many read. on_activity: called with the number of entries looked at since the last call.
     """
     manifest = Manifest.decode(record.manifest)
+    result = Verified(entries=len(manifest), tree=manifest.tree_digest().hex())
     manifest.policy = _for_reading(manifest.policy)
-    result = Verified(entries=len(manifest))
     if manifest.policy.is_one_file and not os.path.isdir(path):
         path = rename_file(manifest, path)
     if not os.path.isdir(path):
