@@ -6,7 +6,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
+from mrsync.errors import SelectionError
 from mrsync.tree.lists.lookup import SourceLookup
 from mrsync.tree.lists.synclist import Instruction, Item, checked_path, shown, unescape
 from mrsync.tuples import NamedTuple
@@ -38,13 +40,16 @@ class Translation(NamedTuple):
 def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None = None) -> Translation:
     """Translate the output of `rsync -avW --dry-run --delete [-H] [-i]` on `source` to items of a synclist.
 
-    is_itemized: whether it is output of `-i`; None: find out. Raise SelectionError if the source cannot be read.
+    is_itemized: whether it is output of `-i`; None: find out. Raise SelectionError if the source cannot be read, or if
+    no line is one of `-i` and all should be.
     """
     stripped = [line[:-1] if line.endswith(b"\n") else line for line in lines]
     look = SourceLookup(source)
     try:
         if is_itemized is None:
             is_itemized = _looks_itemized(stripped, look)
+        elif is_itemized and not _has_itemized(stripped):
+            raise SelectionError("this is no output of rsync -i; leave out --itemized, or give -i to rsync")
         return _Translator(look).run(stripped, is_itemized)
     finally:
         look.close()
@@ -64,7 +69,7 @@ class _Translator:
                 if line:
                     take(line)
             except ValueError as error:
-                self._doubts.append(f"line {number}, {shown(line)}: {error}")
+                self._doubts.append(f"line {number}, {_shown(line)}: {error}")
         return Translation(list(dict.fromkeys(self._items)), self._doubts)  # a dry run may list an entry twice
 
     # output of rsync -i: the first word tells the meaning of a line
@@ -175,6 +180,13 @@ class _Translator:
         return [Item(Instruction.FILE if stat.S_ISREG(status.st_mode) else Instruction.SPECIAL, checked_path(raw))]
 
 
+def _shown(line: bytes) -> str:
+    """Return a line for printing: what rsync has escaped is not escaped once more."""
+    with suppress(ValueError):
+        line = unescape(line)
+    return shown(line)
+
+
 def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield every way to split `name ARROW rest`."""
     position = raw.find(arrow, 1)
@@ -193,6 +205,13 @@ def _body(lines: list[bytes]) -> tuple[int, int]:
     while end > first and CHATTER.fullmatch(lines[end - 1]):
         end -= 1
     return first, end if end > first and not lines[end - 1] else len(lines)  # an empty line comes before the summary
+
+
+def _has_itemized(lines: list[bytes]) -> bool:
+    """Return whether some line is one of -i, or there are none but rsync's own."""
+    first, end = _body(lines)
+    entries = [line for line in lines[first:end] if line and not CHATTER.fullmatch(line)]
+    return not entries or any(DELETED.fullmatch(line) or ITEMIZED.fullmatch(line) for line in entries)
 
 
 def _looks_itemized(lines: list[bytes], look: SourceLookup) -> bool:

@@ -21,6 +21,7 @@ from mrsync.tree.source.scanner import FIND, Scan, Scanner
 from mrsync.tree.source.selection import Selection
 
 _MARKS = {Instruction.ATTRIBUTES: Mark.COMPARED, Instruction.HARDLINK: Mark.LINKED}
+AS_FILE = "send the file"
 _WITHIN_TREE = -1  # in place of a number: below a directory that is listed as a whole tree
 
 
@@ -57,6 +58,7 @@ class _SynclistScanner(Scanner):
         self._wanted = bytearray(1)  # by number: 0 if it is not listed, else 1 + its mark
         self._is_needed = bytearray(1)  # by number: whether it or anything below it is listed
         self._recursive: set[int] = set()
+        self._files: set[int] = set()  # listed as files
         self._deletions: list[bytes] = []
         self._places = array("i", [0])
         self._marks = array("B")
@@ -83,6 +85,8 @@ class _SynclistScanner(Scanner):
         self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, Mark.SENT))
         if item.kind is Instruction.TREE:
             self._recursive.add(number)
+        elif item.kind is Instruction.FILE:
+            self._files.add(number)
         elif item.kind is Instruction.HARDLINK:
             leader = self._number(item.other)
             self._wanted[leader] = self._wanted[leader] or 1 + Mark.IMPLIED
@@ -112,18 +116,21 @@ class _SynclistScanner(Scanner):
         self._places.extend([known.get(name, _WITHIN_TREE) for name in listing.names])
         listing.failures = [each for each in listing.failures if known.get(each[1], _WITHIN_TREE) == _WITHIN_TREE]
         above = self._manifest.path(directory)
-        missing = self._missing(fd, known, listing)
-        self._errors += [Failure(reason, os.path.join(above, name), FIND) for reason, name in missing]
+        for reason, name in self._missing(fd, known, listing):
+            action = FIND if reason != errno.EISDIR else AS_FILE
+            self._errors.append(Failure(reason, os.path.join(above, name), action))
         return listing
 
     def _missing(self, fd: int, known: dict[bytes, int], listing: Listing) -> Iterator[tuple[int, bytes]]:
-        """Yield (errno, name) of listed names that are missing, and of those that should be directories and are not."""
+        """Yield (errno, name) of listed names that are missing, wrongly a directory, or wrongly none."""
         kinds = {name: mode >> KIND_SHIFT for name, mode in zip(listing.names, listing.modes)}
         for name, number in known.items():
             if self._is_needed[number] and name not in kinds:
                 yield _why_unseen(fd, name) or errno.ENOENT, name
             elif kinds.get(name) != DIRECTORY and self._is_needed_below(number):
                 yield errno.ENOTDIR, name
+            elif kinds.get(name) == DIRECTORY and number in self._files and number not in self._recursive:
+                yield errno.EISDIR, name
 
     def _is_needed_below(self, number: int) -> bool:
         return any(self._is_needed[child] for child in self._tree.children.get(number, {}).values())

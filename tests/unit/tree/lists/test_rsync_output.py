@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.errors import SelectionError
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import Instruction, Item
 from tests.awful import PIECES, AwfulPair
@@ -125,6 +126,18 @@ def test_ambiguous_lines_are_reported_with_their_number(tmp_path: Path) -> None:
     found = translate(lines, bytes(tmp_path), is_itemized=True)
     assert found.items == []
     assert len(found.doubts) == len(lines)
+
+
+def test_a_line_is_shown_as_rsync_wrote_it(tmp_path: Path) -> None:
+    (doubt,) = translate([b"bad\\#377\n"], bytes(tmp_path), is_itemized=False).doubts
+    assert doubt == "line 1, 'bad\\#377': the source has no such entry"
+
+
+def test_output_of_which_no_line_is_itemized_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    said = [b"sending incremental file list\n", b"new\n", b"deleting old\n", b"\n", b"sent 1 bytes  received 2 bytes\n"]
+    with pytest.raises(SelectionError, match="this is no output of rsync -i"):
+        translate(said, bytes(tmp_path), is_itemized=True)
+    assert translate([said[0], *said[3:]], bytes(tmp_path), is_itemized=True) == ([], [])  # nothing differs
 
 
 def test_a_removed_link_is_listed_as_rsync_saw_it(tmp_path: Path) -> None:

@@ -40,6 +40,15 @@ def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:
     assert again.leaders == {3: 2}
 
 
+def test_a_directory_that_is_listed_as_a_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_text("x")
+    listed = Item(Instruction.FILE, b"d")
+    (error,) = scan_synclist(os.fsencode(tmp_path), [listed]).errors
+    assert error.sentence == "cannot send the file d: Is a directory"
+    assert scan_synclist(os.fsencode(tmp_path), [listed, Item(Instruction.TREE, b"d")]).errors == []
+
+
 @pytest.mark.parametrize(
     ("listed", "reason"),
     [
