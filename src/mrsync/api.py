@@ -46,11 +46,14 @@ def sync(
 ) -> Result:
     """Make `dest` on all targets equal to `source`, and return the result.
 
-    source: a local directory. targets: host names as for -m, or an iterable of them. dest: a directory on the targets,
-    which may contain {host}; default: same as source. on_event: called in this thread with each Notice, and every
-    progress_interval_s seconds with a Snapshot of all targets; an exception from it ends the run. stop: call
-    stop.request("reason") in any thread or signal handler to end the run with exit status 20. options: long options of
-    mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an option unset.
+    source: a local directory.
+    targets: host names as for -m, or an iterable of them.
+    dest: a directory on the targets, which may contain {host}; default: same as source.
+    on_event: called in this thread with each Notice, and every progress_interval_s seconds with a Snapshot of all
+    targets; an exception from it ends the run.
+    stop: call stop.request("reason") in any thread or signal handler to end the run with exit status 20.
+    options: long options of mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an
+    option unset.
 
     Targets that fail raise nothing; look at `exit_status` and `incomplete` of the result. Raise MrsyncError
     (UsageError, SelectionError, SocketError, ...) if the run cannot begin.

@@ -60,10 +60,14 @@ class CasterSecrets(NamedTuple):
 class CasterDriver:
     """Run a Caster until it has finished.
 
-    sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
-    sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
-    on_pass: called once per pass of the loop. All callbacks run in the thread of `run`. With each message, the state
-    machine gets the path for its answer. compress_level: for the compression that the state machine chooses.
+    sockets: from multicast.open_caster_socket; the caller closes them.
+    paths: the initial paths to the group, by these sockets.
+    read: (object, page) -> plaintext bytes.
+    on_event: called with every event; may call the state machine.
+    on_pass: called once per pass of the loop.
+    compress_level: for the compression that the state machine chooses.
+
+    All callbacks run in the thread of `run`. With each message, the state machine gets the path for its answer.
     """
 
     def __init__(

@@ -77,9 +77,13 @@ class Echoer:
     """Echo every authentic ping, and page if wanted, once per way, from the reply socket to the sender.
 
     Asked by an ASSIGN, ping the child in it once, with the number of the request. Only the session of the last ping
-    counts. secret: of the run, from which the keys of its sessions are derived. target, instance: identify this process
-    in echoes. echoes_pages: whether each page is echoed, and not only counted. unasked: a socket from which each ping
-    is echoed as well. on_arrival: called after each echo, and for each page.
+    counts.
+
+    secret: of the run, from which the keys of its sessions are derived.
+    target, instance: identify this process in echoes.
+    echoes_pages: whether each page is echoed, and not only counted.
+    unasked: a socket from which each ping is echoed as well.
+    on_arrival: called after each echo, and for each page.
     """
 
     def __init__(

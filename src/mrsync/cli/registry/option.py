@@ -36,13 +36,17 @@ class Option(NamedTuple):
     """An option of one or more programs.
 
     flags: its names, letter first. The long name without dashes is the key in settings files.
-    help: one line for --help and completions. manual: Markdown for the reference and the man pages.
-    letters: additional letters, by program. metavar, choices: if one is set, it takes a value, which `type` parses.
+    help: one line for --help and completions.
+    manual: Markdown for the reference and the man pages.
+    letters: additional letters, by program.
+    metavar, choices: if one is set, it takes a value, which `type` parses.
     stores: the attribute and value that a flag stores, if not its own name and True.
     alone: what it gives without its value, which then only follows a `=`; None: it needs its value.
     field: where the value goes unchanged, such as `policy.checksum`; empty: code in cli interprets it.
-    conflicts: options of a program with the same word here exclude each other. required_by: programs that need it.
-    rsync: names of rsync's equivalent, letter and long; empty: there is none. is_common: the short --help has it.
+    conflicts: options of a program with the same word here exclude each other.
+    required_by: programs that need it.
+    rsync: names of rsync's equivalent, letter and long; empty: there is none.
+    is_common: the short --help has it.
     """
 
     flags: str

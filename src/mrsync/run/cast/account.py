@@ -30,10 +30,11 @@ from mrsync.wire.messages import Phase
 class RunEnd(NamedTuple):
     """How a run came to its end. Times are in seconds of one clock.
 
-    launched_at: when the last catcher was ready or had failed; None if they were started by hand. warnings: all that
-    were shown. ends_shown: targets whose end the user has already seen. failure: why the run ended early, with its exit
-    status; empty if it did not. interruption, refusal: the failure, if it came from outside, or if a target refused to
-    delete most of its entries.
+    launched_at: when the last catcher was ready or had failed; None if they were started by hand.
+    warnings: all that were shown.
+    ends_shown: targets whose end the user has already seen.
+    failure: why the run ended early, with its exit status; empty if it did not.
+    interruption, refusal: the failure, if it came from outside, or if a target refused to delete most of its entries.
     """
 
     now: float

@@ -33,9 +33,13 @@ class _Over(Exception):
 class Supply:
     """What the caster sends, from the source: the manifest, plans and pages.
 
-    objects: None until the source is scanned. scanned_at: time.monotonic() of that. entries_scanned: so far.
-    digested: bytes so far and in total, for --checksum. is_incomplete: a part of the selection is missing.
-    changes: files that changed while they were read. rsync_compare: None unless rsync makes the selection.
+    objects: None until the source is scanned.
+    scanned_at: time.monotonic() of that.
+    entries_scanned: so far.
+    digested: bytes so far and in total, for --checksum.
+    is_incomplete: a part of the selection is missing.
+    changes: files that changed while they were read.
+    rsync_compare: None unless rsync makes the selection.
 
     Methods marked "Worker:" run in the loop's worker, all others in the loop.
     """

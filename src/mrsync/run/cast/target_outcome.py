@@ -24,11 +24,15 @@ _STATES = {
 class RunFacts(NamedTuple):
     """What the outcomes of all targets depend on.
 
-    path_of: returns the path of a plan file. started_at: of the run, in seconds of the clock of targets' ends.
+    path_of: returns the path of a plan file.
+    started_at: of the run, in seconds of the clock of targets' ends.
     excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
-    entry is None, all targets lack the file. superseded: plan files that were cast once more. files: number of planned
-    files. veto: why nothing was changed on any target. interruption, refusal: the reason why the run was ended early,
-    if it came from outside, or from a target that refused to delete most of its entries.
+    entry is None, all targets lack the file.
+    superseded: plan files that were cast once more.
+    files: number of planned files.
+    veto: why nothing was changed on any target.
+    interruption, refusal: the reason why the run was ended early, if it came from outside, or from a target that
+    refused to delete most of its entries.
     """
 
     path_of: Callable[[int], bytes]

@@ -98,8 +98,9 @@ class BurstSender:
     ) -> bool:
         """Send packets of a page. Return False if some wait. Raise SocketError.
 
-        mask: bit set of their indices; 0: all. slices: the sealed page, cut into the payloads of its packets, all of
-        one size but the last. object, page, generation, tx: for their headers.
+        mask: bit set of their indices; 0: all.
+        slices: the sealed page, cut into the payloads of its packets, all of one size but the last.
+        object, page, generation, tx: for their headers.
         """
         count = len(slices)
         indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]

@@ -15,10 +15,12 @@ Inode = tuple[int, int]
 class Found(NamedTuple):
     """What has the name of an entry on this target: a file or, for other entries than files, one of a related kind.
 
-    is_present: something of the entry's kind has the name. differences: flags of `model.items`. inode: of an entry with
-    more than one name. is_right: has the entry's contents, or all that makes it what it is. is_newer: --update leaves
-    it alone, unless another name of its group is what the others become links to. is_near: another directory has its
-    contents.
+    is_present: something of the entry's kind has the name.
+    differences: flags of `model.items`.
+    inode: of an entry with more than one name.
+    is_right: has the entry's contents, or all that makes it what it is.
+    is_newer: --update leaves it alone, unless another name of its group is what the others become links to.
+    is_near: another directory has its contents.
     """
 
     is_present: bool = False

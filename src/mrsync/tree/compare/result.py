@@ -16,15 +16,27 @@ class Comparison:
     """What a target lacks.
 
     names_read: the number of names in all directories that were read here, which `check_deletions` compares with the
-    number to delete. needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at
-    most one). restaged: those among them that look as if the right contents were here. made: directories, soft links
-    and special files to make. linked: hard-link members to link to their leader, which is in the manifest after the
-    comparison. mended: entries of which only attributes differ. sightings: identities of these entries. extraneous:
-    (directory entry, name) to delete. stale: (directory entry, name) of temporary files of earlier sessions.
-    listed_deletions: existing paths that a list deletes. obstacles: entries whose place is taken by a directory.
-    reuses: what is linked or copied from other directories. superseded: files to remove because another directory has
-    the same. failures: what could not be read; its entries count as needed. items: every change, if the policy asks for
-    it.
+    number to delete.
+    needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
+    made: directories, soft links and special files to make.
+    linked: hard-link members to link to their leader, which is in the manifest after the comparison.
+    mended: entries of which only attributes differ.
+    sightings: identities of these entries.
+    listed_deletions: existing paths that a list deletes.
+    reuses: what is linked or copied from other directories.
+    failures: what could not be read; its entries count as needed.
+    items: every change, if the policy asks for it.
+
+    Five more lists are about what is on the target already:
+
+        extraneous   (directory entry, name) that the source lacks      deleted, if the policy says so
+        stale        (directory entry, name) of a temporary file of     adopted by this session, or removed
+                     an earlier session
+        obstacles    entries whose place is taken by a directory        the directory is removed
+        superseded   entries of which another directory has the same    removed
+                     (--compare-dest)
+        restaged     entries in `needs` that look right but that        staged anew, from their own blocks
+                     others may control                                 where these are right
     """
 
     def __init__(self, *, items: Items | None = None) -> None:

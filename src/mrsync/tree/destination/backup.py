@@ -39,10 +39,14 @@ class Fate(Enum):
 class Backups:
     """Keep old versions beside the new ones, or in a directory of their own.
 
-    path: the destination, which is open as root_fd. host: replaces {host} in the name of the backup directory. suffix:
-    overrides that of the policy. rules: filter rules that protect backups from deletion. on_activity: called while a
-    large file is copied. on_made, hidden_mode: see BackupDirectory. Raises ProtocolDataError if the policy has an
-    invalid suffix, directory or pattern.
+    path: the destination, which is open as root_fd.
+    host: replaces {host} in the name of the backup directory.
+    suffix: overrides that of the policy.
+    rules: filter rules that protect backups from deletion.
+    on_activity: called while a large file is copied.
+    on_made, hidden_mode: see BackupDirectory.
+
+    Raises ProtocolDataError if the policy has an invalid suffix, directory or pattern.
     """
 
     def __init__(

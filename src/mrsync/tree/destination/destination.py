@@ -43,11 +43,16 @@ class Destination:
     The constructor raises FileError if the root cannot be opened, created or written to. Its parent must exist unless
     makes_parents is set. is_only_read: it exists, and need not be writable.
 
-    made: directory entries created by this run. is_new: the root itself was created. metadata: sets attributes.
-    refusals: collects those that were refused. timestamps: finds out how exactly times are kept. removals: everything
-    that is removed. xattrs: extended attributes, or None if the policy preserves none. alternates: other directories
-    that may have what is missing, or None. kept_links: soft links kept for directories, or None. host and suffix are
-    for the names of backups.
+    made: directory entries created by this run.
+    is_new: the root itself was created.
+    metadata: sets attributes.
+    refusals: collects those that were refused.
+    timestamps: finds out how exactly times are kept.
+    removals: everything that is removed.
+    xattrs: extended attributes, or None if the policy preserves none.
+    alternates: other directories that may have what is missing, or None.
+    kept_links: soft links kept for directories, or None.
+    host, suffix: for the names of backups.
     """
 
     def __init__(

@@ -26,10 +26,14 @@ class Removals:
     """Everything that a run removes from a destination at this path, by entry of the manifest and name.
 
     is_dry_run: only count it.
+    deletions: counts and limits them.
+    protection: the filter rules that protect entries, or None.
 
-    deletions: counts and limits them. protection: the filter rules that protect entries, or None. `Destination.bind`
-    sets the parts that most runs do without. listed_deletions: deletions that a list names, or None. backups: None
-    without --backup. kept_links: soft links that are kept in the place of directories, or None.
+    `Destination.bind` sets the parts that most runs do without:
+
+    listed_deletions: deletions that a list names, or None.
+    backups: None without --backup.
+    kept_links: soft links that are kept in the place of directories, or None.
     """
 
     def __init__(self, path: bytes, manifest: Manifest, directories: Directories, *, is_dry_run: bool) -> None:

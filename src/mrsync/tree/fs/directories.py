@@ -28,11 +28,12 @@ T = TypeVar("T")
 class Directories:
     """Descriptors of a tree's directories, opened component by component and never through a link.
 
-    names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd. followed: entries
-    that are links to directories and are followed. beneath: those that are followed below the root only, and may be
-    added. aside_fd: the directory with the number ASIDE, or -1. is_loosening: give directories of ours that deny us
-    reading, writing or searching a temporary mode, until `restore`. touched: entries of directories in which names
-    changed.
+    names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd.
+    followed: entries that are links to directories and are followed.
+    beneath: those that are followed below the root only, and may be added.
+    aside_fd: the directory with the number ASIDE, or -1.
+    is_loosening: give directories of ours that deny us reading, writing or searching a temporary mode, until `restore`.
+    touched: entries of directories in which names changed.
 
     A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories or change
     links, a directory that is opened again must have the inode that it had the first time. inodes: those of earlier

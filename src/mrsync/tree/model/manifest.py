@@ -45,12 +45,16 @@ class Manifest:
     """Entries in breadth-first order. Entry 0 is the root; children of a directory are contiguous and sorted by name.
 
     Columns with one element per entry: names, parents, modes (with type bits), uids, gids, sizes (bytes, 0 except for
-    regular files), mtimes (ns since 1970, clamped to 64 bits; use `mtime_ns`).
-    far_times: exact times of entries whose mtime is clamped. link_targets: target of each soft link. leaders: hard-link
-    member -> first entry of its group. users, groups: names by id. directories: all entries that are directories, in
-    order; directories[k] has the children child_starts[k] to child_starts[k + 1] - 1.
-    Only if the policy asks for them: digests (DIGEST_BYTES per entry); devices (entry -> device number); attributes,
-    with the number of each entry's set in attribute_numbers.
+    regular files), mtimes (ns since 1970, clamped to 64 bits; use `mtime_ns`). Only if the policy asks for them:
+    digests (DIGEST_BYTES per entry); devices (entry -> device number); attributes, with the number of each entry's set
+    in attribute_numbers.
+
+    far_times: exact times of entries whose mtime is clamped.
+    link_targets: target of each soft link.
+    leaders: hard-link member -> first entry of its group.
+    users, groups: names by id.
+    directories: all entries that are directories, in order; directories[k] has the children child_starts[k] to
+    child_starts[k + 1] - 1.
     incomplete: directories with children that are not listed here; what else a target has in them stays.
     listed: if policy.is_listed, what to do with each entry; else None.
     """

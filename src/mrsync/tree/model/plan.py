@@ -43,12 +43,17 @@ def pieces_of(extents: Extents, ends: Sequence[int], start: int, stop: int) -> I
 class Plan:
     """Planned files in the order of the manifest, numbered from 0. The contents object is their concatenated data.
 
-    ranges: planned manifest entries [a, b), ascending. entries: the manifest entry of each planned file. starts: offset
-    of each file's data in the contents object, and the total size. extents: (offset, length) of the data of files with
-    holes, by plan file; all other files are data from 0 to their size. ctimes, inodes: identity of each source file,
-    for a later session; inode 0 if it is not certain; both empty if partial files are not kept. sparse_identities: on
-    the master, (inode, ctime) of each file with extents at the moment when these were looked for. blocks: encoded
-    digests for deltas, see `tree/delta/blocks.py`. Raises LimitError if the contents object would be too large.
+    ranges: planned manifest entries [a, b), ascending.
+    entries: the manifest entry of each planned file.
+    starts: offset of each file's data in the contents object, and the total size.
+    extents: (offset, length) of the data of files with holes, by plan file; all other files are data from 0 to their
+    size.
+    ctimes, inodes: identity of each source file, for a later session; inode 0 if it is not certain; both empty if
+    partial files are not kept.
+    sparse_identities: on the master, (inode, ctime) of each file with extents at the moment when these were looked for.
+    blocks: encoded digests for deltas, see `tree/delta/blocks.py`.
+
+    Raises LimitError if the contents object would be too large.
     """
 
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:

@@ -41,13 +41,15 @@ TICK_NS = 100_000_000  # ten times Linux's longest clock tick, which limits the 
 class Scan(NamedTuple):
     """The result of a scan.
 
-    manifest: all entries that could be read; its policy deletes nothing if any could not. sparse: entries that probably
-    have holes, because they occupy fewer blocks than their size. errors: what could not be read, was listed but does
-    not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
-    neither make nor delete them. temporary: paths left out because their names are those of mrsync's temporary files.
-    ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a later ctime (ns) may have
-    changed again within the same clock tick. misses: a SOURCE directory does not exist. mode_changes: what was applied
-    to the modes in the manifest.
+    manifest: all entries that could be read; its policy deletes nothing if any could not.
+    sparse: entries that probably have holes, because they occupy fewer blocks than their size.
+    errors: what could not be read, was listed but does not exist, or vanished meanwhile.
+    skipped: devices and special files that the policy does not preserve; targets neither make nor delete them.
+    temporary: paths left out because their names are those of mrsync's temporary files.
+    ctimes, inodes: of every entry, if the policy says partial.
+    settled_at: a file with a later ctime (ns) may have changed again within the same clock tick.
+    misses: a SOURCE directory does not exist.
+    mode_changes: what was applied to the modes in the manifest.
     """
 
     roots: Roots

@@ -31,15 +31,19 @@ class Selection(NamedTuple):
 
     mode_changes: replace the mode of all entries (--chmod).
     ignores_errors: targets delete even if something could not be read.
-    rules: filter rules for both sides, in order. has_nuls: per-directory merge files separate entries by NUL.
+    rules: filter rules for both sides, in order.
+    has_nuls: per-directory merge files separate entries by NUL.
     size_min, size_max: bytes; files of other sizes are skipped.
     one_file_system: 1: directories on other file systems are taken as empty ones; 2: they are omitted.
-    files: the paths of --files-from; nothing else is taken. is_recursive: take them with everything below.
+    files: the paths of --files-from; nothing else is taken.
+    is_recursive: take them with everything below.
     off_limits: the destinations on this host.
     operands: several SOURCEs, or one that is not a whole directory; for equal paths the first counts.
-    ignores_missing: a missing SOURCE or path of `files` is not an error. deletes_missing: targets delete it.
+    ignores_missing: a missing SOURCE or path of `files` is not an error.
+    deletes_missing: targets delete it.
     copies_links, copies_unsafe_links, copies_dir_links: follow all soft links, those that lead out of the source, or
-    those to directories. skips_unsafe_links: omit those that lead out of it.
+    those to directories.
+    skips_unsafe_links: omit those that lead out of it.
 
     If one of the following is given, only listed entries are taken. patterns: shell patterns. synclist: path of a
     synclist. rsync_options: additional options for rsync's dry run, whose output is the list; None: no dry run.

@@ -49,9 +49,12 @@ class Running(Exception):
 class JournalNote(NamedTuple):
     """What an earlier session has staged of one file.
 
-    directory, name, size, mtime, ctime, inode: the source file. pieces: spans of bytes that are written.
-    is_whole: the staged file is complete. is_cloned: bytes outside of the pieces may have any value, even in holes.
-    staged_inode: inode of the staged file. mark: its ctime in ns if it is whole, else its `incarnation`.
+    directory, name, size, mtime, ctime, inode: the source file.
+    pieces: spans of bytes that are written.
+    is_whole: the staged file is complete.
+    is_cloned: bytes outside of the pieces may have any value, even in holes.
+    staged_inode: inode of the staged file.
+    mark: its ctime in ns if it is whole, else its `incarnation`.
     is_this_boot: the note was made since the last boot; otherwise the device number in `mark` does not count.
     """
 

@@ -52,12 +52,16 @@ IOV_MAX = 1024
 class Stage:
     """The staged files of one plan.
 
-    needs: ranges of manifest entries whose contents `compare` found to be needed here. tag: the session's, hexadecimal.
-    A file that cannot be written is sat out: its staged file is removed, and no error is raised. states: the state of
-    each plan file. files: the temporary files themselves. ready: every plan file below this number is complete, sat out
-    or not needed. journal: if set, staged files survive a broken session. renewed: plan files that have the contents of
-    their old versions, so that no backups of these are kept. Call `advance` until it returns False, at the start and
-    after every write.
+    needs: ranges of manifest entries whose contents `compare` found to be needed here.
+    tag: the session's, hexadecimal.
+    states: the state of each plan file.
+    files: the temporary files themselves.
+    ready: every plan file below this number is complete, sat out or not needed.
+    journal: if set, staged files survive a broken session.
+    renewed: plan files that have the contents of their old versions, so that no backups of these are kept.
+
+    A file that cannot be written is sat out: its staged file is removed, and no error is raised. Call `advance` until
+    it returns False, at the start and after every write.
     """
 
     def __init__(
@@ -229,9 +233,11 @@ class Stage:
     ) -> None:
         """Adopt a staged file of an earlier session for a plan file. Raise OSError if it cannot be renamed.
 
-        file: the plan file. directory, name: entry of the directory where it is now, and its name there. fd: its
-        descriptor, already verified; the stage keeps it. pieces: spans [first, end) of bytes that it has. is_cloned:
-        the other bytes may have any value.
+        file: the plan file.
+        directory, name: entry of the directory where it is now, and its name there.
+        fd: its descriptor, already verified; the stage keeps it.
+        pieces: spans [first, end) of bytes that it has.
+        is_cloned: the other bytes may have any value.
         """
         if self.journal is not None:  # before the rename: until then the old journal still covers the file
             self.journal.bound(file, fd)

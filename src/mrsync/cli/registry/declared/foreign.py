@@ -22,12 +22,16 @@ DEFAULTS: Mapping[str, Any] = {
 
 
 class Foreign(NamedTuple):
-    """An option of rsync. names: as rsync writes them. metavar: it takes a value.
+    """An option of rsync.
 
+    names: as rsync writes them.
+    why: for the table of docs/rsync.md.
+    metavar: it takes a value.
     sets: values of attributes of the parsed namespace, or a function of the option's value that returns these and
-    raises ArgumentTypeError. counts: the attribute that each use increases. why: for the table of docs/rsync.md.
-    is_refused: the option is rejected with `why` as the reason. conflicts: options with the same word exclude each
-    other.
+    raises ArgumentTypeError.
+    counts: the attribute that each use increases.
+    is_refused: the option is rejected with `why` as the reason.
+    conflicts: options with the same word exclude each other.
     """
 
     names: str
