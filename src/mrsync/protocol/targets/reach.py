@@ -58,7 +58,7 @@ class Reach:
         self._roster = roster
         self._steps = steps
         self._deaf_s = min(DEAF_S, ack_wait_s / DEAF_SHARE)
-        self._keepalive_s = keepalive_s(ack_wait_s)
+        self.keepalive_s = keepalive_s(ack_wait_s)
         self._is_unicast_only = is_unicast_only
         self._on_rerouted = on_rerouted
         self._open: dict[int, Target] = {}  # targets whose reach is not known yet
@@ -125,7 +125,7 @@ class Reach:
             hears_pages = target.hello is not None and target.hello.group_bytes >= self.step.datagram_bytes
             if not target.is_live or self._roster.find(target.id) is not target:
                 del self._returning[target.id]
-            elif hears_pages and now - since > RETURN_KEEPALIVES * self._keepalive_s:
+            elif hears_pages and now - since > RETURN_KEEPALIVES * self.keepalive_s:
                 del self._returning[target.id]
                 self._serve(target, "", now)
 
@@ -183,10 +183,10 @@ class Reach:
 
         A target that receives only the copy knows that its master is alive, and that the group does not work.
         """
-        patience_s = COPY_AFTER_KEEPALIVES * self._keepalive_s
+        patience_s = COPY_AFTER_KEEPALIVES * self.keepalive_s
         for target in self._roster.live:
             if now - target.flow.answered_at > patience_s and not target.path.is_unicast and now >= target.path.copy_at:
-                target.path.copy_at = now + COPY_KEEPALIVES * self._keepalive_s
+                target.path.copy_at = now + COPY_KEEPALIVES * self.keepalive_s
                 yield target
 
     # judgement

@@ -27,7 +27,7 @@ class Link:
     moved_at: float = 0.0  # and when it held more than before
     activity: int = 0  # pages that it has written, by its own count,
     written_at: float = 0.0  # and when it wrote the last one, or the link was made
-    pause_s: float = 0.0  # between two looks that found that it had written something, smoothed
+    pause_s: float = 0.0  # for how long it held no more than before, although its parent did, smoothed
     supplied_at: float = 0.0  # when it last lacked nothing that was sent, or could not expect it from the parent
 
     @property

@@ -41,12 +41,11 @@ class LinkWatch:
         """Note whether the child has written something since the last look. Call it for each link with each status."""
         activity = link.child.report.activity if link.child.report is not None else 0
         if activity != link.activity:
-            link.pause_s += PAUSE_SMOOTHING * (now - link.written_at - link.pause_s)
             link.activity, link.written_at = activity, now
 
     @property
     def pause_s(self) -> float:
-        """For how many seconds children typically write nothing, although all is well."""
+        """For how many seconds children typically get nothing that they lack, and that their parents hold."""
         return min(LATE_MAX_S, median(link.pause_s for link in self._links.values()))
 
     def has_failed(self, link: Link, slack_s: float, now: float) -> bool:
@@ -98,13 +97,15 @@ class LinkWatch:
         Between busy hosts a round trip may last half a second, and a repair may be lost as well.
         """
         held = int(contents), link.child.frontier(contents)
+        if held != link.frontier and held[0] == link.frontier[0]:
+            link.pause_s += PAUSE_SMOOTHING * (now - link.moved_at - link.pause_s)
         if held != link.frontier or link.parent.frontier(contents) <= held[1]:
             link.frontier, link.moved_at = held, now
         waited_s, quiet_s = now - link.moved_at, now - link.written_at
         if waited_s <= STALL_S + slack_s:
             return False
         is_quiet = quiet_s >= STALL_S + slack_s and not self._is_held_up(link)
-        return is_quiet or waited_s > GAP_S + GAP_S / STALL_S * slack_s
+        return is_quiet or waited_s > GAP_S + slack_s
 
     def _is_dry(self, link: Link, transfer: Transfer, slack_s: float, now: float) -> bool:
         """Return whether nothing arrives of what the caster has sent to the parent, whatever the parent holds."""

@@ -33,6 +33,7 @@ BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the cas
 DOUBLINGS_MAX = 10
 LATE_FREE_S = 0.2  # statuses and reports are 0.1 s apart
 LATE_SMOOTHING = 0.1
+SLACK_KEEPALIVES = 4
 LATE_TIMES = 4  # as patient: a link is tried, and its ends answer, in several messages that are late
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
@@ -75,12 +76,16 @@ class Relays:
     @property
     def _slack_s(self) -> float:
         """Additional patience for many targets, which answer one after the other, and where all answers are late."""
-        return 4 * len(self._roster.live) * SLOT_S + LATE_TIMES * max(0.0, self._late_s - LATE_FREE_S)
+        return 4 * len(self._roster.live) * SLOT_S + self._slack_for(self._late_s)
+
+    def _slack_for(self, late_s: float) -> float:
+        """Return the additional patience for answers that are so late; less than liveness has with a target."""
+        return min(SLACK_KEEPALIVES * self._reach.keepalive_s, LATE_TIMES * max(0.0, late_s - LATE_FREE_S))
 
     def _slack_of(self, link: Link) -> float:
         """Return the additional patience for a link: its ends may be busier than others."""
         late_s = max(self.lateness.of(link.parent.id), self.lateness.of(link.child.id))
-        return self._slack_s + LATE_TIMES * max(0.0, late_s - max(self._late_s, LATE_FREE_S))
+        return self._slack_s + max(0.0, self._slack_for(late_s) - self._slack_for(self._late_s))
 
     def is_settled(self, now: float) -> bool:
         """Return whether the chains are complete, or the wait for them is over."""

@@ -89,6 +89,22 @@ def test_a_child_that_holds_all_of_its_parent_waits() -> None:
     assert not watched.is_failing(1, 5.0 + 2 * GAP_S)
 
 
+def test_a_pause_is_the_time_for_which_children_get_nothing_that_they_lack() -> None:
+    watched = Watched()
+    for pages in range(2):  # nobody has more for them
+        for number in range(4):
+            watched.report(number, pages)
+        assert not any(watched.is_failing(child, 9.0 * pages + at) for child in (1, 2, 3) for at in (1.0, 8.9))
+    before = watched.watch.pause_s
+    watched.report(0, 20)
+    for pages in range(2, 9):
+        for child in (1, 2):
+            watched.report(child, pages)
+            assert not watched.is_failing(child, 18.0 + pages)
+    assert before < 0.3
+    assert 0.8 < watched.watch.pause_s < 1.1
+
+
 @pytest.mark.parametrize(
     ("sent", "details", "via", "is_failing"),
     [
