@@ -179,7 +179,7 @@ def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make
 @WITH_IPV4
 def test_a_slow_target_that_comes_back_takes_no_healthy_one_with_it(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4, rate="50mbit"), tmp_path)
-    plain_tree(fleet.source, 24 * MEGABYTE)
+    plain_tree(fleet.source, 12 * MEGABYTE)
     for host in fleet.lab.targets:
         host.lose(0.01)
     fleet.lab.targets[0].slow_down("10mbit")

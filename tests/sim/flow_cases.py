@@ -66,9 +66,9 @@ FLOW_CASES = (
         (fated(Fate.STOPPED, 0.5, 3.0, target=replace(LOSSY, loss=0.01, disk_pages_s=60.0)),)
         + (replace(LOSSY, loss=0.01),) * 3,
         (DONE,) * 4,
-        36.0,
+        20.0,
         rate_bytes_s=2e7,
-        file_bytes=(GEOMETRY.page_bytes * 1800,),
+        file_bytes=(GEOMETRY.page_bytes * 900,),
     ),
     case(
         "a fifth of all packets is lost on a longer way, whatever is sent",

@@ -35,7 +35,7 @@ def test_eight_targets_losing_one_percent_need_hardly_more_repairs_than_the_unlu
 
 
 def test_at_full_rate_repairs_leave_while_targets_still_hold_their_terms() -> None:
-    result = cast(32, 900, 0.01, FULL_RATE)
+    result = cast(32, 500, 0.01, FULL_RATE)
     assert result.packets_coded > 0.9 * result.packets_repaired
     assert result.packets_repaired < 0.025 * result.packets_first  # plain repair needs 27 %
 
