@@ -58,9 +58,10 @@ class Arrivals:
                 if event.status or is_early:
                     self._give_up(event.target, event.reason)
             elif (ready := Readiness.decode(event.line)) is not None:
-                self._expected.discard(event.target)
-                self._on_ready(event.target, ready)
-                self._on_answer(event.target, True)
+                if event.target in self._expected:  # each further one would have us send to an address of its choice
+                    self._expected.discard(event.target)
+                    self._on_ready(event.target, ready)
+                    self._on_answer(event.target, True)
             else:
                 self._on_word(event.target)
                 level = 0 if event.line.startswith(WARNING) else 1

@@ -53,6 +53,12 @@ def test_a_ready_catcher_is_no_notice() -> None:
     assert port.arrivals.over_at is None  # the other one has not answered
 
 
+def test_a_catcher_is_ready_once() -> None:
+    port = Port()
+    port.listen(*(LineWritten(1, Readiness("10.0.0.1", number).encode().encode()) for number in (4001, 4002, 4003)))
+    assert (port.ready, port.answers, port.notices) == ([(1, READY)], [(1, True)], [])
+
+
 def test_other_lines_are_notices_and_warnings_are_essential() -> None:
     port = Port()
     port.listen(LineWritten(0, b"compares\x1b[2J"), LineWritten(1, WARNING + b"no such user"))
