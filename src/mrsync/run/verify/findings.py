@@ -37,12 +37,18 @@ class TreeVerdict(NamedTuple):
     tree: str = ""
 
 
-Finding = Union[Difference, TreeVerdict]
+class Pulse(NamedTuple):
+    """A sign of life: a verifier gets on. looked_at: entries and portions of files so far."""
+
+    looked_at: int = 0
+
+
+Finding = Union[Difference, TreeVerdict, Pulse]
 
 
 def encode_finding(finding: Finding) -> str:
     """Return one line of JSON without a newline."""
-    if isinstance(finding, TreeVerdict):
+    if isinstance(finding, (TreeVerdict, Pulse)):
         return json.dumps({"verify": list(finding)})
     return json.dumps({"verify": [finding.kind, os.fsdecode(finding.path), finding.detail, finding.page]})
 
@@ -55,6 +61,8 @@ def decode_finding(line: bytes) -> Finding | None:
         values = json.loads(line)["verify"]
         if len(values) == len(Difference._fields):
             return _difference(*values)
+        if len(values) == len(Pulse._fields):
+            return Pulse(_checked(values[0], 0))
         if len(values) != len(TreeVerdict._fields):
             raise ValueError(f"{len(values)} values")
         return _verdict(TreeVerdict(*(_checked(value, default) for value, default in zip(values, TreeVerdict()))))

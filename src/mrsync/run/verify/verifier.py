@@ -11,7 +11,7 @@ from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.bootstrap import run_program
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
-from mrsync.run.verify.findings import Finding, TreeVerdict, encode_finding
+from mrsync.run.verify.findings import Finding, Pulse, TreeVerdict, encode_finding
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.tree.fs.state_directory import state_directory
 from mrsync.tree.model.failure import printable
@@ -21,6 +21,7 @@ from mrsync.tree.record.verification import verify
 from mrsync.wire.seals.proofs import Prover, prover_of
 
 THREADS_MAX = 8
+PULSE_S, PULSE_SHARE = 20.0, 20  # between pulses: the first ones, and later this part of the time so far
 NO_RECORD = (
     "no record of a sync is kept for this user here; sync the whole tree first, verify as the same user (--sudo)"
 )
@@ -57,7 +58,8 @@ def _verify(dest: bytes) -> TreeVerdict:
         return TreeVerdict(problem=f"{error}; remove {os.fsdecode(store.place)} there and sync again")
     try:
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
-        verified = verify(dest, record, _check, threads)
+        with _Pulses() as pulses:
+            verified = verify(dest, record, _check, threads, pulses.add)
     except MrsyncError as error:
         return TreeVerdict(problem=str(error))
     except OSError as error:
@@ -75,6 +77,37 @@ def _verify(dest: bytes) -> TreeVerdict:
         seconds=round(time.monotonic() - began, 3),
         tree=verified.tree,
     )
+
+
+class _Pulses:
+    """Tell the master from time to time that something was looked at since the last time, if that is so.
+
+    The longer it takes, the less often: a launcher passes on no more than 1000 lines.
+    """
+
+    def __init__(self) -> None:
+        self._looked_at = 0
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._tell)
+
+    def __enter__(self) -> _Pulses:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def add(self, count: int) -> None:
+        """Note that this much was looked at. For any thread: if two are here at once, one call may be lost."""
+        self._looked_at += count
+
+    def _tell(self) -> None:
+        began, told = time.monotonic(), 0
+        while not self._is_over.wait(max(PULSE_S, (time.monotonic() - began) / PULSE_SHARE)):
+            if self._looked_at != told:
+                told = self._looked_at
+                _tell(Pulse(told))
 
 
 def _why_no_record(dest: bytes) -> str:

@@ -21,7 +21,8 @@ from mrsync.wire.limits import SECRET_BYTES
 
 VERIFIER = Program("verifier", "mrsync.run.verify.verifier")
 STOP_WAIT_S = 2.0
-PATIENCE_S = 0.5
+TURN_S = 0.5
+SILENCE_S, SILENCE_SHARE = 600.0, 4  # for a disk that stalls, and later this part of the time so far
 
 
 class VerifySettings(NamedTuple):
@@ -104,30 +105,38 @@ class _Verification:
         self._verdicts: list[TreeVerdict | None] = [None] * len(hosts)
         self._reasons = [""] * len(hosts)
         self._differences: list[list[Difference]] = [[] for _ in hosts]
-        self._running = set(range(len(hosts)))
+        self._began = time.monotonic()
+        self._heard_at = dict.fromkeys(range(len(hosts)), self._began)  # of those that run
 
     def run(self) -> VerifyOutcome:
         """Wait until all verifiers have ended, or the user stops it."""
-        began = time.monotonic()
         loop = Loop()
         try:
             loop.watch(self._launcher, self._take_events)
             self._stop.listen(lambda: loop.post(lambda: None))  # wakes the loop
-            while self._running and not self._stop.reason:
-                loop.wait(PATIENCE_S)
+            while self._heard_at and not self._stop.reason:
+                loop.wait(TURN_S)
                 self._take_events()
+                self._leave_silent(time.monotonic())
         finally:
             self._stop.listen(None)
             loop.close()
-        return self._outcome(round(time.monotonic() - began, 3))
+        return self._outcome(round(time.monotonic() - self._began, 3))
 
     def _take_events(self) -> None:
         for event in self._launcher.take_events():
             if isinstance(event, CatcherExited):
-                self._running.discard(event.target)
+                self._heard_at.pop(event.target, None)
                 self._reasons[event.target] = self._reasons[event.target] or event.reason
-            else:
+            elif event.target in self._heard_at:
                 self._receive_line(event)
+
+    def _leave_silent(self, now: float) -> None:
+        """Wait no longer for targets that have got on with nothing."""
+        patience_s = max(SILENCE_S, (now - self._began) / SILENCE_SHARE)
+        for target in [target for target, at in self._heard_at.items() if now - at > patience_s]:
+            del self._heard_at[target]
+            self._reasons[target] = f"it got on with nothing for {patience_s:.0f} s"
 
     def _receive_line(self, event: LineWritten) -> None:
         try:
@@ -135,11 +144,13 @@ class _Verification:
         except ProtocolDataError as error:
             self._reasons[event.target] = str(error)
             return
+        if finding is None:
+            self._observer.on_notice(Notice(1, event.text, self._hosts[event.target]))
+            return
+        self._heard_at[event.target] = time.monotonic()
         if isinstance(finding, TreeVerdict):
             self._verdicts[event.target] = finding
-        elif finding is None:
-            self._observer.on_notice(Notice(1, event.text, self._hosts[event.target]))
-        elif len(self._differences[event.target]) < FOUND_MAX:
+        elif isinstance(finding, Difference) and len(self._differences[event.target]) < FOUND_MAX:
             self._differences[event.target].append(finding)
 
     def _outcome(self, seconds: float) -> VerifyOutcome:

@@ -77,7 +77,8 @@ def verify(
     """Compare the tree at a path with a record. Raise MrsyncError if the record or the tree cannot be used.
 
     path: of the destination. check: whether data and a proof fit together, see `Check`; called in several threads.
-    threads: how many read. on_activity: called with the number of entries looked at since the last call.
+    threads: how many read. on_activity: called with the number of entries, or of portions of files, looked at since the
+    last call, in any thread.
     """
     manifest = Manifest.decode(record.manifest)
     result = Verified(entries=len(manifest), tree=manifest.tree_digest().hex())
@@ -173,6 +174,7 @@ def _read(
             if read.error:
                 found.append(Difference("unreadable", name, read.error))
             gone += [portion.file.entry] * read.is_gone
+            on_activity(1)
         return files, length, found, gone
 
     while group := list(islice(waiting, BATCHES_AT_ONCE)):
@@ -182,4 +184,3 @@ def _read(
             result.note(*found)
             for entry in gone if not may_lack else ():
                 result.note_once(entry, Difference("changed", manifest.path(entry), REPLACED))
-        on_activity(len(group))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
-from mrsync.run.verify.findings import TEXT_MAX, Finding, TreeVerdict, decode_finding, encode_finding
+from mrsync.run.verify.findings import TEXT_MAX, Finding, Pulse, TreeVerdict, decode_finding, encode_finding
 from mrsync.tree.record.verification import Difference
 
 VERDICT = TreeVerdict("", "ab" * 16, 1_700_000_000.5, 9, 7, 10**12, 1, 3, 0.25)
@@ -30,6 +30,7 @@ def line_of(values: object) -> bytes:
     [
         VERDICT,
         TreeVerdict("there is no record of this tree"),
+        Pulse(12),
         Difference("missing", b"a file", "", -1),
         Difference("contents", "é".encode() + b"\xff\n", "page 3 differs", 3),
     ],
@@ -51,6 +52,8 @@ def test_other_lines_are_no_findings(line: bytes) -> None:
         None,
         5,
         [],
+        [-1],
+        [True],
         [*DIFFERENCE, 1],
         ["strange", *DIFFERENCE[1:]],
         [["contents"], *DIFFERENCE[1:]],

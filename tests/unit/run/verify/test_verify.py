@@ -1,0 +1,46 @@
+"""The wait for verifiers: it is long while they get on, and ends where one does not."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mrsync.cli.output.progress import make_progress
+from mrsync.run.stop import Stop
+from mrsync.run.verify import verifier, verify
+from mrsync.run.verify.findings import Pulse, TreeVerdict, encode_finding
+from mrsync.run.verify.verify import VerifySettings, verify_targets
+
+# Stands for a remote shell, and for the verifiers behind it: one hangs, the other takes longer than the patience.
+SHELL = """#!/bin/sh
+printf '\\nmrsync catcher\\n'
+[ "$1" = hangs ] && exec sleep 100
+for i in 1 2 3 4 5; do sleep 0.2; echo '%s'; done
+echo '%s'
+"""
+
+
+def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "SILENCE_S", 0.6)
+    shell = tmp_path / "shell"
+    shell.write_text(SHELL % (encode_finding(Pulse(1)), encode_finding(TreeVerdict(entries=7))))
+    shell.chmod(0o755)
+    began = time.monotonic()
+    outcome = verify_targets(VerifySettings(("hangs", "works"), b"/dest", str(shell)), make_progress("none", 0), Stop())
+    assert time.monotonic() - began < 50
+    hangs, works = outcome.targets
+    assert (hangs.verdict, hangs.reason) == (None, "it got on with nothing for 1 s")
+    assert works.verdict is not None
+    assert works.verdict.entries == 7
+
+
+def test_a_verifier_tells_only_that_it_gets_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(verifier, "PULSE_S", 0.01)
+    with verifier._Pulses() as pulses:
+        pulses.add(3)
+        time.sleep(0.1)
+    assert capsys.readouterr().out == encode_finding(Pulse(3)) + "\n"
