@@ -31,6 +31,8 @@ class Arrivals:
         on_word: Callable[[int], None] = lambda target: None,
     ) -> None:
         self.over_at: float | None = None  # time.monotonic() when the last catcher was ready or gone
+        self.came_at = time.monotonic()  # when a catcher was ready or gone for the last time
+        self.expected = set(range(len(targets)))  # those that are neither
         self._launcher = launcher
         self._targets = targets
         self._give_up = give_up
@@ -38,7 +40,6 @@ class Arrivals:
         self._on_answer = on_answer
         self._on_ready = on_ready
         self._on_word = on_word
-        self._expected = set(range(len(targets)))
         self._listen_at = 0.0
 
     def keep_time(self) -> None:
@@ -52,19 +53,23 @@ class Arrivals:
         self._listen_at = now + LISTEN_S
         for event in self._launcher.take_events():
             if isinstance(event, CatcherExited):
-                is_early = event.target in self._expected
-                self._expected.discard(event.target)
+                is_early = event.target in self.expected
+                self._note(event.target, now)
                 self._on_answer(event.target, False)
                 if event.status or is_early:
                     self._give_up(event.target, event.reason)
             elif (ready := Readiness.decode(event.line)) is not None:
-                if event.target in self._expected:  # each further one would have us send to an address of its choice
-                    self._expected.discard(event.target)
+                if event.target in self.expected:  # each further one would have us send to an address of its choice
+                    self._note(event.target, now)
                     self._on_ready(event.target, ready)
                     self._on_answer(event.target, True)
             else:
                 self._on_word(event.target)
                 level = 0 if event.line.startswith(WARNING) else 1
                 self._on_notice(Notice(level, event.text, self._targets[event.target]))
-        if not self._expected and self.over_at is None:
+        if not self.expected and self.over_at is None:
             self.over_at = now
+
+    def _note(self, target: int, now: float) -> None:
+        self.expected.discard(target)
+        self.came_at = now

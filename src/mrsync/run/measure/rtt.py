@@ -34,6 +34,8 @@ RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch")
 STOP_WAIT_S = 2.0
 PING_INTERVAL_S = 0.05
 GATHER_S = 2.0  # after the last catcher was ready, or from the start if they were started by hand
+LATE_S = 30.0  # beyond the connect timeout, in which no catcher was ready or gone: the others hang
+NOT_READY = "its rttcatcher was started, but did not become ready"
 NO_ECHO = "its rttcatcher runs, but no echo of a ping came back (mrsync doctor finds out why)"
 NOBODY = "no rttcatcher with this id and key echoed a ping"
 
@@ -167,8 +169,15 @@ class _Rtt:
     def _is_gathered(self) -> bool:
         if len(self._present) + len(self._gone) >= len(self._settings.targets):
             return True
-        last_came_at = self._started_at if self._arrivals is None else self._arrivals.over_at
-        return last_came_at is not None and time.monotonic() >= last_came_at + GATHER_S
+        now, arrivals = time.monotonic(), self._arrivals
+        if arrivals is None:
+            return now >= self._started_at + GATHER_S
+        if arrivals.over_at is not None:
+            return now >= arrivals.over_at + GATHER_S
+        is_late = now >= arrivals.came_at + self._settings.remote.connect_timeout_s + LATE_S
+        for target in arrivals.expected if is_late else ():
+            self._give_up(target, NOT_READY)
+        return is_late
 
     def _send(self) -> None:
         self._observer.on_notice(Notice(0, "Sending data..."))
