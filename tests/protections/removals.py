@@ -143,6 +143,27 @@ REMOVALS = (
         "unit/protocol/targets/test_patience.py",
     ),
     Removal(
+        "what has come earns no time for later",
+        "protocol/targets/patience.py",
+        "max(0.0, self.waited_s - worth_s)",
+        "self.waited_s - worth_s",
+        "unit/protocol/targets/test_patience.py::test_nothing_is_saved_up_for_later",
+    ),
+    Removal(
+        "numbers that shrink and grow again are no progress",
+        "protocol/targets/progress.py",
+        "tuple(map(max, shown, self._most or shown))",
+        "shown",
+        "unit/protocol/targets/test_liveness.py::test_what_shrinks_and_grows_again_is_no_progress",
+    ),
+    Removal(
+        "what a verifier says of its record brings no control characters",
+        "run/verify/findings.py",
+        "bytes.fromhex(digest).hex() != digest for",
+        "False for",
+        "unit/run/verify/test_findings.py",
+    ),
+    Removal(
         "a target that reports the impossible is ended",
         "protocol/core/plausibility.py",
         "return self._follows(record) and all(bounds.are_files(*pair) for pair in record.ranges)",
