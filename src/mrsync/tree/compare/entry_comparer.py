@@ -9,8 +9,8 @@ here, so everything below them is to be made without reading anything; `skipped`
 name clash leaves alone, with everything below.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `LinkWork` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
-that may keep it, so files that are separate in the source do not stay linked here.
+are only noted; `LinkWork` decides after the last directory. `_entry_of_inode` maps an inode to the one entry (or
+group) that may keep it, so files that are separate in the source do not stay linked here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class EntryComparer:
         self._work = WorkList(manifest, destination, result)
         self._groups = LinkGroups(manifest)
         self._links = LinkWork(manifest, self._groups, self._others, self._work, result)
-        self._keepers: dict[Inode, int] = {}
+        self._entry_of_inode: dict[Inode, int] = {}
 
     def compare_root(self) -> None:
         """Compare the destination itself, unless the policy leaves it alone."""
@@ -129,7 +129,7 @@ class EntryComparer:
     def settle_links(self) -> None:
         """Decide about hard-link groups, after the last entry."""
         if self._groups:
-            self._links.resolve(self._keepers)
+            self._links.resolve(self._entry_of_inode)
 
     def compare(self, entry: int, listing: Listing | None, position: int) -> None:
         """Compare an entry with the row at position of listing; without either, nothing has its name.
@@ -261,7 +261,7 @@ class EntryComparer:
         """Return whether entry may keep inode; only the first entry may if separate source files share it here."""
         if inode is None or not self._policy.hard_links:
             return True
-        return self._keepers.setdefault(inode, entry) == entry
+        return self._entry_of_inode.setdefault(inode, entry) == entry
 
     def _look(self, entry: int, listing: Listing | None, position: int) -> Found:
         """Describe the file at position of listing compared with entry; listing is None if there is no file."""

@@ -77,20 +77,20 @@ class LinkGroups:
     def found(self, entry: int) -> Found:
         return self._found[entry]
 
-    def settle(self, keepers: dict[Inode, int]) -> Iterator[LinkGroup]:
+    def settle(self, entry_of_inode: dict[Inode, int]) -> Iterator[LinkGroup]:
         """Yield every group once all members are noted, and replace the manifest's leaders by those used here.
 
-        keepers: maps inodes to the entries that keep them; the inodes kept by groups are added.
+        entry_of_inode: maps inodes to the entries that keep them; the inodes kept by groups are added.
         """
         for leader, members in self._members.items():
-            yield self._settle(leader, members, keepers)
+            yield self._settle(leader, members, entry_of_inode)
 
-    def _settle(self, leader: int, members: list[int], keepers: dict[Inode, int]) -> LinkGroup:
+    def _settle(self, leader: int, members: list[int], entry_of_inode: dict[Inode, int]) -> LinkGroup:
         first, taken = self._choose(members)
         if first < 0:
             return LinkGroup(-1, -1, [], [], [])
         found = self._found[first]
-        is_kept = found.is_right and (found.inode is None or keepers.setdefault(found.inode, first) == first)
+        is_kept = found.is_right and (found.inode is None or entry_of_inode.setdefault(found.inode, first) == first)
         hub = first if is_kept or leader not in taken else leader
         leaders = self._manifest.leaders
         leaders.pop(hub, None)

@@ -111,11 +111,11 @@ class LinkWork:
             found = self._others.revised(near, found)
         self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
 
-    def resolve(self, keepers: dict[Inode, int]) -> None:
-        """Decide about all groups. keepers: maps inodes to the entries that keep them."""
+    def resolve(self, entry_of_inode: dict[Inode, int]) -> None:
+        """Decide about all groups. entry_of_inode: maps inodes to the entries that keep them."""
         result = self._result
         linked: list[int] = []
-        for group in self._groups.settle(keepers):
+        for group in self._groups.settle(entry_of_inode):
             linked += group.linked
             if group.first < 0:
                 continue
