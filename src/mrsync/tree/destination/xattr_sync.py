@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mrsync.tree.destination.refusals import ACLS, UNREAD, XATTRS, Refusals
 from mrsync.tree.fs.handles import Handle
-from mrsync.tree.fs.xattrs import target_xattr_policy
+from mrsync.tree.fs.xattrs import target_xattr_selection
 from mrsync.tree.model import acl
 from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.items import ACL, XATTR
@@ -25,7 +25,7 @@ class XattrSync:
         self._manifest = manifest
         self._refusals = refusals
         self._is_root = is_root
-        self._xattr_policy = target_xattr_policy(manifest.policy, is_root=is_root)
+        self._xattr_selection = target_xattr_selection(manifest.policy, is_root=is_root)
         self._settable: dict[int, Attributes] = {}
 
     def differences(self, entry: int, handle: Handle) -> int:
@@ -34,7 +34,7 @@ class XattrSync:
         if wanted is None:
             return 0
         try:
-            found = self._xattr_policy.read(handle)
+            found = self._xattr_selection.read(handle)
         except OSError as error:
             self._refusals.note(UNREAD, error.errno or 0, entry)
             return 0
@@ -58,16 +58,16 @@ class XattrSync:
         set_mode()
         if wanted is not None and self._manifest.kind(entry) != LINK:
             mode = self._manifest.modes[entry]
-            self._attempt(ACLS, entry, lambda: self._xattr_policy.set_acls(handle, wanted, mode))
+            self._attempt(ACLS, entry, lambda: self._xattr_selection.set_acls(handle, wanted, mode))
 
     def _set_xattrs(self, entry: int, handle: Handle, wanted: Attributes) -> None:
         try:
-            self._xattr_policy.set_xattrs(handle, wanted)
+            self._xattr_selection.set_xattrs(handle, wanted)
         except PermissionError:
             if self._is_root or self._manifest.kind(entry) == LINK:
                 raise
             handle.chmod(handle.status().st_mode & 0o7777 | 0o200)
-            self._xattr_policy.set_xattrs(handle, wanted)
+            self._xattr_selection.set_xattrs(handle, wanted)
 
     def _attempt(self, attribute: str, entry: int, operation: Callable[[], None]) -> None:
         try:
@@ -81,7 +81,7 @@ class XattrSync:
         if number == UNKNOWN:
             return None
         if number not in self._settable:
-            self._settable[number] = self._xattr_policy.settable(self._manifest.attributes[number])
+            self._settable[number] = self._xattr_selection.settable(self._manifest.attributes[number])
         return self._settable[number]
 
 

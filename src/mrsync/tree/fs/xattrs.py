@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HIDDEN = b"user.rsync.%"  # rsync's own notes (--fake-super)
 
 
-class XattrPolicy:
+class XattrSelection:
     """The extended attributes that a policy preserves, by rsync's rules: root sets all but system.*, others user.*.
 
     is_root: whether this process is root. is_source: read everything that is readable. by_rules: filter rules that
@@ -113,19 +113,19 @@ class XattrPolicy:
         return sorted(filter(self.keeps, listed)) if listed else []
 
 
-def source_xattr_policy(policy: Policy, ordered: Sequence[Rule]) -> XattrPolicy:
-    """Return the policy for the source. ordered: its filter rules."""
+def source_xattr_selection(policy: Policy, ordered: Sequence[Rule]) -> XattrSelection:
+    """Return the selection for the source. ordered: its filter rules."""
     by_rules = None
     if policy.xattrs and ordered:
         from mrsync.tree.filter import rules
         from mrsync.tree.filter.xattr_filter import attribute_filter
 
         by_rules = attribute_filter(ordered, rules.SENDER)
-    return XattrPolicy(policy, is_root=os.geteuid() == 0, is_source=True, by_rules=by_rules)
+    return XattrSelection(policy, is_root=os.geteuid() == 0, is_source=True, by_rules=by_rules)
 
 
-def target_xattr_policy(policy: Policy, *, is_root: bool) -> XattrPolicy:
-    """Return the policy for a target. Raise ProtocolDataError if the policy's rules are not valid."""
+def target_xattr_selection(policy: Policy, *, is_root: bool) -> XattrSelection:
+    """Return the selection for a target. Raise ProtocolDataError if the policy's rules are not valid."""
     by_rules = None
     if policy.xattrs and policy.rules:
         from mrsync.tree.filter import rules
@@ -133,7 +133,7 @@ def target_xattr_policy(policy: Policy, *, is_root: bool) -> XattrPolicy:
         from mrsync.tree.filter.xattr_filter import attribute_filter
 
         by_rules = attribute_filter(read_rules(policy), rules.RECEIVER)
-    return XattrPolicy(policy, is_root=is_root, by_rules=by_rules)
+    return XattrSelection(policy, is_root=is_root, by_rules=by_rules)
 
 
 def _without_mode(value: bytes) -> bytes:

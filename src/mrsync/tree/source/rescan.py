@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from mrsync.tree.fs.digests import Digester
-from mrsync.tree.fs.xattrs import source_xattr_policy
+from mrsync.tree.fs.xattrs import source_xattr_selection
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.listing import Listing
@@ -135,13 +135,13 @@ class _Rescanner:
         return patch
 
     def _read_attributes(self, rows: Manifest, entries: Iterable[int]) -> None:
-        xattr_policy = source_xattr_policy(rows.policy, self._selection.rules)
+        xattr_selection = source_xattr_selection(rows.policy, self._selection.rules)
         rows.attribute_numbers.append(UNKNOWN)
         for entry in entries:
             try:
                 fd, found = self._open_roots.of(entry), self._found[entry]
                 readers, is_followed = (found.st_mode, found.st_uid, found.st_gid), entry in self._scan.roots.followed
-                attributes = xattr_policy.read_of(fd, self._manifest.names[entry], readers, follows=is_followed)
+                attributes = xattr_selection.read_of(fd, self._manifest.names[entry], readers, follows=is_followed)
                 number = rows.attributes.number(attributes)
             except OSError:
                 number = UNKNOWN

@@ -18,7 +18,7 @@ from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import name_owners
 from mrsync.tree.fs.state_directory import is_state_directory
 from mrsync.tree.fs.temporary_names import PREFIX, is_temporary
-from mrsync.tree.fs.xattrs import source_xattr_policy
+from mrsync.tree.fs.xattrs import source_xattr_selection
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX, KIND_SHIFT
@@ -100,7 +100,7 @@ class Scanner:
         self._errors: list[Failure] = []
         self._temporary: list[bytes] = []
         self._depths = {0: 0}
-        self._xattr_policy = source_xattr_policy(manifest.policy, selection.rules)
+        self._xattr_selection = source_xattr_selection(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
         self._source_filters = self._make_source_filters()
@@ -237,7 +237,7 @@ class Scanner:
             return
         manifest.modes[directory], manifest.uids[directory], manifest.gids[directory] = opened
         if manifest.policy.keeps_attributes:
-            manifest.attribute_numbers[directory] = manifest.attributes.number(self._xattr_policy.read(Handle(fd)))
+            manifest.attribute_numbers[directory] = manifest.attributes.number(self._xattr_selection.read(Handle(fd)))
 
     def _check(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
         """Raise SelectionError if a destination is in the source, and omit files that are too large."""
@@ -274,11 +274,13 @@ class Scanner:
         number = UNKNOWN
         if manifest.policy.keeps_kind(manifest.kind(entry)):
             try:
-                found = self._xattr_policy.read(target)
+                found = self._xattr_selection.read(target)
                 if found and name:  # few entries have any
                     readers = manifest.modes[entry], manifest.uids[entry], manifest.gids[entry]
                     is_followed = entry in self._followed
-                    found = self._xattr_policy.read_of(self._open_roots.of(entry), name, readers, follows=is_followed)
+                    found = self._xattr_selection.read_of(
+                        self._open_roots.of(entry), name, readers, follows=is_followed
+                    )
                 number = manifest.attributes.number(found)
             except OSError as error:
                 self._errors.append(Failure.of(error, manifest.path(entry), "read the attributes of"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.fs.handles import entry_in, pinned
-from mrsync.tree.fs.xattrs import XattrPolicy
+from mrsync.tree.fs.xattrs import XattrSelection
 from mrsync.tree.model.policy import Policy
 from tests.oracle import can_keep
 
@@ -34,8 +34,8 @@ NAMES = (
     ],
 )
 def test_preserved_attributes(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
-    xattr_policy = XattrPolicy(policy, is_root=is_root, is_source=is_source)
-    assert {number for number, name in enumerate(NAMES) if xattr_policy.keeps(name)} == expected
+    xattr_selection = XattrSelection(policy, is_root=is_root, is_source=is_source)
+    assert {number for number, name in enumerate(NAMES) if xattr_selection.keeps(name)} == expected
 
 
 def test_attributes_are_set_without_following_links(tmp_path: Path) -> None:
@@ -45,17 +45,17 @@ def test_attributes_are_set_without_following_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     os.setxattr(tmp_path / "file", "user.old", b"1")
     os.setxattr(tmp_path / "file", "user.same", b"1")
-    xattr_policy = XattrPolicy(Policy(xattrs=True), is_root=os.geteuid() == 0)
+    xattr_selection = XattrSelection(Policy(xattrs=True), is_root=os.geteuid() == 0)
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
         wanted = ((b"user.new", b""), (b"user.same", b"2"))
         with pinned(fd, b"file") as file:
-            xattr_policy.set_xattrs(file, wanted)
-            assert xattr_policy.read(entry_in(fd, b"file")) == xattr_policy.read(file) == wanted
-        assert xattr_policy.read(entry_in(fd, b"link")) == ()
+            xattr_selection.set_xattrs(file, wanted)
+            assert xattr_selection.read(entry_in(fd, b"file")) == xattr_selection.read(file) == wanted
+        assert xattr_selection.read(entry_in(fd, b"link")) == ()
         with pytest.raises(PermissionError):
-            xattr_policy.set_xattrs(entry_in(fd, b"link"), wanted)
+            xattr_selection.set_xattrs(entry_in(fd, b"link"), wanted)
         with pytest.raises(FileNotFoundError):
-            xattr_policy.read(entry_in(fd, b"none"))
+            xattr_selection.read(entry_in(fd, b"none"))
     finally:
         os.close(fd)

@@ -12,7 +12,7 @@ import pytest
 
 from mrsync.errors import LimitError, SelectionError
 from mrsync.tree.fs.handles import Handle
-from mrsync.tree.fs.xattrs import XattrPolicy
+from mrsync.tree.fs.xattrs import XattrSelection
 from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import OMITTED, REGULAR, Manifest
@@ -290,16 +290,16 @@ def test_attributes_are_read_only_of_what_was_listed(tmp_path: Path, is_link: bo
         place.symlink_to("../own")
     else:
         os.link(tmp_path / "own", place)
-    real = XattrPolicy.read
+    real = XattrSelection.read
 
-    def swapped(policy: XattrPolicy, target: Handle) -> Attributes:
+    def swapped(policy: XattrSelection, target: Handle) -> Attributes:
         if not stat.S_ISDIR(target.status().st_mode):  # the root is not listed yet
             with suppress(FileNotFoundError):
                 (tmp_path / "program").rename(tmp_path / "own" if is_link else place)
         return real(policy, target)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(XattrPolicy, "read", swapped)
+        patch.setattr(XattrSelection, "read", swapped)
         found = scan(os.fsencode(tree), Policy(xattrs=True), Selection(copies_links=is_link))
     assert found.manifest.attribute_numbers[1] == UNKNOWN
     assert [failure.path for failure in found.errors] == [b"name"]
