@@ -105,7 +105,7 @@ def read_lines_bounded(file: BinaryIO, limit: int = ENTRIES_BYTES_MAX) -> Iterat
         yield line
 
 
-def let_go(fd: int) -> None:
+def close_quietly(fd: int) -> None:
     """Close a descriptor and ignore errors, which have no meaning after reading or when the file is dropped."""
     with suppress(OSError):
         os.close(fd)

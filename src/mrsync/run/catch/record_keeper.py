@@ -13,7 +13,7 @@ from contextlib import closing
 from itertools import chain
 
 from mrsync.errors import MrsyncError
-from mrsync.files import let_go, open_regular
+from mrsync.files import close_quietly, open_regular
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import REGULAR, Manifest
@@ -187,7 +187,7 @@ class _PlacedFiles:
 
     def close(self) -> None:
         if self._fd >= 0:
-            let_go(self._fd)
+            close_quietly(self._fd)
             self._fd = self._file = -1
 
 

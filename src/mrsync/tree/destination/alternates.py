@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mrsync.errors import FileError
-from mrsync.files import NAMED, let_go
+from mrsync.files import NAMED, close_quietly
 from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
@@ -43,7 +43,7 @@ class Alternates:
         for directories in self.directories:
             directories.close()
         for fd in self._root_fds:
-            let_go(fd)
+            close_quietly(fd)
         self.directories, self._root_fds = [], []
 
     def _open(self, manifest: Manifest, path: bytes, root_fd: int | None, wanted: bytes) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.files import NAMED, let_go
+from mrsync.files import NAMED, close_quietly
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories, check_made
 from mrsync.tree.model.columns import PathTree
 
@@ -77,7 +77,7 @@ class BackupDirectory:
             self._originals.close()
             self._directories = self._originals = None
         if self._fd >= 0:
-            let_go(self._fd)
+            close_quietly(self._fd)
             self._fd = -1
 
     def _open_root(self) -> tuple[Directories, Directories]:

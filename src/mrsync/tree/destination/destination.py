@@ -18,7 +18,7 @@ import os
 from typing import TYPE_CHECKING
 
 from mrsync.errors import FileError
-from mrsync.files import let_go
+from mrsync.files import close_quietly
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.placement import Placement
 from mrsync.tree.destination.refusals import Refusals
@@ -176,7 +176,7 @@ class Destination:
             self.removals.close()
             if self.alternates is not None:
                 self.alternates.close()
-            let_go(self.root_fd)
+            close_quietly(self.root_fd)
 
     def _make(self, entry: int) -> int:
         name = self._manifest.names[entry]

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 
 from mrsync.errors import FileError
-from mrsync.files import CAUTIOUS, NAMED, let_go
+from mrsync.files import CAUTIOUS, NAMED, close_quietly
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
@@ -147,7 +147,7 @@ def open_directory_from(root_fd: int, wanted: bytes) -> int:
         try:
             deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)
         finally:
-            let_go(fd)
+            close_quietly(fd)
         fd = deeper
     return fd
 

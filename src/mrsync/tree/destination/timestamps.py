@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from functools import partial
 
-from mrsync.files import let_go
+from mrsync.files import close_quietly
 from mrsync.tree.destination.refusals import TIME, Refusals
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import backup_name
@@ -50,7 +50,7 @@ class Timestamps:
         """Remove the probe files. They are made again when needed."""
         for probe in self._probes.values():
             if probe >= 0:
-                let_go(probe)
+                close_quietly(probe)
         self._probes.clear()
         while self._named:
             directory, name = self._named.pop()

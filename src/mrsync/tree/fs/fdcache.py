@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Container, Iterator
 from typing import Callable
 
-from mrsync.files import let_go
+from mrsync.files import close_quietly
 
 
 class FdCache:
@@ -61,7 +61,7 @@ class FdCache:
     def close_all(self) -> None:
         """Close them at the end, when nothing that was written to them is needed any more."""
         while self._fds:
-            let_go(self._fds.popitem()[1])
+            close_quietly(self._fds.popitem()[1])
 
     def _evict(self, key: int, fd: int) -> None:
         try:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from hmac import compare_digest
 from typing import Callable
 
-from mrsync.files import let_go, open_regular_below
+from mrsync.files import close_quietly, open_regular_below
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import data_ends, pieces_of
 from mrsync.tree.model.spans import Span, merged, without
@@ -96,7 +96,7 @@ def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Che
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))
     finally:
-        let_go(fd)
+        close_quietly(fd)
 
 
 def _read(fd: int, size: int, portion: Portion, check: Check) -> PortionResult:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mrsync.errors import FileError
-from mrsync.files import CAUTIOUS, NAMED, let_go, may_others_write
+from mrsync.files import CAUTIOUS, NAMED, close_quietly, may_others_write
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import ASIDE, OPEN_DIRECTORY
@@ -160,7 +160,7 @@ class StagingArea:
     def _let_go(self) -> None:
         for fd in (self.fd, self.above_fd):
             if fd >= 0:
-                let_go(fd)
+                close_quietly(fd)
 
 
 def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
@@ -177,7 +177,7 @@ def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
     try:
         _check_near(wanted, fd, near_fd)
     finally:
-        let_go(fd)
+        close_quietly(fd)
 
 
 def _check_near(path: bytes, fd: int, near_fd: int) -> None:

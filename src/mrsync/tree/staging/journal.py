@@ -30,7 +30,7 @@ import zlib
 from array import array
 from contextlib import suppress
 
-from mrsync.files import CAUTIOUS, let_go
+from mrsync.files import CAUTIOUS, close_quietly
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
@@ -214,7 +214,7 @@ class Journal:
 
     def _end(self) -> None:
         if self._fd >= 0:
-            let_go(self._fd)  # an error of close() costs no more than the last notes
+            close_quietly(self._fd)  # an error of close() costs no more than the last notes
             self._fd = -1
 
 
