@@ -49,7 +49,7 @@ class Session:
         self.comparison: Comparison = compare(self.manifest, self.destination)
         self.area = StagingArea(self.destination, policy.temp_dir, "") if policy.temp_dir else None
         if self.area is not None:
-            self.destination.directories.aside_fd = self.area.fd
+            self.destination.directories.temp_dir_fd = self.area.fd
             self.comparison.stale += self.area.leftovers()
         planned = build_plan(self.scan, self.comparison.needs)
         self.contents = ContentsReader(os.fsencode(source), self.scan.manifest, planned)

@@ -111,7 +111,7 @@ class TargetTree:
             warn(destination.alternates.missing)
         if policy.temp_dir:
             self.area = StagingArea(destination, policy.temp_dir, self._host)
-            destination.directories.aside_fd = self.area.fd
+            destination.directories.temp_dir_fd = self.area.fd
             comparison.stale += self.area.leftovers()
         if policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)

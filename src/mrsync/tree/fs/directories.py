@@ -18,7 +18,7 @@ from mrsync.tuples import NamedTuple
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
-ASIDE = -1  # the number of a directory that is not in the tree
+TEMP_DIR = -1  # the number of the directory of --temp-dir, which is not in the tree
 DEEP = 64  # levels; to walk down further from the root each time would take long
 LINKS_MAX = 40  # on the way to a directory, as the kernel's
 Identity = tuple[int, int]  # device, inode
@@ -31,7 +31,7 @@ class Directories:
     names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd.
     followed: entries that are links to directories and are followed.
     beneath: those that are followed below the root only, and may be added.
-    aside_fd: the directory with the number ASIDE, or -1.
+    temp_dir_fd: the directory of --temp-dir, which has the number TEMP_DIR; -1 if there is none.
     is_loosening: give directories of ours that deny us reading, writing or searching a temporary mode, until `restore`.
     touched: entries of directories in which names changed.
 
@@ -57,7 +57,7 @@ class Directories:
         self._followed = followed
         self.beneath: set[int] = set()
         self.touched: set[int] = set()
-        self.aside_fd = -1
+        self.temp_dir_fd = -1
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes = {} if inodes is None else inodes  # for directories below one that other users may write to
         self._deep: dict[int, int] = {}  # the identities of deep directories, as one number each
@@ -71,8 +71,8 @@ class Directories:
         found = self._fds.get(entry)
         if found is not None:
             return found
-        if entry == ASIDE:
-            return self.aside_fd
+        if entry == TEMP_DIR:
+            return self.temp_dir_fd
         if entry in self._deep and (found := self._open_above(entry)) is not None:
             self._fds.put(entry, found, (self._pinned,))
             return found

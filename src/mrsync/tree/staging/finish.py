@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 
 from mrsync.tree.compare.result import Comparison
-from mrsync.tree.fs.directories import ASIDE
+from mrsync.tree.fs.directories import TEMP_DIR
 from mrsync.tree.fs.handles import Opened
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR
@@ -134,7 +134,7 @@ class _Finisher:
         """Give directories their attributes, deepest first, and report refusals of all kinds."""
         comparison, destination, result = self._comparison, self._destination, self._result
         directories = destination.directories.touched | destination.made
-        directories.discard(ASIDE)
+        directories.discard(TEMP_DIR)
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
         if self._manifest.policy.leaves_root and 0 not in destination.made:
             directories.discard(0)

@@ -17,7 +17,7 @@ from mrsync.errors import FileError
 from mrsync.files import CAUTIOUS, NAMED, close_quietly, may_others_write
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.destination.root import open_directory_from
-from mrsync.tree.fs.directories import ASIDE, OPEN_DIRECTORY
+from mrsync.tree.fs.directories import OPEN_DIRECTORY, TEMP_DIR
 from mrsync.tree.fs.mounts import mount_id
 from mrsync.tree.fs.temporary_names import area_name, backup_name, parsed
 from mrsync.tree.model.acl import DEFAULT
@@ -57,7 +57,7 @@ class Homes:
         return ancestor
 
     def home(self, directory: int) -> int:
-        """Return where the files of a directory are staged: its ancestor, or ASIDE."""
+        """Return where the files of a directory are staged: its ancestor, or TEMP_DIR."""
         home = self._homes.get(directory)
         if home is None:
             home = self._homes[directory] = self._choose_home(self.ancestor(directory))
@@ -70,23 +70,23 @@ class Homes:
         return self._shared[home]
 
     def _choose_home(self, ancestor: int) -> int:
-        if self._destination.directories.aside_fd < 0:
+        if self._destination.directories.temp_dir_fd < 0:
             return ancestor
         if ancestor not in self._homes_of_ancestors:
-            self._homes_of_ancestors[ancestor] = ASIDE if self._leads_to(ancestor) else ancestor
+            self._homes_of_ancestors[ancestor] = TEMP_DIR if self._leads_to(ancestor) else ancestor
         return self._homes_of_ancestors[ancestor]
 
     def _leads_to(self, ancestor: int) -> bool:
         """Return False if no file can be renamed from --temp-dir to a directory. Raise OSError if none can be made."""
         directories = self._destination.directories
         name = backup_name(os.urandom(8).hex().encode(), 0)
-        os.close(os.open(name, _PROBE, 0o600, dir_fd=directories.aside_fd))
+        os.close(os.open(name, _PROBE, 0o600, dir_fd=directories.temp_dir_fd))
         try:
             directories.change(
-                ancestor, lambda fd: os.rename(name, name, src_dir_fd=directories.aside_fd, dst_dir_fd=fd)
+                ancestor, lambda fd: os.rename(name, name, src_dir_fd=directories.temp_dir_fd, dst_dir_fd=fd)
             )
         except OSError as error:
-            os.unlink(name, dir_fd=directories.aside_fd)
+            os.unlink(name, dir_fd=directories.temp_dir_fd)
             return error.errno != errno.EXDEV  # any other reason is found with the file itself
         directories.change(ancestor, lambda fd: os.unlink(name, dir_fd=fd))
         return True
@@ -121,8 +121,10 @@ class StagingArea:
             raise
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Return (ASIDE, name) of each file that an earlier session left."""
-        return [(ASIDE, name) for name in map(os.fsencode, os.listdir(self.fd)) if parsed(name)] if self.fd >= 0 else []
+        """Return (TEMP_DIR, name) of each file that an earlier session left."""
+        return (
+            [(TEMP_DIR, name) for name in map(os.fsencode, os.listdir(self.fd)) if parsed(name)] if self.fd >= 0 else []
+        )
 
     def close(self) -> None:
         """Close the directory, and remove it unless files are kept there for a later session."""

@@ -20,7 +20,7 @@ from operator import itemgetter
 
 from mrsync.files import open_regular
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.directories import ASIDE
+from mrsync.tree.fs.directories import TEMP_DIR
 from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
@@ -96,7 +96,7 @@ class StaleFiles:
                 except FileNotFoundError:
                     continue  # it was adopted, for example
                 except OSError as error:
-                    path = name if directory == ASIDE else os.path.join(self._manifest.path(directory), name)
+                    path = name if directory == TEMP_DIR else os.path.join(self._manifest.path(directory), name)
                     failures.append(Failure.of(error, path, "delete"))
         return failures
 

@@ -11,7 +11,9 @@ RIGHT = Found(is_present=True, inode=(1, 5), is_right=True)
 OTHER = Found(is_present=True, inode=(1, 6))
 
 
-def settle(*found: Found | None, keepers: dict[tuple[int, int], int] | None = None) -> tuple[LinkGroup, dict[int, int]]:
+def settle(
+    *found: Found | None, entry_of_inode: dict[tuple[int, int], int] | None = None
+) -> tuple[LinkGroup, dict[int, int]]:
     """One group of entries 1 to n; None: an option left it alone."""
     manifest = manifest_of([3] * len(found))
     manifest.parents = array("I", bytes(4 * (len(found) + 1)))
@@ -20,7 +22,7 @@ def settle(*found: Found | None, keepers: dict[tuple[int, int], int] | None = No
     for entry, one in enumerate(found, 1):
         if one is not None:
             groups.note(entry, one)
-    (group,) = groups.settle({} if keepers is None else keepers)
+    (group,) = groups.settle({} if entry_of_inode is None else entry_of_inode)
     return group, manifest.leaders
 
 
@@ -76,5 +78,5 @@ def test_a_newer_name_is_left_alone_until_another_counts() -> None:
 
 
 def test_an_inode_that_another_entry_keeps_does_not_serve() -> None:
-    keepers = {(1, 5): 17}
-    assert settle(RIGHT, RIGHT, keepers=keepers)[0] == LinkGroup(1, 1, [2], [2], [])
+    entry_of_inode = {(1, 5): 17}
+    assert settle(RIGHT, RIGHT, entry_of_inode=entry_of_inode)[0] == LinkGroup(1, 1, [2], [2], [])
