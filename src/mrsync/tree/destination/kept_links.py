@@ -45,7 +45,7 @@ class KeptLinks:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # like rsync, replace a link that leads to no directory
             except OSError as error:
-                self._directories.beneath.discard(entry)
+                self._directories.followed_beneath.discard(entry)
                 failures.append(Failure.of(error, self._manifest.path(entry), "follow the link"))
                 yield entry
 
@@ -54,7 +54,7 @@ class KeptLinks:
         os.close(found.fd)
         self._paths[entry] = found.path
         self._passed |= found.passed
-        self._directories.beneath.add(entry)
+        self._directories.followed_beneath.add(entry)
 
     def spare(self, extraneous: Iterable[Extraneous]) -> list[Extraneous]:
         """Return what may be deleted of these (directory entry, name)."""

@@ -30,7 +30,7 @@ class Directories:
 
     names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd.
     followed: entries that are links to directories and are followed.
-    beneath: those that are followed below the root only, and may be added.
+    followed_beneath: those that are followed below the root only, and may be added.
     temp_dir_fd: the directory of --temp-dir, which has the number TEMP_DIR; -1 if there is none.
     is_loosening: give directories of ours that deny us reading, writing or searching a temporary mode, until `restore`.
     touched: entries of directories in which names changed.
@@ -55,7 +55,7 @@ class Directories:
         self._parents = parents
         self._is_loosening = is_loosening
         self._followed = followed
-        self.beneath: set[int] = set()
+        self.followed_beneath: set[int] = set()
         self.touched: set[int] = set()
         self.temp_dir_fd = -1
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
@@ -127,13 +127,13 @@ class Directories:
 
     def status(self, entry: int) -> os.stat_result:
         """Return the status of an entry of any kind. Raise OSError."""
-        if entry in self.beneath or not entry:
+        if entry in self.followed_beneath or not entry:
             return os.fstat(self.open(entry))
         return os.stat(self._names[entry], dir_fd=self.open(self._parents[entry]), follow_symlinks=False)
 
     def handle(self, entry: int) -> Handle:
         """Return a handle of an entry of any kind, valid as long as a descriptor. Raise OSError."""
-        if entry in self.beneath:
+        if entry in self.followed_beneath:
             return Opened(self.open(entry))
         return entry_in(self.open(self._parents[entry]), self._names[entry])
 
@@ -218,7 +218,7 @@ class Directories:
                     fd = _open_followed(self._names[entry], parent_fd)
                     self._check_inode(entry, fd)
                     return fd
-                if entry in self.beneath:
+                if entry in self.followed_beneath:
                     return self._open_beneath(entry)
                 fd = os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
                 break

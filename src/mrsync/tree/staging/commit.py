@@ -100,7 +100,7 @@ class Commit:
         stage = self._stage
         destination = stage.destination
         if file in stage.files.overwritten:
-            stage.seal(file)
+            stage.settle_overwritten(file)
             return
         home = stage.files.home(file)
         name = stage.manifest.names[entry]
@@ -109,7 +109,7 @@ class Commit:
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
         destination.directories.touched.add(parent)
-        if destination.removals.backups is not None and file not in stage.renewed:
+        if destination.removals.backups is not None and file not in stage.unchanged:
             destination.removals.back_up(parent, name)
         try:
             self._rename(file, home, parent, name)

@@ -19,7 +19,7 @@ Invariants:
   page that is written twice would complete a file too early. The protocol passes each page on exactly once.
 - A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
   replaced. So a commit is a mere rename, and little is left that could fail on one target only. A file that is
-  overwritten gets size and attributes at its commit (`seal`). Until then they show that it is torn.
+  overwritten gets size and attributes at its commit (`settle_overwritten`). Until then they show that it is torn.
 - With a journal, data is noted after it was written and withdrawn before it is removed; see `journal`.
 """
 
@@ -58,7 +58,7 @@ class Stage:
     files: the temporary files themselves.
     ready: every plan file below this number is complete, sat out or not needed.
     journal: if set, staged files survive a broken session.
-    renewed: plan files that have the contents of their old versions, so that no backups of these are kept.
+    unchanged: plan files that have the contents of their old versions, so that no backups of these are kept.
 
     A file that cannot be written is sat out: its staged file is removed, and no error is raised. Call `advance` until
     it returns False, at the start and after every write.
@@ -83,8 +83,8 @@ class Stage:
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._is_plain = _is_plain(manifest.policy)
         self._place = NOWHERE  # of the last small file
-        self._dense: set[int] = set()  # files that were not empty at first, so zeros must be written, not left as holes
-        self.renewed: set[int] = set()
+        self._prefilled: set[int] = set()  # files that were not empty at first: a zero in them is not left as a hole
+        self.unchanged: set[int] = set()
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
@@ -253,7 +253,7 @@ class Stage:
                 self.journal.forget(file)
             raise
         self.states[file] = STARTED
-        self._dense.add(file)
+        self._prefilled.add(file)
 
     def begin(self, file: int) -> int:
         """Return the descriptor of an incomplete staged file, creating it if necessary. Raise OSError.
@@ -262,7 +262,7 @@ class Stage:
         """
         return self._open(file)
 
-    def put(self, file: int, pieces: Iterable[tuple[int, int]], data: bytes) -> None:
+    def put(self, file: int, pieces: Sequence[tuple[int, int]], data: bytes) -> None:
         """Write data to a file that was begun, split into pieces (offset, length). Raise OSError."""
         view = memoryview(data)
         for position, length in pieces:
@@ -292,7 +292,7 @@ class Stage:
         self.files.close(file)
         self._remaining[file] = 0
 
-    def seal(self, file: int) -> None:
+    def settle_overwritten(self, file: int) -> None:
         """Give an overwritten file its size and attributes, because its commit is granted. Raise OSError."""
         entry = self.plan.entries[file]
         fd = self.files.open(file)
@@ -387,7 +387,7 @@ class Stage:
         return True
 
     def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
-        if self.manifest.policy.sparse and file not in self._dense:
+        if self.manifest.policy.sparse and file not in self._prefilled:
             write_sparsely(fd, run, position)
         else:
             write_all(fd, run, position, length)
@@ -398,7 +398,7 @@ class Stage:
         fd = self.files.create(file)
         self.states[file] = STARTED
         if file in self.files.overwritten:
-            self._dense.add(file)
+            self._prefilled.add(file)
             return fd
         policy = self.manifest.policy
         if policy.preallocates and not policy.sparse and file not in self.plan.extents:
