@@ -33,20 +33,20 @@ class StandardStreams:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         sys.stdout.flush()
-        if self._output.trouble:
-            print(f"{self._name}: cannot write to stdout: {self._output.trouble}", file=sys.stderr)
+        if self._output.failure:
+            print(f"{self._name}: cannot write to stdout: {self._output.failure}", file=sys.stderr)
         sys.stderr.flush()
         sys.stdin, sys.stdout, sys.stderr = self._before
 
 
 class _TolerantFile(io.BufferedIOBase):
-    """A descriptor that accepts all data. trouble: why data was lost; empty if none was.
+    """A descriptor that accepts all data. failure: why data was lost; empty if none was.
 
     It has no buffer: data may be lost if a signal handler raises an exception, but is never written twice.
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.trouble = ""
+        self.failure = ""
         self._descriptor = descriptor
 
     def write(self, data: Any, /) -> int:
@@ -58,7 +58,7 @@ class _TolerantFile(io.BufferedIOBase):
             except BlockingIOError:  # another process has made it non-blocking
                 select.select([], [self._descriptor], [])
             except OSError as error:
-                self.trouble = self.trouble or error.strerror or str(error)
+                self.failure = self.failure or error.strerror or str(error)
                 break
         return size
 

@@ -123,7 +123,7 @@ class Record:
 
     @classmethod
     def decode(cls, data: bytes) -> Record:
-        """Read what `encode` returned. Raise ProtocolDataError with one sentence for anything else."""
+        """Read the bytes that `parts` yields. Raise ProtocolDataError with one sentence for anything else."""
         unpacker = Unpacker(data, MAGIC, "record of the last sync")
         header = _header(unpacker)
         self = cls(unpacker.blob(), header["session"])
