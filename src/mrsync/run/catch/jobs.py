@@ -160,7 +160,7 @@ class TreeJobs:
             raise ProtocolDataError("a plan came before the comparison")
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
-        stage = self._open_stage(plan, needs)
+        stage = self._open_rounds(plan, needs).first
         if self._record_keeper is not None:
             self._record_keeper.begin(ObjectKind.CONTENTS, plan)
         stage.start_journal()
@@ -208,7 +208,8 @@ class TreeJobs:
         failures = [*comparison.failures, *unplanned(manifest, plan, comparison.needs)]
         return Wanted(plan.pages_of(comparison.needs, self.geometry.page_bytes), False, failures)
 
-    def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
+    def _open_rounds(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> StagingRounds:
+        """Set `rounds` to one round, for a plan, and return it."""
         assert self._tree.destination is not None  # the comparison comes first
         stage = Stage(self._tree.destination, self._manifest, plan, needs, f"{self.session:016x}")
         self.rounds = StagingRounds(stage)
@@ -216,7 +217,7 @@ class TreeJobs:
             from mrsync.tree.staging.rollback import Rollback
 
             self._rollback = Rollback(stage)
-        return stage
+        return self.rounds
 
     def _adopt_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
         """Adopt files that earlier sessions staged. Return the byte ranges that incomplete ones have, by plan file."""
@@ -248,8 +249,8 @@ class TreeJobs:
     def commit(self, granted: Sequence[CommitGranted]) -> list[Failure]:
         """Rename granted plan files into place, except those that some target sits out. Return what failed.
 
-        With `--commit job`, a commit that has begun is completed even if the session ends. With --fsync, contents are
-        on disk before a name leads to them, and names are on disk before this returns.
+        With `--commit job`, a commit that has begun is completed even if the session ends. With --durable, contents
+        are on disk before a name leads to them, and names are on disk before this returns.
         """
         assert self.rounds is not None  # only files that were ready are granted
         failures = self._flush(self._activity)
@@ -304,23 +305,22 @@ class TreeJobs:
     def _finish(self) -> Result:
         """Return what was done after the last commit."""
         rounds = self.rounds
-        stage = rounds.first if rounds else self._open_stage(Plan(self._manifest, [], {}), [])
+        if rounds is None:  # nothing was planned
+            rounds = self._open_rounds(Plan(self._manifest, [], {}), [])
         self._rollback = None
-        done = finish(stage, self._comparison, self._activity, rounds.again if rounds else None)
-        if self.rounds:
-            done.undone |= self.rounds.unplaced()
-            paths = map(self._manifest.path, self.rounds.missed())
-            done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
-        if done.is_change or (self.rounds and self.rounds.files_updated):
+        done = finish(rounds.first, self._comparison, self._activity, rounds.again)
+        done.undone |= rounds.unplaced()
+        done.failures += [Failure(errno.ENODATA, self._manifest.path(entry), "replace") for entry in rounds.missed()]
+        if done.is_change or rounds.files_updated:
             done.failures += self._flush(self._activity)
-        self._keep_record()
+        self._keep_record(rounds)
         return done
 
-    def _keep_record(self) -> None:
+    def _keep_record(self, rounds: StagingRounds) -> None:
         """Keep the record for `mrsync verify`. Warn if that fails: the tree is right, but verify sees an old one."""
         if self._record_keeper is None or self._tree.destination is None:
             return
-        stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
+        stages = [stage for stage in (rounds.first, rounds.again) if stage]
         try:
             self._record_keeper.keep(stages, self._tree.destination, self._manifest)
         except OSError as error:

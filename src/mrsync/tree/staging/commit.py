@@ -1,7 +1,7 @@
 """Rename staged files to their final names, in both rounds of a session.
 
 A file is renamed and not written in place, so that it is the old or the new version, whole, at any time: for readers,
-for a run that breaks off, and after a power cut (with --fsync). It can be replaced while it is executed or open, and
+for a run that breaks off, and after a power cut (with --durable). It can be replaced while it is executed or open, and
 a program that has it open keeps the old version. `overwriting` is the exception that --inplace asks for.
 
 The first round stages what was planned at the start. A second round may follow for source files that changed while they
