@@ -11,6 +11,7 @@ import select
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from mrsync.errors import SelectionError, UsageError
@@ -188,5 +189,9 @@ def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Sai
                     raise SelectionError("rsync writes without end")
                 if not data:
                     del said[descriptor]
-    status = process.wait()
+    while process.poll() is None:  # it has closed its output, but may go on
+        check()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(CHECK_S)
+    status = process.returncode
     return _Said(bytes(out).split(b"\n"), [escape_controls(line) for line in bytes(complaints).splitlines()], status)

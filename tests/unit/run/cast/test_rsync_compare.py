@@ -1,6 +1,8 @@
-"""What rsync says is taken whole, and no more of it than memory can hold."""
+"""What rsync says is taken whole, and no more of it than memory can hold; a run that is over ends it."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +18,14 @@ def test_output_of_too_many_bytes_or_lines_ends_the_run(
     monkeypatch.setattr(rsync_compare, limit, 1000)
     with pytest.raises(SelectionError, match="rsync writes without end"):
         rsync_compare._run_rsync([b"sh", b"-c", f"yes | head -n 5000 {redirection}".encode()], lambda: None)
+
+
+def test_a_run_that_is_over_does_not_wait_for_an_rsync_that_has_closed_its_output(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+
+    def check() -> None:
+        if closed.exists():
+            raise SelectionError("the run is over")
+
+    with pytest.raises(SelectionError, match="the run is over"):
+        rsync_compare._run_rsync([b"sh", b"-c", f"exec >&- 2>&-; sleep 0.3; > {closed}; sleep 5".encode()], check)
