@@ -14,13 +14,13 @@ TOO_MANY = b"writes more and more lines; the others are left out"
 
 
 class Contact:
-    """The start of one target. is_there becomes true when the catcher writes the marker.
+    """The start of one target. has_started becomes true when the catcher writes the marker.
 
     program, shell: their names, for messages. bytecode: what the target's Python reads, as it says after the marker.
     """
 
     def __init__(self, target: int, *, program: str, shell: str) -> None:
-        self.is_there = False
+        self.has_started = False
         self.bytecode = b""
         self.target = target
         self._program = program
@@ -32,8 +32,8 @@ class Contact:
     def receive_line(self, line: bytes) -> LineWritten | None:
         """Take one line of output. Return the event for it, or None for the marker, an empty line, or one too many."""
         line = line.rstrip()
-        if not self.is_there and line.startswith(MARKER):
-            self.is_there = True
+        if not self.has_started and line.startswith(MARKER):
+            self.has_started = True
             self.bytecode = line[len(MARKER) :].strip()
             self._count = 0
             self._last.clear()  # output of a login shell does not explain a later failure
@@ -41,7 +41,7 @@ class Contact:
         if not line:
             return None
         written = LineWritten(self.target, line)
-        if not (self.is_there and line.startswith(b"{")):  # a message of the catcher, such as its readiness
+        if not (self.has_started and line.startswith(b"{")):  # a message of the catcher, such as its readiness
             self._last.append(written)
         self._count += 1
         if self._count == LINES_MAX:
@@ -58,7 +58,7 @@ class Contact:
         Even then there is a reason, in case that it ended too early: rsh and `ssh -f` do not pass statuses on.
         """
         lines = [line.text for line in self._last]
-        if status == 0 and self.is_there and not self._verdict:
+        if status == 0 and self.has_started and not self._verdict:
             return CatcherExited(self.target, 0, own_words(lines) or "ended")
         reason = self._verdict or describe(lines, status, program=self._program, shell=self._shell)
         return CatcherExited(self.target, status or 1, reason)

@@ -26,7 +26,7 @@ from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
-from mrsync.remote.launcher import WORD_S, Choice, LaunchEvent, talking, wait_for_all
+from mrsync.remote.launcher import REPLY_S, Choice, LaunchEvent, talking, wait_for_all
 
 ABORT_WAIT_S = 2.0
 # Added to ClusterShell's fanout, which counts running commands, gateways included. Catchers run until the end of the
@@ -101,9 +101,9 @@ class GatewayLauncher:
     def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
         if self._thread.is_alive():
             self._port.msg_send("end of stdin")
-            self._thread.join(min(WORD_S, wait_s))
+            self._thread.join(min(REPLY_S, wait_s))
             if self._thread.is_alive() and self._must_wait(choose):
-                self._thread.join(max(0.0, wait_s - WORD_S))
+                self._thread.join(max(0.0, wait_s - REPLY_S))
         if self._thread.is_alive():
             self._port.msg_send("abort")
             self._thread.join(ABORT_WAIT_S)
@@ -141,7 +141,7 @@ class GatewayLauncher:
             reason = "; ".join(map(self._words_of, self._gateways)) or problem or "the gateways ended"
         events: list[LaunchEvent] = []
         for host, contact in list(self._contacts.items()):
-            if is_over or (is_late and not contact.is_there):
+            if is_over or (is_late and not contact.has_started):
                 contact.judge(reason)
                 events.append(self._contacts.pop(host).exited(1))
         return events

@@ -8,7 +8,7 @@ from typing import Protocol
 from mrsync.escaping import escape_controls
 from mrsync.tuples import NamedTuple
 
-WORD_S = 1.0
+REPLY_S = 1.0  # in which a catcher that is told to end writes a line
 TEXT_BYTES_MAX = 8192  # of a line: enough for a sentence with the longest path, and no flood
 
 
@@ -69,6 +69,6 @@ class Launcher(Protocol):
     def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
         """Close every stdin, which makes catchers clean up and exit. Kill those that still run after wait_s seconds.
 
-        choose: called after WORD_S seconds with the targets that still run, and those that have written a line since.
+        choose: called after REPLY_S seconds with the targets that still run, and those that have written a line since.
         Only those that it returns are waited for; the others are killed at once.
         """

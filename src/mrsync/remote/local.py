@@ -14,7 +14,7 @@ from typing import NoReturn
 from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
 from mrsync.remote.launcher import (
-    WORD_S,
+    REPLY_S,
     CatcherExited,
     Choice,
     LaunchEvent,
@@ -64,12 +64,12 @@ class LocalLauncher:
         said = len(self._events)
         for catcher in self._catchers.values():
             catcher.close_input()
-        self._drain(time.monotonic() + min(WORD_S, wait_s))
+        self._drain(time.monotonic() + min(REPLY_S, wait_s))
         if self._catchers:
             running = sorted(catcher.target for catcher in self._catchers.values())
             waited_for = choose(running, talking(self._events[said:]))
             self._kill(set(running) - waited_for)
-            self._drain(time.monotonic() + wait_s - WORD_S)
+            self._drain(time.monotonic() + wait_s - REPLY_S)
         self._kill({catcher.target for catcher in self._catchers.values()})
         self._drain(float("inf"))
         self._epoll.close()

@@ -22,7 +22,7 @@ from mrsync.remote.bundle import BYTECODE
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.guard import Guard
-from mrsync.remote.launcher import WORD_S, CatcherExited, Choice, LaunchEvent, talking, wait_for_all
+from mrsync.remote.launcher import REPLY_S, CatcherExited, Choice, LaunchEvent, talking, wait_for_all
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
@@ -90,12 +90,12 @@ class ShellLauncher:
         for remote in self._running.values():
             self._unwatch(remote.input)  # epoll does not know a descriptor that is closed
             remote.close_input()
-            if not remote.contact.is_there:  # no catcher runs yet, so none needs time to clean up
+            if not remote.contact.has_started:  # no catcher runs yet, so none needs time to clean up
                 remote.kill()
-        self._wait_for_ends(time.monotonic() + min(WORD_S, wait_s))
+        self._wait_for_ends(time.monotonic() + min(REPLY_S, wait_s))
         if self._running:
             self._kill(set(self._running) - choose(sorted(self._running), talking(self._events[said:])))
-            self._wait_for_ends(time.monotonic() + wait_s - WORD_S)
+            self._wait_for_ends(time.monotonic() + wait_s - REPLY_S)
         self._kill(set(self._running))
         self._guard.stop()
         self._epoll.close()
@@ -115,7 +115,7 @@ class ShellLauncher:
 
     def _begin(self) -> None:
         """Start waiting shells up to the fanout."""
-        under_way = sum(not remote.contact.is_there for remote in self._running.values()) if self._waiting else 0
+        under_way = sum(not remote.contact.has_started for remote in self._running.values()) if self._waiting else 0
         while self._waiting and under_way < self._fanout:
             self._start_one(self._waiting.popleft())
             under_way += 1
@@ -160,12 +160,12 @@ class ShellLauncher:
                 self._unwatch(descriptor)
 
     def _read(self, remote: _Remote) -> None:
-        was_there = remote.contact.is_there
+        had_started = remote.contact.has_started
         lines, is_open = remote.lines.read()
         for line in lines:
             if (event := remote.contact.receive_line(line)) is not None:
                 self._events.append(event)
-        if remote.contact.is_there and not was_there:
+        if remote.contact.has_started and not had_started:
             own = self._own[remote.contact.target] if self._own else b""
             # Only now: before the marker, the reader may not be a catcher.
             opening = self._opening(remote.contact.bytecode)
@@ -180,7 +180,7 @@ class ShellLauncher:
     def _keep_time(self) -> None:
         now = time.monotonic()
         for remote in self._running.values():
-            if not remote.contact.is_there and now >= remote.answer_by:
+            if not remote.contact.has_started and now >= remote.answer_by:
                 remote.contact.judge(f"did not answer within {self._answer_wait_s:g} s; {NO_ANSWER}")
                 remote.kill()
         self._reap_silent()

@@ -17,9 +17,9 @@ def test_lines_are_handed_on_and_the_marker_is_not() -> None:
     made = contact()
     assert made.receive_line(b"Welcome!\r") == LineWritten(3, b"Welcome!")
     assert made.receive_line(b"") is None
-    assert not made.is_there
+    assert not made.has_started
     assert made.receive_line(b"mrsync catcher\r") is None
-    assert made.is_there
+    assert made.has_started
     assert made.receive_line(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
 
 
