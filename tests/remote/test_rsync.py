@@ -92,9 +92,8 @@ def test_no_rsync_outlives_the_master(make_estate: MakeEstate, number: signal.Si
     host = estate.lab.targets[0]
     serve(estate, old, host)
     slow = estate.folder / host.name / "bin" / "rsync"
-    slow.write_text(
-        f"#!/bin/sh\necho $$ > {estate.folder}/started\nexec cat > /dev/null\n"
-    )  # as the real one, it ends with its input
+    # As the real one, it ends with its input.
+    slow.write_text(f"#!/bin/sh\necho $$ > {estate.folder}/started\nexec cat > /dev/null\n")
     slow.chmod(0o755)
     run = estate.start("--compare", "rsync", "-v", "2")
     run.wait_for("t1: joined")

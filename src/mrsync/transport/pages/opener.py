@@ -35,9 +35,8 @@ TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packe
 TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
 _OBJECTS = len(ObjectKind)
 
-OpenedPage = tuple[
-    int, int, int, bytes, bytes
-]  # object, page, generation, plaintext, tag of its seal, empty if the page was compressed
+# Object, page, generation, plaintext, and the tag of its seal, empty if the page was compressed.
+OpenedPage = tuple[int, int, int, bytes, bytes]
 
 
 class PageSink(Protocol):

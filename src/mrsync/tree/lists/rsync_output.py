@@ -107,9 +107,8 @@ class _Translator:
                 Item(Instruction.FILE, checked_path(path)) for path in sorted({path for pair in found for path in pair})
             )
         elif self._look.status(raw) is not None:
-            yield Item(
-                Instruction.ATTRIBUTES, checked_path(raw)
-            )  # it is linked already to what changes, which is listed, too
+            # It is linked already to what changes, which is listed, too.
+            yield Item(Instruction.ATTRIBUTES, checked_path(raw))
         else:
             raise ValueError("the source has no such hard link")
 
