@@ -60,7 +60,7 @@ class FilesFromScanner(Scanner):
             if is_vanished and not self._selection.ignores_missing:
                 self._errors.append(Failure.of(error, path, FIND))
             elif not is_vanished:
-                self._miss(error.errno or 0, path, path)
+                self._note_missing(error.errno or 0, path, path)
             return False
         source_filter = self._source_filter()
         if source_filter is None:

@@ -106,7 +106,7 @@ class Scanner:
         self._source_filters = self._make_source_filters()
         self._mounts = MountPolicy(selection.one_file_system, manifest.parents)
         self._misses = False
-        self._gone: list[bytes] = []  # named paths that do not exist and that targets are to delete
+        self._missing_to_delete: list[bytes] = []  # named paths that do not exist and that targets are to delete
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
@@ -143,7 +143,7 @@ class Scanner:
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
-        manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._gone)))
+        manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._missing_to_delete)))
         return found
 
     def _skipped(self) -> list[int]:
@@ -158,13 +158,13 @@ class Scanner:
         """The open directory of the first root, the only one unless there are several SOURCEs."""
         return self._open_roots.root_fds[0]
 
-    def _miss(self, reason: int, shown: bytes, path: bytes, root: int = 0) -> None:
+    def _note_missing(self, reason: int, shown: bytes, path: bytes, root: int = 0) -> None:
         """Note that a named path cannot be found. shown: for messages. path: below the root."""
         selection = self._selection
         if reason == errno.ENOENT and selection.deletes_missing:
             source_filter = self._source_filter(root)
             if source_filter is None or not source_filter.is_excluded(path, is_directory=False):
-                self._gone.append(path)
+                self._missing_to_delete.append(path)
         elif reason != errno.ENOENT or not selection.ignores_missing:
             self._errors.append(Failure(reason, shown, FIND))
 
