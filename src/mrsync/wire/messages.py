@@ -275,13 +275,13 @@ class Feeding(IntEnum):
 
 
 class Peer(NamedTuple):
-    """The other end of a hop from one target to another."""
+    """The other end of a link from one target to another."""
 
     target: int
-    link: int  # number of the hop, unique in the session
+    link: int  # its number, unique in the session
     address: bytes  # 16 bytes, as IPv6; IPv4 addresses are mapped
     port: int
-    key: bytes = bytes(32)  # of the hop, masked for the child; zeros for the parent
+    key: bytes = bytes(32)  # of the link, masked for the child; zeros for the parent
 
 
 class Assign(NamedTuple):
