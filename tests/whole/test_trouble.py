@@ -57,7 +57,7 @@ def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
     os.kill(victim, signal.SIGSTOP)
     ended = run.wait()
     assert ended.status == 23
-    assert "not waiting for a to clean up: given up, and no answer" in ended.stderr
+    assert "a: given up, and silent, so its clean-up is not waited for" in ended.stderr
     assert "waiting up to" not in ended.stderr
     assert site.differences("b") == site.differences("c") == []
     assert site.sync().status == 0  # which removes what the victim could not
@@ -135,7 +135,7 @@ def test_no_target_changes_a_file_that_one_has_no_room_for(crowded: Site) -> Non
     write_files(site.source, {"a small": 2000, "big": 4 * MEGABYTE, "z small": 3000})
     ended = site.sync()
     assert ended.status == 23
-    assert "c: sits out" not in ended.stdout
+    assert "c: skips" not in ended.stdout
     for host in site.hosts:
         assert (site.dest(host) / "big").read_bytes() == old
         for name in ("a small", "z small"):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LIVE_INTERVAL_S = 0.25
 LIVE_AFTER_S = 0.5  # shorter runs show nothing and save the import of rich (40 ms)
 PLAIN_INTERVAL_S = 10.0
+OVER = ("done", "aborted")  # phases in which nothing more happens
 JSON_INTERVAL_S = 1.0
 LINES_AFTER_S = 1.0
 PRIORITIES = {0: WARNING, 1: INFO, 2: DEBUG}  # priority in the journal, by level of a notice
@@ -70,6 +71,8 @@ class PlainProgress(Progress):
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         self.due_at = time.monotonic() + PLAIN_INTERVAL_S
+        if snapshot.phase in OVER:  # the verdict follows
+            return
         self._print(headline(snapshot, self._rate.update(snapshot)))
 
 

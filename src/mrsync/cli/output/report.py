@@ -121,8 +121,10 @@ def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Itera
         yield from _complete(outcome)
     if has_stats:
         yield from _statistics(outcome)
-    if verbosity and outcome.round_trips.total:
+    if verbosity > 1 and outcome.round_trips.total:
         yield from histogram_lines(outcome.round_trips)
+    elif verbosity and not has_stats and outcome.round_trips.total:
+        yield f"round trip: {quantiles(outcome.round_trips)}"
 
 
 def size(bytes_count: float) -> str:

@@ -232,12 +232,12 @@ class _Run:
         elif isinstance(event, FileSatOut):
             self._account.sit_out(event)
             host, reason = self._settings.targets[event.target], os.strerror(event.errno)
-            self._notices.notice(1, f"sits out {self._source.path(event.file)}: {reason}", host)
+            self._notices.notice(1, f"skips {self._source.path(event.file)}: {reason}", host)
         elif isinstance(event, ChangesReported):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
             self._unheard.hear(event.target, self._loop.now())
-            self._notices.notice(1, "joined", self._settings.targets[event.target])
+            self._notices.on_target_joined(self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)
         elif isinstance(event, TargetShed):
@@ -248,7 +248,7 @@ class _Run:
         self._account.enter(phase, time.monotonic())
         self._view.enter_phase()
         self._notices.notice(2, f"phase {phase.name.lower()}")
-        self._notices.tell_absent()
+        self._notices.tell_roll()
         if phase is Phase.COMPARING:
             self._foreign_sessions.close()
             self._notices.tell_seal(self._caster.statistics().seal, self._caster.roster.live)

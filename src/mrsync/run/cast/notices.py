@@ -16,6 +16,7 @@ from mrsync.wire.messages import Compression, SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
 
+NAMED_MAX = 8  # targets that are told one by one when they join
 _NO_CRYPTOGRAPHY = "the Python package cryptography is missing or broken on"
 
 
@@ -34,6 +35,7 @@ class Notices:
         self._observer = observer
         # (state, reason) -> targets that could not take part and were not shown yet
         self._absent: dict[tuple[RosterState, str], list[Target]] = {}
+        self._joined: list[str] = []  # targets that take part and were not shown yet
 
     def greet(self, missing: str) -> None:
         """Tell where the session takes place, and warn of problems. missing: socket options that this host lacks."""
@@ -52,6 +54,12 @@ class Notices:
         """Show a notice. level, text, host: see Notice."""
         self._observer.on_notice(Notice(level, text, host))
 
+    def on_target_joined(self, name: str) -> None:
+        """Tell that a target takes part; of many, in one line as soon as all are known that do."""
+        self._joined.append(name)
+        if len(self._settings.targets) <= NAMED_MAX:
+            self._tell_joined()
+
     def on_target_lost(self, target: Target) -> None:
         """Tell the end of a target at once, unless it could not take part: many of those may have the same reason."""
         if target.state in (RosterState.UNREACHABLE, RosterState.REFUSED):
@@ -59,8 +67,9 @@ class Notices:
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
-    def tell_absent(self) -> None:
-        """Tell which targets turned out not to take part since the last call."""
+    def tell_roll(self) -> None:
+        """Tell which targets turned out to take part, and not to, since the last call."""
+        self._tell_joined()
         for (state, common), targets in self._absent.items():
             reason = common if len(targets) > 1 else targets[0].reason
             self._tell_end(f"{state.name.lower()}: {reason}", [target.name for target in targets])
@@ -108,6 +117,11 @@ class Notices:
         """Return the reason of a target's end with DEST as it was given: {host} there keeps no targets apart."""
         own, given = printable(self._settings.dest_for(target.name)), printable(self._settings.dest)
         return target.reason.replace(own, given) if own != given else target.reason
+
+    def _tell_joined(self) -> None:
+        if self._joined:
+            self.notice(1, "joined", fold(self._joined))
+            self._joined = []
 
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))

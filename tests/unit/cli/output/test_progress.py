@@ -41,6 +41,8 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
     assert progress.due_at == 1001
     progress.on_snapshot(SNAPSHOT)
     assert progress.due_at == 1010
+    for phase in ("done", "aborted"):
+        progress.on_snapshot(SNAPSHOT._replace(phase=phase))  # the verdict comes next
     assert stream.getvalue() == "casting: 50 % of 1 kB, 125 B/s, 4 s left; repairs 0.99 %; 2/3 targets; 1 lost\n"
 
 

@@ -97,8 +97,10 @@ def test_targets_that_are_behind_are_listed_by_reason() -> None:
 
 
 def test_verbose_shows_complete_targets_and_round_trips() -> None:
-    lines = summary(outcome(), 1)
-    assert "n[1-3]: ok; 3 files updated, 0 deleted" in lines
+    brief = summary(outcome(), 1)
+    assert "n[1-3]: ok; 3 files updated, 0 deleted" in brief
+    assert "round trip: p50 900 us" in brief[-1]
+    lines = summary(outcome(), 2)
     at = lines.index("rtt histogram")
     assert lines[at + 1 : at + 5] == ["msec    counts", "----  --------", "   1        10", "   2         5"]
 

@@ -32,10 +32,14 @@ class Listener:
 
 
 def notices(
-    *, routed: tuple[int, ...] = (), is_encrypted: bool | None = None, dest: bytes = b"/d"
+    *,
+    routed: tuple[int, ...] = (),
+    is_encrypted: bool | None = None,
+    dest: bytes = b"/d",
+    names: tuple[str, ...] = NAMES,
 ) -> tuple[Notices, Listener]:
-    settings = CastSettings(b"/s", dest, NAMES, None, bytes(32), is_encrypted=is_encrypted)
-    rendezvous = Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), routed)
+    settings = CastSettings(b"/s", dest, names, None, bytes(32), is_encrypted=is_encrypted)
+    rendezvous = Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(names), routed)
     listener = Listener()
     return Notices(settings, rendezvous, listener), listener
 
@@ -58,10 +62,25 @@ def test_those_that_cannot_take_part_for_one_reason_are_one_line(trigger: Target
     for number in range(3):
         told.on_target_lost(found(roster, number))
     assert listener.heard == []
-    told.tell_absent()
-    told.tell_absent()
+    told.tell_roll()
+    told.tell_roll()
     assert listener.heard == [Notice(0, f"{state}: no route", "n[1-3]")]
     assert told.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("count", "heard"),
+    [(2, [Notice(1, "joined", "n1"), Notice(1, "joined", "n2")]), (9, [Notice(1, "joined", "n[1-9]")])],
+)
+def test_many_targets_that_join_are_one_line(count: int, heard: list[Notice]) -> None:
+    names = tuple(f"n{number}" for number in range(1, count + 1))
+    told, listener = notices(names=names)
+    for name in names:
+        told.on_target_joined(name)
+    assert listener.heard == (heard if count == 2 else [])
+    told.tell_roll()
+    told.tell_roll()
+    assert listener.heard == heard
 
 
 def test_a_name_in_dest_keeps_no_targets_apart() -> None:
@@ -69,7 +88,7 @@ def test_a_name_in_dest_keeps_no_targets_apart() -> None:
     for number, name in enumerate(("n1", "n2")):
         roster = ended(TargetTrigger.REFUSAL, f"no /d/{name} there", number)
         told.on_target_lost(found(roster, number))
-    told.tell_absent()
+    told.tell_roll()
     assert listener.heard == [Notice(0, "refused: no /d/{host} there", "n[1-2]")]
 
 
@@ -78,7 +97,7 @@ def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
     roster = ended(TargetTrigger.ABSENCE, "nothing received within 60 s", 0, 1)
     for number in (0, 1):
         told.on_target_lost(found(roster, number))
-    told.tell_absent()
+    told.tell_roll()
     assert told.warnings == ["n2: behind a router, which passes no multicast with TTL 1 (-T)"]
     assert listener.heard[-1] == Notice(0, told.warnings[0])
 
@@ -88,7 +107,7 @@ def test_a_target_that_could_not_be_started_is_not_warned_of_a_router() -> None:
     roster = Roster(dict(enumerate(NAMES)))
     roster.end(found(roster, 1), TargetTrigger.FAILURE, "no route to host", 1.0)
     told.on_target_lost(found(roster, 1))
-    told.tell_absent()
+    told.tell_roll()
     assert told.warnings == []
 
 
