@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from tests.programs import Argument, program
 from tests.support.waiting import HANG_S
+from tests.whole.screen import run_on_terminal
 from tests.whole.site import LOOPBACK, Run, Site
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
@@ -305,6 +307,21 @@ def key_file(folder: Path, text: str) -> Path:
     path.write_text(text * 10)
     path.chmod(0o600)
     return path
+
+
+def test_a_catcher_on_a_terminal_says_how_long_it_waits(site: Site, places: dict[str, str]) -> None:
+    place = ("--insecure", "-A", site.group, "-P", site.port, "-I", "lo")
+
+    def interrupt(output: str, process: int) -> None:
+        if output.endswith("\n"):
+            os.kill(process, signal.SIGINT)
+
+    status, output = run_on_terminal(
+        program("multicatcher", "-i", 0, "-t", site.dest("a"), *place), on_output=interrupt
+    )
+    assert status == 20
+    assert output.splitlines()[0] == "multicatcher: waiting for a master, for up to 60 minutes"
+    assert "ready" not in output
 
 
 def test_another_key_makes_a_target_unreachable_with_a_reason(site: Site, places: dict[str, str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mrsync.cli.registry.completion import SHELLS
+from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.line_breaks import columns, filled
 from mrsync.cli.registry.option import FILELIST, MRSYNC, SECTIONS, Option
-from mrsync.cli.registry.options import OPTIONS, PROGRAMS
+from mrsync.cli.registry.options import FORMS, OPTIONS, PROGRAMS
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.registry.reference import plain
 from mrsync.cli.registry.statuses import MEANINGS
@@ -27,7 +28,10 @@ _SMALL_COMMANDS = {  # without options of their own: (arguments, what it does)
     "help": (" [TOPIC ...]", "Explain options, commands, sections of options, or the exit statuses."),
 }
 _EXIT = "exit"
+_EXIT_TOO = (_EXIT, "status", "exit status", "exit statuses")
+_RSYNC = "rsync"
 SPEAKING_MAX = 6  # options that a message names
+_IN_RSYNC_FORM = "mrsync, in rsync's form"
 _INDENT = " " * 8
 
 
@@ -38,7 +42,8 @@ def help_on(topics: Sequence[str]) -> Iterator[str]:
         yield filled(f"  a command    {', '.join([*_COMMANDS, *_SMALL_COMMANDS])}")
         yield "  an option    by its long name or letter: commit, --commit, -w"
         yield filled(f"  a section    {'; '.join(SECTIONS)}")
-        yield f"  {_EXIT}         the exit statuses"
+        yield f"  {_EXIT}         the exit statuses; a number: one of them"
+        yield f"  {_RSYNC}        the form of rsync's lines, and what its options mean there"
     for topic in topics:
         yield from _explain(topic)
 
@@ -54,15 +59,17 @@ def _explain(topic: str) -> Iterator[str]:
         for option in options:  # help and config are options, too
             yield ""
             yield from _lines(option)
-    elif topic == _EXIT:
-        yield from (filled(f"  {int(status):>2}  {meaning}") for status, meaning in MEANINGS.items())
-    elif found := [section for section in SECTIONS if topic == section or topic in section.split()]:
+    elif found := [status for status in MEANINGS if topic in (*_EXIT_TOO, str(int(status)))]:
+        yield from (filled(f"  {int(status):>2}  {MEANINGS[status]}") for status in found)
+    elif topic == _RSYNC:
+        yield f"usage: {FORMS[MRSYNC][1]}\n"
+        yield from (line for foreign in FOREIGN for line in _foreign_lines(foreign))
+    elif sections := [section for section in SECTIONS if topic == section or topic in section.split()]:
         for option in OPTIONS:
-            if option.section in found and MRSYNC in option.programs:
+            if option.section in sections and MRSYNC in option.programs:
                 yield from _lines(option)
-    elif options:
-        for option in options:
-            yield from _lines(option)
+    elif lines := [line for option in options for line in _lines(option)] + list(_rsync_lines(topic, options)):
+        yield from lines
     else:
         known = [*_COMMANDS, *_SMALL_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
         hint = did_you_mean(name, known) or _speaking_of(name)
@@ -71,7 +78,7 @@ def _explain(topic: str) -> Iterator[str]:
 
 def _speaking_of(word: str) -> str:
     """Return "; options that speak of it: ..." with the options of mrsync whose help has this word, or ""."""
-    has_word = re.compile(rf"\b{re.escape(word)}", re.IGNORECASE).search
+    has_word = re.compile(rf"\b{re.escape(word.removesuffix('s'))}", re.IGNORECASE).search
     found = [
         each.names(MRSYNC)[-1] for each in OPTIONS if MRSYNC in each.programs and has_word(each.manual or each.help)
     ]
@@ -79,12 +86,40 @@ def _speaking_of(word: str) -> str:
 
 
 def _is_called(option: Option, topic: str) -> bool:
-    names = {name for program in option.programs for name in option.all_names(program)}
-    return not names.isdisjoint((topic, f"-{topic}", f"--{topic}"))
+    return _is_among(topic, [name for program in option.programs for name in option.all_names(program)])
+
+
+def _is_among(topic: str, names: Iterable[str]) -> bool:
+    return not {topic, f"-{topic}", f"--{topic}"}.isdisjoint(names)
 
 
 def _lines(option: Option) -> Iterator[str]:
+    names = option.all_names(option.programs[0])
+    yield from _entry(names, option, ", ".join(option.programs))
+
+
+def _entry(names: Sequence[str], option: Option, where: str) -> Iterator[str]:
     value = option.value().join(option.around_value())
-    yield filled(f"{', '.join(option.all_names(option.programs[0]))}{value}    ({', '.join(option.programs)})")
-    text = plain(option.manual or option.help)
-    yield textwrap.fill(text, columns(), initial_indent=_INDENT, subsequent_indent=_INDENT)
+    yield from _paragraph(f"{', '.join(names)}{value}    ({where})", option.manual or option.help)
+
+
+def _rsync_lines(topic: str, explained: Sequence[Option]) -> Iterator[str]:
+    """Yield what a name means in rsync's form, unless it is one of the options that are explained already."""
+    for option in OPTIONS:
+        if option not in explained and _is_among(topic, option.rsync.split()):
+            yield from _entry(option.rsync.split(), option, _IN_RSYNC_FORM)
+    for foreign in FOREIGN:
+        if _is_among(topic, foreign.names.split()):
+            yield from _foreign_lines(foreign)
+
+
+def _foreign_lines(foreign: Foreign) -> Iterator[str]:
+    names = ", ".join(foreign.names.split())
+    value = f" {foreign.metavar}" if foreign.metavar else ""
+    refused = "refused: " if foreign.is_refused else ""
+    yield from _paragraph(f"{names}{value}    ({_IN_RSYNC_FORM})", refused + foreign.why)
+
+
+def _paragraph(head: str, text: str) -> Iterator[str]:
+    yield filled(head)
+    yield textwrap.fill(plain(text), columns(), initial_indent=_INDENT, subsequent_indent=_INDENT)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
 
+from mrsync.cli.registry.declared.foreign import FOREIGN
 from mrsync.cli.registry.option import SECTIONS
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
 from mrsync.cli.registry.parser import make_parser
@@ -28,10 +30,27 @@ def test_a_letter_means_an_option_of_each_program() -> None:
     assert "--size" in text
 
 
+def test_a_letter_of_rsync_is_explained_beside_that_of_4_0_1() -> None:
+    text = explained("-X")
+    assert "(mrsync, in rsync's form)" in text
+    assert "(mrsync, multicaster)" in text or "(mrsync)" in text
+    for topic in ("-a", "--archive", "--del", "delete-during"):
+        assert "(mrsync, in rsync's form)" in explained(topic)
+    assert "refused: SOURCE is never changed" in explained("remove-source-files")
+    assert "rsync's form" not in explained("--checksum")  # it means the same there
+
+
+def test_every_option_of_rsync_has_help() -> None:
+    names = [name for foreign in FOREIGN for name in foreign.names.split()]
+    assert all(explained(name) for name in names)
+    assert not set(names) - set(re.findall(r"(?<![\w-])--?[\w-]+", explained("rsync")))
+
+
 def test_a_section_a_command_and_the_statuses() -> None:
     assert explained("deletion").count("\n--") >= 2
     assert explained("doctor").startswith("usage: mrsync doctor")
-    assert "30  every target was lost" in explained("exit")
+    assert "30  every target was lost" in explained("exit") == explained("exit status")
+    assert explained("30").startswith("  30  every target was lost")
 
 
 @pytest.mark.parametrize(
@@ -59,8 +78,9 @@ def test_the_topic_that_was_meant_is_named() -> None:
 
 
 def test_options_that_speak_of_an_unknown_topic_are_named() -> None:
-    with pytest.raises(UsageError, match=r"there is no help on firewall; options that speak of it: --port \(see"):
-        explained("firewall")
+    for topic in ("firewall", "firewalls"):
+        with pytest.raises(UsageError, match=rf"there is no help on {topic}; options that speak of it: --port \(see"):
+            explained(topic)
 
 
 @pytest.mark.parametrize("topic", ["demo", "completion", "config", "help", "filelist"])

@@ -12,7 +12,7 @@ from mrsync.errors import UsageError
 _USED = {
     "del": "print deletions",
     "name": "print names of changed entries",
-    "progress": "show progress: --progress",
+    "progress": "show progress, as does PROGRESS2: --progress",
     "stats": "print figures at the end: --stats",
 }
 _WITHOUT_EFFECT = "backup copy flist misc mount nonreg remove skip symsafe"

@@ -35,6 +35,7 @@ from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Ending
 from mrsync.wire.seals.sealing import seals_here
 
+FIRST_STATUS_S = 3600.0  # until a catcher without a master gives up
 UNKNOWN_S = 2.0  # many times the interval of statuses
 
 
@@ -90,8 +91,11 @@ def catch(settings: CatchSettings) -> int:
 
 
 def _announce(settings: CatchSettings, ready: Readiness) -> None:
-    """Tell the master, and systemd if it started this program, that the catcher is ready."""
-    print(ready.encode(), flush=True)
+    """Tell the master, or who started this program without one, that the catcher is ready."""
+    if not settings.has_master and sys.stdout.isatty():
+        _say(f"waiting for a master, for up to {FIRST_STATUS_S / 60:g} minutes")
+    else:
+        print(ready.encode(), flush=True)
     if not settings.has_master:  # else a systemd unit, if any, belongs to the master
         notify("READY=1")
 
@@ -121,6 +125,7 @@ def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.s
         seals=seals_here(),
         buffer_bytes=min(granted_buffer(opened) for opened in (data, reply) if opened is not None),
         retained_pages=SLOTS,
+        wait_s=FIRST_STATUS_S,
         has_group=data is not None,
         knows_master=settings.master is not None,
         compressions=compressions_here(),

@@ -65,12 +65,12 @@ OPTIONS = (
     ),
     Option(
         "--info",
-        "what to print, in rsync's words: progress2, stats, name, del; help lists all",
+        "what to print, in rsync's words: progress, stats, name, del; help lists all",
         OUTPUT,
         (MRSYNC,),
-        "what to print, in rsync's words: `progress2` and `stats` are `--progress` and `--stats`, `name` is "
-        "`--out-format '%n%L'`, `del` tells deletions only, `all` is all of these, `none` nothing, `0` behind a word "
-        "means not; rsync's other words are accepted without effect. `--info=help` lists them",
+        "what to print, in rsync's words: `progress` (or `progress2`) and `stats` are `--progress` and `--stats`, "
+        "`name` is `--out-format '%n%L'`, `del` tells deletions only, `all` is all of these, `none` nothing, "
+        "`0` behind a word means not; rsync's other words are accepted without effect. `--info=help` lists them",
         metavar="FLAGS",
         kind=LIST,
         default=[],
