@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,10 @@ def test_one_target_of_three_breaks_and_only_it_needs_more(site: Site) -> None:
     run, catchers = start_and_wait(site, 0.5, "-w", "2")
     os.kill(catchers[1], signal.SIGKILL)
     assert run.wait().status == 23
+    told = site.sync("-n").stderr
+    assert re.fullmatch(
+        "b: multicatcher: warning: an interrupted run has left [\\d.]+ MB here; what is right of .*\n", told
+    )
     ended = site.sync()
     assert_equal(site, ended)
     assert 0 < ended.report["pages_sent"] <= 0.52 * ended.report["pages"]

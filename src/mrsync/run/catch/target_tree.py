@@ -115,6 +115,8 @@ class TargetTree:
             comparison.stale += self.area.leftovers()
         if policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
+        if self.is_dry_run and comparison.stale and policy.partial:
+            warn(_staged(destination, manifest, comparison))
         if destination.removals.backups is not None:
             destination.removals.backups.on_activity = self._activity
         return comparison
@@ -139,6 +141,15 @@ class TargetTree:
             self.destination.close()
         if self.area is not None:
             self.area.close()
+
+
+def _staged(destination: Destination, manifest: Manifest, comparison: Comparison) -> list[str]:
+    """Return what a dry run cannot count: that the real run will send less than is needed."""
+    from mrsync.tree.staging.resume import StaleFiles  # most runs find none
+
+    count = StaleFiles(destination, manifest, comparison.stale).bytes_staged()
+    sentence = f"an interrupted run has left {count / 1e6:.3g} MB here; what is right of that will not be sent again"
+    return [sentence] if count else []
 
 
 def warn(sentences: Sequence[str]) -> None:

@@ -84,6 +84,19 @@ class StaleFiles:
                 self._on_activity(_ACTIVITY_FILES)
         return held
 
+    def bytes_staged(self) -> int:
+        """Return how many bytes are staged, whether or not this session could use them."""
+        count = 0
+        for found in self._found.values():
+            for directory, name, number in found:
+                if number != NO_FILE:
+                    with suppress(OSError):  # its session may run
+                        status = os.stat(
+                            name, dir_fd=self._destination.directories.open(directory), follow_symlinks=False
+                        )
+                        count += min(status.st_size, 512 * status.st_blocks)
+        return count
+
     def remove(self) -> list[Failure]:
         """Remove the temporary files of all sessions that are over. Return the failures."""
         failures: list[Failure] = []
