@@ -143,6 +143,7 @@ LINES = """
 1  ... -x                                        | -x needs --rate
 1  ... --rate -5                                 | --rate: '-5'
 1  ... --rate 10Q                                | --rate: '10Q'
+1  ... --rate 80                                 | '80' is less than 512 bytes per second; give K, M or G
 1  ... --rate                                    | --rate
 1  ... --bwlimit x                               | --bwlimit: 'x'
 1  ... -P 1                                      | 2 to 65535

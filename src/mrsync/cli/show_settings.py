@@ -8,7 +8,7 @@ from typing import Any
 
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import make_parser
-from mrsync.cli.settings.configuration import origins, parse_configured, value_of
+from mrsync.cli.settings.configuration import DEFAULT, origins, parse_configured, value_of
 from mrsync.errors import UsageError
 
 USAGE = "mrsync config --show [options of mrsync]"
@@ -21,9 +21,11 @@ def show_settings(arguments: Sequence[str]) -> int:
     given = [word for word in arguments if word != "--show"]
     parser = make_parser(MRSYNC)
     options, _ = parse_configured(parser, given)
-    lines = [
-        (f"{key} = {_toml(value_of(parser, options, key))}", origin) for key, origin in origins(parser, given).items()
-    ]
+    defaults = parser.parse_args([])
+    lines = []
+    for key, origin in origins(parser, given).items():
+        value = value_of(parser, defaults if origin == DEFAULT else options, key)
+        lines.append((f"{key} = {_toml(value)}", origin))
     width = max(len(line) for line, _ in lines if len(line) < 40)
     for line, origin in lines:
         print(f"{line:<{width}}  # {origin}")

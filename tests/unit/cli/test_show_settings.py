@@ -42,6 +42,28 @@ def test_every_setting_is_shown_with_its_origin(home: Path, capsys: pytest.Captu
     assert found["delta"][1] == "default"
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", {"exclude": '["*.o"] file', "include": "[] default", "rate": "83886080 file", "bwlimit": '"" default'}),
+        ("--bwlimit 1m", {"rate": '"" default', "bwlimit": "1048576 command line"}),
+        ("--bwlimit 1m --rate 2M", {"rate": "2097152 command line", "bwlimit": '"" default'}),
+        ("--exclude a", {"exclude": '["*.o", "a"] command line'}),
+        (
+            "--no-encrypt -0 -F",
+            {"encrypt": "false default", "no-encrypt": "true command line", "from0": "true command line"},
+        ),
+        ("-w 60 --no-delete", {"ack-wait": "60.0 command line", "delete": "false command line"}),
+    ],
+)
+def test_a_value_is_shown_where_it_was_given(
+    home: Path, capsys: pytest.CaptureFixture[str], words: str, expected: dict[str, str]
+) -> None:
+    found = shown(capsys, *words.split())
+    told = {key: f"{found[key][0].strip()} {found[key][1].replace(str(home), 'file')}" for key in expected}
+    assert told == expected
+
+
 def test_the_command_line_counts_more_than_a_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, "--rate", "1M")["rate"][1] == "command line"
 

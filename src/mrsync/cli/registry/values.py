@@ -21,7 +21,7 @@ STOP_TIME = re.compile(
 DAYS_OF_8_YEARS = 2922  # the 29th of February is in them, also around the year 2100
 COMPRESS_LEVEL_MAX = 22
 LONGEST_WAIT_S = 86400.0
-BWLIMIT_MIN = 512  # bytes/s, as in rsync
+RATE_MIN = 512  # bytes/s, as with rsync's --bwlimit; a smaller number lacks its unit
 REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # words after the first one
 USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@$+\\-]*")
 REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
@@ -37,10 +37,7 @@ def bwlimit(text: str) -> int | None:
 
     Return bytes/s, or None for 0 (no limit).
     """
-    bytes_s = _rate(text, unit="k")
-    if bytes_s is not None and bytes_s < BWLIMIT_MIN:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than {BWLIMIT_MIN} bytes per second (0: no limit)")
-    return bytes_s
+    return _rate(text, unit="k")
 
 
 def size(text: str) -> int:
@@ -59,8 +56,10 @@ def _rate(text: str, unit: str) -> int | None:
     number = _bytes(text, unit)
     if number is None or not 0 <= number <= SIZE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is not a rate: a number with K, M or G, such as 80M")
-    if number == 0 and any(digit in "123456789" for digit in text):
-        raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
+    if number < RATE_MIN and any(digit in "123456789" for digit in text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is less than {RATE_MIN} bytes per second; give K, M or G, as in 80M (0: no limit)"
+        )
     return number or None
 
 

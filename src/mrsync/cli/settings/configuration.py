@@ -10,11 +10,12 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from mrsync.cli.registry.declared.output import SYSTEM_FILE
-from mrsync.cli.registry.parser import Parser
+from mrsync.cli.registry.parser import InOrder, Parser
 from mrsync.errors import UsageError
 from mrsync.spelling import did_you_mean
 
 BYTES_MAX = 1 << 20
+DEFAULT = "default"  # where a setting comes from that is not given
 DOTS_MAX = 256  # in a line outside of quotation marks; no setting has any
 # A quotation without an end is matched, too: the pattern would look for its end from each mark in it.
 _QUOTED = re.compile(rb"\"(?:[^\"\\]|\\.)*(?:\"|(\\?$))|'[^']*'")
@@ -54,25 +55,40 @@ def parse_configured(
 def origins(parser: Parser, arguments: Sequence[str]) -> dict[str, str]:
     """Return where each setting comes from, by long name: a file, "command line" or "default". Raise UsageError.
 
-    Read the same files as `parse_configured`, and check them in the same way.
+    Read the same files as `parse_configured`, and check them in the same way. Of names of one thing, as rate and
+    bwlimit, only the last one that is given does not have its default.
     """
     import tomllib
 
     _, paths = parse_configured(parser, arguments)
-    found = dict.fromkeys(sorted(names_of_settings(parser)), "default")
+    actions = _actions(parser)
+    given: list[tuple[str, str]] = []
     for path in paths:
-        text = _read(path, must_exist=True) or b""
-        found.update((key, path) for key in tomllib.loads(text.decode()) if key in found)
-    plain = parser.parse_args(arguments)
-    for key, action in _actions(parser).items():
-        if key in found and getattr(plain, action.dest) != action.default:
-            found[key] = "command line"
-    return found
+        given += [(key, path) for key in tomllib.loads((_read(path, must_exist=True) or b"").decode())]
+    given += [(key, "command line") for key in _keys_of(parser, arguments)]
+    last = {actions[key].dest: (key, place) for key, place in given if key in actions}
+    found = dict.fromkeys(sorted(names_of_settings(parser)), DEFAULT)
+    return found | {key: place for key, place in last.values() if key in found}
+
+
+def _keys_of(parser: Parser, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the long names of the options on a command line."""
+    names = {action: key for key, action in _actions(parser).items()}
+    for word in parser.sort_out(arguments).options:
+        name = word.partition("=")[0]
+        key = names.get(parser._option_string_actions[name])
+        if key is not None:
+            yield name[2:] if name[2:] in names.values() else key
 
 
 def value_of(parser: Parser, options: argparse.Namespace, key: str) -> Any:
-    """Return the value of a setting in parsed options. key: its long name."""
-    return getattr(options, _actions(parser)[key].dest)
+    """Return the value of a setting in parsed options, as a settings file would have it. key: its long name."""
+    action = _actions(parser)[key]
+    if isinstance(action, InOrder):
+        values = [value for name, value in options.rule_options if name == action.option_strings[-1]]
+        return bool(values) if action.nargs == 0 else values
+    value = getattr(options, action.dest)
+    return value == action.const if isinstance(action, argparse._StoreConstAction) else value
 
 
 def user_file() -> str:

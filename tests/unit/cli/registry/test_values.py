@@ -23,7 +23,7 @@ from mrsync.cli.registry.foreign_values import debug_flags
         ("2G", 2 * 1024**3),
         ("1gb", 1000**3),
         ("0", None),
-        ("7B", 7),
+        ("512B", 512),
     ],
 )
 def test_rates_with_units_are_bytes_per_second(text: str, bytes_s: int | None) -> None:
@@ -101,7 +101,7 @@ LONG = "9" * 5000  # int() refuses it with a ValueError
     ("parse", "texts"),
     [
         (debug_flags, ["foo", "del-1", f"del{LONG}"]),
-        (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "inf"]),
+        (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "80", "511", "inf"]),
         (
             values.size,
             ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²", LONG],

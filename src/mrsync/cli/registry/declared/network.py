@@ -150,7 +150,7 @@ OPTIONS = (
         "send at most this many bytes/s; K, M, G",
         NETWORK,
         CASTERS,
-        "send at most this many bytes/s of contents (`K`, `M`, `G`), including those sent by unicast",
+        "send at most this many bytes/s of contents (`K`, `M`, `G`; at least 512), including those sent by unicast",
         metavar="R",
         type=values.rate,
         field="settings.rate_bytes_s",
