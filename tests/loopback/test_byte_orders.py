@@ -45,7 +45,7 @@ def test_both_byte_orders_end_equal(rsh: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SESSION_WAIT_S)
     assert done.returncode == 0, done.stderr
-    assert "big: multicatcher: this host lacks " in done.stderr
+    assert "big: this host lacks " in done.stderr
     for target in ("big", "little"):
         assert differences(source, tmp_path / "to" / target) == []
     remove_tree(source)

@@ -119,7 +119,7 @@ def test_ctrl_c_reports_complete_files_at_once_and_then_each_target(site: Site) 
     prepare(site)
     run, catchers = start_until(site, "casting", 0.2)
     run.interrupt()
-    run.wait_for("^stopping; 0 of 3 complete$")
+    run.wait_for("^mrsync: stopping; 0 of 3 complete$")
     ended = run.wait()
     wait_until_gone(catchers)
     lines = ended.stdout.splitlines()
@@ -136,7 +136,7 @@ def test_a_catcher_that_hangs_is_named_and_a_second_ctrl_c_leaves_at_once(site: 
     os.kill(catchers[1], signal.SIGSTOP)
     try:
         run.interrupt()
-        run.wait_for(r"^waiting up to 10 s for \S+ to clean up$")
+        run.wait_for(r"^mrsync: waiting up to 10 s for \S+ to clean up$")
         run.interrupt()
         ended = run.wait()
     finally:

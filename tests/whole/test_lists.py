@@ -187,7 +187,7 @@ def test_failures_of_rsync_are_reported(filled: Site) -> None:
     ended = filled.sync("--compare", "rsync", "--no-delete")
     assert ended.status == 23
     assert "could not make way for new regular file: a.c" in ended.stderr
-    assert 'skipping non-regular file "fifo\\#012"' in ended.stderr.splitlines()
+    assert 'mrsync: skipping non-regular file "fifo\\#012"' in ended.stderr.splitlines()
     assert files(filled.dest("b")) == {*FILES, "extra"} - {"a.c"}
     os.unlink(filled.source / "fifo\n")
     assert filled.sync("--compare", "rsync").status == 0

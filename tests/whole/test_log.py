@@ -79,7 +79,7 @@ def test_a_full_disk_stops_only_log_and_report(site: Site) -> None:
     site.source.mkdir()
     ended = site.sync("--log-file", site.folder / "log", prefix=("prlimit", "--fsize=0"))
     assert ended.status == 0
-    unkept = "multicatcher: warning: no record of this sync is kept for mrsync verify: File too large"
+    unkept = "warning: no record of this sync is kept for mrsync verify: File too large"
     assert [line for line in ended.stderr.splitlines() if not line.endswith(unkept)] == [
         f"cannot write to the log file {site.folder}/log: File too large",
         f"mrsync: cannot write {site.folder}/report.json: File too large",

@@ -50,7 +50,7 @@ def test_a_sync_does_without(options: list[HelpfulOption], tmp_path: Path, port:
         assert differences(tmp_path / "source", tmp_path / f"to-{target}") == []
     if socket_options.DROP_COUNT in options:
         assert "this host lacks SO_RXQ_OVFL (drops are not counted)" in done.stderr
-        assert "a: multicatcher: this host lacks SO_RXQ_OVFL" in done.stderr
+        assert "a: this host lacks SO_RXQ_OVFL" in done.stderr
     for tree in tmp_path.iterdir():
         remove_tree(tree)
 

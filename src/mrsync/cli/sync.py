@@ -63,7 +63,7 @@ def _logged_run(
     with log or nullcontext():
         if log is not None:
             log.begin(name, settings.source, settings.dest, fold(list(settings.targets)), arguments)
-        outcome = _run(settings, output, log, files)
+        outcome = _run(name, settings, output, log, files)
         if log is not None:
             log.end(outcome)
     return outcome
@@ -77,12 +77,13 @@ def _open_log(output: Output, session: int) -> LogFile:
     return LogFile(output.log_file, output.log_format, session)
 
 
-def _run(settings: CastSettings, output: Output, log: LogFile | None, files: ResultFiles) -> Outcome:
+def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None, files: ResultFiles) -> Outcome:
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
     trace = log.trace if log is not None and output.log_level == "debug" else None
-    display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
+    display = make_progress("none", 0) if output.is_quiet else make_progress(output.progress, output.verbosity)
+    display.name = name
     with display as progress:
         recording = None
         if output.page or output.report:

@@ -124,6 +124,12 @@ def own_words(lines: Sequence[str]) -> str:
     return next((line[own.end() :] for line in reversed(lines) if (own := OWN_WORDS.match(line))), "")
 
 
+def without_program(line: str) -> str:
+    """Return a line without the name of the program of mrsync that wrote it."""
+    own = OWN_WORDS.match(line)
+    return line[own.end() :] if own else line
+
+
 def killed_by(number: int) -> str:
     """Say which signal killed a process. Most of the real-time signals have no name."""
     try:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from mrsync.remote.launcher import CatcherExited, Launcher
+from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
+from mrsync.remote.reasons import without_program
 from mrsync.run.bootstrap import WARNING, Readiness
 from mrsync.run.observer import Notice
+from mrsync.wire.messages import Ending
 
+_LAST_WORDS = tuple(f"{ending.name.lower()}: " for ending in Ending)  # of a catcher; the session tells its end, too
 LISTEN_S = 1.0  # longest time between calls of the launcher, which has timeouts of its own
 
 
@@ -65,11 +68,18 @@ class Arrivals:
                     self._on_answer(event.target, True)
             else:
                 self._on_word(event.target)
-                level = 0 if event.line.startswith(WARNING) else 1
-                self._on_notice(Notice(level, event.text, self._targets[event.target]))
+                self._on_notice(_notice(event, self._targets[event.target]))
         if not self.expected and self.over_at is None:
             self.over_at = now
 
     def _note(self, target: int, now: float) -> None:
         self.expected.discard(target)
         self.came_at = now
+
+
+def _notice(written: LineWritten, host: str) -> Notice:
+    """Return a line of a catcher as a notice."""
+    text = without_program(written.text)
+    if written.line.startswith(WARNING):
+        return Notice(0, text, host)
+    return Notice(2 if text.startswith(_LAST_WORDS) else 1, text, host)

@@ -64,9 +64,15 @@ def test_other_lines_are_notices_and_warnings_are_essential() -> None:
     port.listen(LineWritten(0, b"compares\x1b[2J"), LineWritten(1, WARNING + b"no such user"))
     assert port.notices == [
         Notice(1, "compares\\x1b[2J", "a"),
-        Notice(0, "multicatcher: warning: no such user", "b"),
+        Notice(0, "warning: no such user", "b"),
     ]
     assert port.words == [0, 1]
+
+
+def test_the_end_of_a_catcher_is_not_told_twice() -> None:
+    port = Port()
+    port.listen(LineWritten(0, b"multicatcher: refused: no space"), LineWritten(1, b"multicatcher: it lacks a call"))
+    assert port.notices == [Notice(2, "refused: no space", "a"), Notice(1, "it lacks a call", "b")]
 
 
 def test_a_catcher_that_fails_is_given_up_and_one_that_is_done_is_not() -> None:

@@ -32,8 +32,12 @@ PLAIN_SIGNS = str.maketrans({"━": "=", "─": "-", "…": ".", "·": ",", **di
 
 
 class Progress:
-    """Observer that prints notices up to a level and nothing else. Use it as a context, which closes the display."""
+    """Observer that prints notices up to a level and nothing else. Use it as a context, which closes the display.
 
+    name: of the command, which precedes essential notices that are about no target: cron mails them without context.
+    """
+
+    name = "mrsync"
     due_at: float | None = None
 
     def __init__(self, verbosity: int, stream: TextIO) -> None:
@@ -48,7 +52,7 @@ class Progress:
 
     def on_notice(self, notice: Notice) -> None:
         if notice.level <= self._verbosity:
-            line = f"{notice.host}: {notice.text}" if notice.host else notice.text
+            line = f"{notice.host or self.name}: {notice.text}" if notice.host or not notice.level else notice.text
             self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:

@@ -25,9 +25,10 @@ def test_notices_are_shown_up_to_the_level(make: type[Progress]) -> None:
     stream = io.StringIO()
     with make(1, stream) as observer:
         observer.on_notice(Notice(0, "gone", "n1"))
+        observer.on_notice(Notice(0, "essential"))
         observer.on_notice(Notice(1, "status"))
         observer.on_notice(Notice(2, "debugging"))
-    assert stream.getvalue() == "n1: gone\nstatus\n"
+    assert stream.getvalue() == "n1: gone\nmrsync: essential\nstatus\n"
 
 
 def test_no_display_wants_no_snapshot() -> None:
