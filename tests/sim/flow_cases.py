@@ -99,6 +99,15 @@ FLOW_CASES = (
         file_bytes=(400 * GEOMETRY.page_bytes,),
     ),
     case(
+        "one is far away, behind 2 Mbit/s",
+        (replace(GOOD, port_bytes_s=2.5e5, port_queue_bytes=25_000, delay_s=0.15), GOOD, GOOD),
+        (DONE,) * 3,
+        32.0,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(100 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "a long way is filled, though buffers are small",
         (replace(GOOD, delay_s=0.05, buffer_bytes=2 << 20),) * 2,
         (DONE,) * 2,
@@ -124,6 +133,7 @@ FLOW_CASES = (
         switch_bytes_s=1.25e7,
         switch_queue_bytes=16_000,
         file_bytes=(400 * GEOMETRY.page_bytes,),
+        seed=2,
     ),
     case(
         "the port of one has half of the uplink's rate, and a queue that is shorter than a page",

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 
 PACKETS_S_MAX = 88_000.0
-PACKETS_S_MIN = 200.0
+PACKETS_S_MIN = 50.0  # 600 kbit/s: a slower path gets more than it takes
 STEP_MIN, STEP_MAX = 0.004, 0.5  # growth right after a cut; long after it, and before the first one
 STEP_GROWTH = 1.1
 CUT_MORE = 0.98  # cut deeper than the lost share, so that the queue empties
