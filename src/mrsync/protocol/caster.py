@@ -22,7 +22,7 @@ from mrsync.protocol.core.events import (
     TargetShed,
 )
 from mrsync.protocol.core.plausibility import AreFiles, Bounds
-from mrsync.protocol.core.ranges import Union
+from mrsync.protocol.core.ranges import UnionInTurns
 from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
@@ -70,7 +70,7 @@ class Caster:
         self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
         self._linger = LINGER_COUNT
-        self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
+        self._unions: tuple[UnionInTurns, UnionInTurns] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()
         self._commits = CommitDecisions(0, config.commit_rule)
         self._bounds = Bounds(itemizes=config.itemizes)

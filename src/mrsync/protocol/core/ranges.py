@@ -74,8 +74,8 @@ class RangeSet:
         return f"RangeSet({list(self)})"
 
 
-class Union:
-    """Makes the union of many sets of ranges in turns of bounded work: 100 sets of 100 000 ranges take seconds.
+class UnionInTurns:
+    """The union of many sets of ranges in turns of bounded work: 100 sets of 100 000 ranges take seconds.
 
     Each number is a byte in between, so that overlapping ranges of any number of sets cost no more than disjoint ones.
     """

@@ -17,7 +17,7 @@ from mrsync.wire.messages import ObjectKind, Status
 class Reception:
     """Assemblies by object, the highest tx received, and the highest tx up to which everything is written.
 
-    passes_on: returns whether to forward a page that is not wanted here. holds_back: returns whether a child is so far
+    forwards: returns whether to forward a page that is not wanted here. holds_back: returns whether a child is so far
     behind that the sender must be slowed down.
     """
 
@@ -32,7 +32,7 @@ class Reception:
         self._tx_max = -1  # no packet counts before an authentic status
         self._assemblies: dict[int, Assembly] = {}
         self._opened = 0  # pages that are opened, but not written
-        self.passes_on: Callable[[int, int], bool] = lambda kind, page: False
+        self.forwards: Callable[[int, int], bool] = lambda kind, page: False
         self.holds_back: Callable[[], bool] = lambda: False
 
     @property
@@ -124,7 +124,7 @@ class Reception:
             return False
         if assembly.receive_page(page, generation, count):
             return True
-        return self.passes_on(kind, page) and assembly.let_pass(page) and assembly.receive_page(page, generation, count)
+        return self.forwards(kind, page) and assembly.let_pass(page) and assembly.receive_page(page, generation, count)
 
     def receive_packets(
         self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
@@ -138,7 +138,7 @@ class Reception:
         if assembly is None or generation > self._generation_max:
             return Verdict.IGNORE
         verdict = assembly.receive_packets(page, generation, mask, count)
-        if verdict == Verdict.IGNORE and self.passes_on(kind, page) and assembly.let_pass(page):
+        if verdict == Verdict.IGNORE and self.forwards(kind, page) and assembly.let_pass(page):
             verdict = assembly.receive_packets(page, generation, mask, count)
         return verdict
 

@@ -61,7 +61,7 @@ class Relaying:
         self._timers = TimerTable()
         self._hop: Hop | None = None  # to be sent
         self._hop_at = 0.0
-        reception.passes_on = self._passes_on
+        reception.forwards = self._forwards
         reception.holds_back = self._holds_back
 
     @property
@@ -181,7 +181,7 @@ class Relaying:
         while (asked := feeder.next_asked()) is not None:
             self._tell(PageAsked(*asked))
 
-    def _passes_on(self, kind: int, page: int) -> bool:
+    def _forwards(self, kind: int, page: int) -> bool:
         return self._feeder is not None and self._feeder.wants(kind, page)
 
     def _holds_back(self) -> bool:

@@ -109,7 +109,7 @@ class Outbox:
 
         phase, commits: of the session. is_poll: every target is to report at once.
         """
-        self._tell(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
+        self._say_status(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
 
     def announce(self, generation: int, phase: Phase, commits: CommitDecisions, *, tx: int) -> None:
         """Announce in a status of this phase that pages of this generation are sent from this tx on.
@@ -118,9 +118,9 @@ class Outbox:
         nor have a later tx than they have: targets would claim them while they are under way.
         """
         self.generation = generation
-        self._tell(phase, commits, tx - 1, is_poll=False)
+        self._say_status(phase, commits, tx - 1, is_poll=False)
 
-    def _tell(self, phase: Phase, commits: CommitDecisions, tx: int, *, is_poll: bool) -> None:
+    def _say_status(self, phase: Phase, commits: CommitDecisions, tx: int, *, is_poll: bool) -> None:
         transfer = self._schedule.transfer
         status = Status(
             session=self._session,

@@ -8,7 +8,7 @@ from typing import Callable
 
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.plausibility import Plausibility
-from mrsync.protocol.core.ranges import Range, RangeSet, Union
+from mrsync.protocol.core.ranges import Range, RangeSet, UnionInTurns
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.protocol.sending.flow import Audience, Flow
@@ -234,16 +234,16 @@ class Roster:
         """Return whether `holds` is true for every live target, and there is at least one."""
         return bool(self._live) and all(map(holds, self._live))
 
-    def union_of_needs(self) -> Union:
+    def union_of_needs(self) -> UnionInTurns:
         """Begin to unite the manifest entries that live targets need."""
-        return Union([target.needs for target in self._live])
+        return UnionInTurns([target.needs for target in self._live])
 
-    def union_of_basis(self) -> Union:
+    def union_of_basis(self) -> UnionInTurns:
         """Begin to unite the manifest entries of which live targets have older copies."""
-        return Union([target.basis for target in self._live])
+        return UnionInTurns([target.basis for target in self._live])
 
     def all_wants(self, pages_of: PagesOf) -> RangeSet:
         """Return the pages of the contents that some live target wants."""
-        silent = Union([target.needs for target in self._live if target.wants is None]).whole()
+        silent = UnionInTurns([target.needs for target in self._live if target.wants is None]).whole()
         known = [target.wants for target in self._live if target.wants is not None]
-        return Union([pages_of(silent), *known]).whole()
+        return UnionInTurns([pages_of(silent), *known]).whole()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.protocol.core.ranges import NUMBERS_MAX, RangeSet, Union
+from mrsync.protocol.core.ranges import NUMBERS_MAX, RangeSet, UnionInTurns
 
 NUMBERS = st.integers(0, 60)
 PAIRS = st.tuples(NUMBERS, NUMBERS)
@@ -70,7 +70,7 @@ def test_a_union_is_made_in_turns_of_bounded_work(sets: list[list[tuple[int, int
             taken += 1
             yield pair
 
-    union = Union([counted(ranges) for ranges, _ in made])
+    union = UnionInTurns([counted(ranges) for ranges, _ in made])
     is_made = False
     while not is_made:
         before = taken, len(union.result)
@@ -82,6 +82,6 @@ def test_a_union_is_made_in_turns_of_bounded_work(sets: list[list[tuple[int, int
 
 
 def test_a_union_is_bounded_by_the_largest_manifest() -> None:
-    assert Union([RangeSet([(1, 2), (NUMBERS_MAX - 1, 1 << 60)])]).whole() == RangeSet(
+    assert UnionInTurns([RangeSet([(1, 2), (NUMBERS_MAX - 1, 1 << 60)])]).whole() == RangeSet(
         [(1, 2), (NUMBERS_MAX - 1, NUMBERS_MAX)]
     )
