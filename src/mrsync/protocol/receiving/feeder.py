@@ -37,10 +37,13 @@ TERMS_MAX = 1  # losses are not combined: those of one child cannot be
 class Feeder:
     """What the children of one link get: feeds, pages, and repairs.
 
-    me: number of this relay. peer: the only child, or the island, which is the relay's own. probe_bytes: size of the
-    packets that must reach a child. retained_pages: how many whole pages are in memory. horizon_of: returns how many
-    pages of an object are known to have been sent. next_held: returns the first of an object's pages [first, end) that
-    was received, or -1. next_counter: returns a new number for a message.
+    me: number of this relay.
+    peer: the only child, or the island, which is the relay's own.
+    probe_bytes: size of the packets that must reach a child.
+    retained_pages: how many whole pages are in memory.
+    horizon_of: returns how many pages of an object are known to have been sent.
+    next_held: returns the first of an object's pages [first, end) that was received, or -1.
+    next_counter: returns a new number for a message.
     """
 
     def __init__(

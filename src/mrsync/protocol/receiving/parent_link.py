@@ -34,10 +34,13 @@ COUNTERS_AHEAD_MAX = 4096  # per second since the last feed; a counter further a
 class ParentLink:
     """What is heard from the parent, and the claims that it gets.
 
-    next_counter: returns a new number for a message. peer: the parent, None without one. feeding: the state of the
-    link. feed: the parent's last FEED. target_count: how many targets there are at most. frontier: returns the number
-    of pages that this target, and all behind it, hold from the beginning of an object. on_feeding: called after each
-    change of `feeding`, with whether it was fed before.
+    next_counter: returns a new number for a message.
+    peer: the parent, None without one.
+    feeding: the state of the link.
+    feed: the parent's last FEED.
+    target_count: how many targets there are at most.
+    frontier: returns the number of pages that this target, and all behind it, hold from the beginning of an object.
+    on_feeding: called after each change of `feeding`, with whether it was fed before.
     """
 
     def __init__(

@@ -57,9 +57,8 @@ class Admission:
         elif target.is_ended or hello.instance in target.former:
             self._outbox.refuse(hello, source, target.reason or "another process has replaced this one")
         elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
-            hello = hello._replace(
-                seals=target.hello.seals, compressions=target.hello.compressions
-            )  # it was admitted with these
+            # It was admitted with these.
+            hello = hello._replace(seals=target.hello.seals, compressions=target.hello.compressions)
             self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
         elif is_taken(target, now):
             self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")

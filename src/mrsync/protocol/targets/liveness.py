@@ -44,9 +44,12 @@ class Expectation(NamedTuple):
     ) -> Expectation:
         """Return the expectation for the current phase and transfer.
 
-        contents: the object that has the contents of this round. transfer: what is being cast, or None. commits: what
-        may be committed. relays: who feeds whom. patience: how long to wait for one target. window_held_by: targets
-        that keep the window closed while there is more to send.
+        contents: the object that has the contents of this round.
+        transfer: what is being cast, or None.
+        commits: what may be committed.
+        relays: who feeds whom.
+        patience: how long to wait for one target.
+        window_held_by: targets that keep the window closed while there is more to send.
         """
         return cls(
             phase,

@@ -17,10 +17,8 @@ from dataclasses import dataclass, field
 
 from mrsync.wire.messages import ObjectKind
 
-BASE_WAITS, SHED_WAITS = (
-    30,
-    3,
-)  # times the ack wait, for extraneous entries and other work that the source does not show
+# Times the ack wait, for extraneous entries and other work that the source does not show.
+BASE_WAITS, SHED_WAITS = 30, 3
 PAGE_S = 60.0  # for each page, or longer if the rate is limited
 SLOWER = 10  # how many times slower than the rate a target may be
 LOG_BYTES_S = 1000

@@ -62,9 +62,8 @@ class Reach:
         self._is_unicast_only = is_unicast_only
         self._on_rerouted = on_rerouted
         self._open: dict[int, Target] = {}  # targets whose reach is not known yet
-        self._returning: dict[
-            int, tuple[Target, float]
-        ] = {}  # targets served by unicast that hear the group again, and since when
+        # Targets served by unicast that hear the group again, and since when.
+        self._returning: dict[int, tuple[Target, float]] = {}
 
     @property
     def tried_mtu(self) -> int:
