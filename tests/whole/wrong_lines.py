@@ -125,7 +125,7 @@ LINES = """
 11 mrsync report list.json                       | list.json is not a report of mrsync
 1  mrsync -a src/ a:/d -e                        | -e/--rsh: expected one argument
 1  mrsync -aQ src/ a:/d                          | -Q
-1  mrsync help a b                               | there is no help on a
+1  mrsync help frob b                            | there is no help on frob
 1  mrsync completion bash zsh                    | bash | zsh | fish
 1  mrsync -m a,b -r local -s src -t out          | {host}
 1  mrsync -m a -r local -s src -t src            | must not contain one another

@@ -128,7 +128,7 @@ def fold(names: list[str]) -> str:
 
 def _is_host_or_file(text: str) -> bool:
     """Return whether TARGETS is a file, and could also be a host. A file counts more, as in 4.0.1."""
-    return NAME.fullmatch(text) is not None and os.path.isfile(text)
+    return NAME.fullmatch(text) is not None and not text.endswith(INVENTORY_ENDINGS) and os.path.isfile(text)
 
 
 def _what_was_meant(name: str) -> str:

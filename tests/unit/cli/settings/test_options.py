@@ -137,6 +137,7 @@ def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> 
         ),
         ("-m ./web1 -l ./rules", []),
         ("-m web1,", []),
+        ("-m all.ini", []),
         ("-m web1,a -l file,rules", []),
     ],
 )
@@ -144,7 +145,7 @@ def test_a_file_that_counts_more_than_a_host_or_pattern_is_told(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, remarks: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name, text in (("web1", "a\nc\n"), ("rules", "*.c\n"), ("source/file", "")):
+    for name, text in (("web1", "a\nc\n"), ("rules", "*.c\n"), ("all.ini", "a\n"), ("source/file", "")):
         (tmp_path / name).write_text(text)
     told = parse_mrsync([*words.split(), "-s", source])[1].remarks
     assert len(told) == len(remarks)
