@@ -21,6 +21,11 @@ LINES = """
 3  mrsync -a nosuch/ a:/d                        | nosuch/
 1  mrsync -m a src a:/d                          | with -m, -s or -t
 1  mrsync -m , -s src                            | no target in ','
+1  mrsync -m a,b -s src -e 'ssh -p 22'           | with -m the remote shell is -r
+1  mrsync -m a,b -s src -avz                     | -a is for SOURCE... TARGETS:DEST only
+1  mrsync -m a -s src -x b                       | to leave targets out: --exclude-target
+1  mrsync -m a -s src --delete=no                | --delete=no; its opposite is --no-delete
+1  mrsync verify -m a -t /d -q huge              | unrecognized arguments: -q huge
 1  mrsync -m '' -s src                           | TARGETS is missing
 1  mrsync -m 'a[' -s src                         | a[
 1  mrsync -m 'a[1-' -s src                       | a[1-

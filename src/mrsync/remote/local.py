@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ from mrsync.remote.launcher import (
 from mrsync.remote.lines import LineReader
 from mrsync.remote.reasons import killed_by, own_words
 
+_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
+
 
 class LocalLauncher:
     """Launcher whose catchers run entry(host) in a fork of this process.
@@ -45,7 +48,10 @@ class LocalLauncher:
                 catcher = _Catcher.fork(target, partial(self._entry, host))
             except OSError as error:
                 self.stop(0)
-                raise StartError(f"cannot start a catcher on this host: {error.strerror}") from error
+                hint = (
+                    f"; {len(self._hosts)} targets on one host need so many (ulimit)" if error.errno in _LIMITS else ""
+                )
+                raise StartError(f"cannot start a catcher on this host: {error.strerror}{hint}") from error
             self._catchers[catcher.output] = catcher
             self._epoll.register(catcher.output, select.EPOLLIN)
             catcher.write(parameters + (own[target] if own else b""))

@@ -152,6 +152,9 @@ def _target_fields(target: TargetOutcome) -> dict[str, Any]:
     return fields
 
 
+RATED_BYTES = 1_000_000  # the rate of a run that sends less says nothing
+
+
 def verdict(outcome: Outcome) -> str:
     """Return, for example, "97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered"."""
     states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
@@ -165,7 +168,7 @@ def verdict(outcome: Outcome) -> str:
         return "; ".join([*parts, *_deletions(outcome)])
     parts = [", ".join(states), f"{size(outcome.contents_sent)} in {outcome.seconds.total:.3g} s"]
     written = sum(target.bytes_written for target in outcome.targets)
-    if written and outcome.seconds.cast > 0:
+    if written and outcome.contents_sent >= RATED_BYTES:
         once, delivered = outcome.contents_sent / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents

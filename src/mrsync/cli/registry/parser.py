@@ -38,6 +38,8 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     COUNT: {"action": "count"},
 }
 
+_NO_VALUE = re.compile(r"argument (?:-\w/)?--([\w-]+).*: ignored explicit argument '(.*)'")
+
 
 class Words(NamedTuple):
     """A command line, split. strangers: unknown options, which are also among the options."""
@@ -139,13 +141,21 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with a suggestion if an option is unknown."""
-        message = message.replace("unrecognized arguments: -- ", "unrecognized arguments: ")
+        if message.startswith("unrecognized"):
+            message = message.replace(" -- ", " ", 1)  # which parse_args has added
+        if valued := _NO_VALUE.match(message):
+            message = f"--{valued[1]} takes no value, as in --{valued[1]}={valued[2]}"
+            if f"--no-{valued[1]}" in self._option_string_actions:
+                message += f"; its opposite is --no-{valued[1]}"
         unknown = re.match(r"unrecognized arguments: (--?[^\s=]+)", message)
         foreign = self._foreign(unknown[1]) if unknown else None
         if unknown and foreign is not None:
-            message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only, not for -m"
+            name = unknown[1] if unknown[1].startswith("--") else unknown[1][:2]
+            message = f"{name} is for SOURCE... TARGETS:DEST only, not for -m"
             if foreign.is_refused:
-                message = f"{unknown[1]} is not supported: {foreign.why}"
+                message = f"{name} is not supported: {foreign.why}"
+        elif unknown and self.prog == MRSYNC and unknown[1] in ("-e", "--rsh"):
+            message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only; with -m the remote shell is -r"
         elif unknown and (owner := self._owner_of(unknown[1].lstrip("-"))):
             message = f"there is no option {unknown[1]}; did you mean {owner} {unknown[1].lstrip('-')}?"
         elif unknown and (question := did_you_mean(unknown[1], self._option_string_actions)):
@@ -161,7 +171,8 @@ class Parser(ArgumentParser):
         return max(owners[0].option_strings, key=len) if owners else None
 
     def _foreign(self, name: str) -> Foreign | None:
-        """Return rsync's option with this name, if this program is the one for lines of rsync."""
+        """Return rsync's option with this name or first letter, if this program is the one for lines of rsync."""
+        name = name if name.startswith("--") else name[:2]
         return next((one for one in FOREIGN if name in one.names.split()), None) if self.prog == MRSYNC else None
 
 

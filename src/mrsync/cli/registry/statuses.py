@@ -19,7 +19,7 @@ MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.INTERRUPTED: "interrupted",
     ExitStatus.PARTIAL: "a file or a target is not up to date; stderr and the report say which",
     ExitStatus.VANISHED: "source files vanished, or changed twice, while they were read; "
-    "all targets keep their old versions",
+    "all targets keep the old versions of these, or have a file as it was when it was opened",
     ExitStatus.DELETIONS: "deletions were stopped by --max-delete, or refused as too many",
     ExitStatus.LOST: "every target was lost, or --stop-after or --stop-at ended the run",
 }

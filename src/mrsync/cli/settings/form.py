@@ -35,6 +35,8 @@ def form_of(words: Sequence[str]) -> Form:
         return Form(list(words), own, own)
     if not mine.strangers:
         _check_list(mine)
+    elif _has_own_places(mine):
+        own.error(f"unrecognized arguments: {mine.strangers[0]}")
     theirs = make_rsync_parser()
     read = theirs.sort_out(words)
     is_own = not mine.strangers and len(mine.operands) == 2 and ":" in mine.operands[1]
@@ -55,6 +57,16 @@ def _fits(operands: Sequence[str], mine: Sequence[str]) -> bool:
     return bool(sources) and ":" in there and are_enough(map(os.path.lexists, sources))
 
 
+def _has_own_places(line: Words) -> bool:
+    """Return whether a line names targets, source and destination by options, and none of its operands can be rsync's.
+
+    line: split with the letters of the form -m TARGETS -s SOURCE.
+    """
+    named = {word.partition("=")[0] for word in line.options}
+    is_named = all(named.intersection(names) for names in (("-m", "--targets"), ("-s", "--source")))
+    return is_named and not any(":" in word for word in line.operands)
+
+
 def _with_local(words: Sequence[str]) -> Iterable[str]:
     """Replace `-r local` by --rsh=local, as in the other form, unless a file here is named `local`."""
     places = [place for place, word in enumerate(words[1:], 1) if (words[place - 1], word) == ("-r", LOCAL)]
@@ -72,7 +84,8 @@ def _check_list(line: Words) -> None:
     targets = given.get("-m", given.get("--targets"))
     is_list = not any(sign in word for word in line.operands for sign in ":/")
     if targets and is_list and not given.keys().isdisjoint(("-s", "--source")):
+        hint = "; to leave targets out: --exclude-target" if "-x" in line.options else ""
         raise UsageError(
             f"-m {targets} is followed by {' '.join(line.operands)}: list all targets in one word, and quote a range, "
-            "as in -m 'node[1-3]', or the shell replaces it by names of files"
+            f"as in -m 'node[1-3]', or the shell replaces it by names of files{hint}"
         )
