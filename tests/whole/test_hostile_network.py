@@ -155,7 +155,7 @@ def test_foreign_packets_are_ignored(site: Site, make: Callable[[Stranger], byte
     stranger = Stranger(site)
     with stranger.sending(make):
         ended = site.sync("--rate", "8M", seal)
-    assert stranger.sent > 500
+    assert stranger.sent > 200
     assert (ended.status, ended.stderr) == (0, "")
     assert site.all_differences() == {}
     assert {target["state"] for target in ended.report["targets"].values()} == {"done"}

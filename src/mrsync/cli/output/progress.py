@@ -35,6 +35,7 @@ class Progress:
     """Observer that prints notices up to a level and nothing else. Use it as a context, which closes the display.
 
     name: of the command, which precedes essential notices that are about no target: cron mails them without context.
+    Empty: they stand alone.
     """
 
     name = "mrsync"
@@ -52,7 +53,8 @@ class Progress:
 
     def on_notice(self, notice: Notice) -> None:
         if notice.level <= self._verbosity:
-            line = f"{notice.host or self.name}: {notice.text}" if notice.host or not notice.level else notice.text
+            speaker = notice.host or (self.name if notice.level == 0 else "")
+            line = f"{speaker}: {notice.text}" if speaker else notice.text
             self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:

@@ -2,10 +2,10 @@
 
 Files may change while they are cast. No target may put a mixture of two states in place. So a changed file is reported
 to the caster before the page that shows the change leaves the master. `read` checks the status of each file whose end
-the page contains, and returns the page only then. Files without contents are looked at before, in the worker
-(`check_empty`). A file of which nothing is read in this session, because all targets hold it, is looked at as well, but
-at most LOOKS_PER_PAGE of these with each page: there may be millions, and nobody hears from the master meanwhile.
-Targets keep those that are looked at too late or never as they were scanned.
+the page contains, and returns the page only then. A file of which nothing is read in this session, because it is empty
+or all targets hold it, is looked at as well, but at most LOOKS_PER_PAGE of these with each page: there may be millions,
+and nobody hears from the master meanwhile. Targets get those that are looked at too late or never as they were scanned.
+Those before the first byte are looked at in the worker (`check_empty`).
 
 files_read counts the files that were checked. With `--commit each`, a target puts a file in place as soon as it has it,
 but only below files_read; with the other rules all targets must have the file first, and by then it was checked.
@@ -114,7 +114,7 @@ class Objects:
         return len(first.plan_bytes), plan.contents_bytes, plan.file_count
 
     def check_empty(self, on_activity: Callable[[int], None]) -> None:
-        """Check the files without contents. There may be very many, so call it in the worker."""
+        """Check the files before the first byte of the contents. There may be very many, so call it in the worker."""
         self._rounds[-1].check_empty(on_activity)
 
     def plan_again(self, files: Sequence[int], on_activity: Callable[[], None] = lambda: None) -> SecondPlan:
@@ -214,12 +214,11 @@ class _Round:
         return data
 
     def check_empty(self, on_activity: Callable[[int], None]) -> None:
-        """Check the status of each file without data. on_activity: called with 1 for each."""
-        starts = self.plan.starts
-        for file in range(self.plan.file_count):
-            if starts[file] == starts[file + 1]:
-                self._source.verify(file)
-                on_activity(1)
+        """Check the status of each file before the first byte. on_activity: called with 1 for each."""
+        while self.files_read < self.plan.file_count and not self.plan.end_of(self.files_read):
+            self._source.verify(self.files_read)
+            self.files_read += 1
+            on_activity(1)
 
     def check_until(self, offset: int) -> None:
         """Check the status of files that end at or before this offset and were not checked yet, up to the limit."""

@@ -89,7 +89,7 @@ class ContentsReader:
                 self._inodes[file], self._ctimes[file] = inode, ctime
 
     def is_settled(self, file: int) -> bool:
-        """Return whether a plan file was read to its end or looked at, or found changed."""
+        """Return whether a plan file was read to its end, or found changed."""
         return bool(self._verified[file]) or file in self.changed
 
     def verify(self, file: int) -> None:
@@ -97,7 +97,6 @@ class ContentsReader:
         try:
             self._check(file, os.fstat(self._open(file)))
             self._fds.close(file)
-            self._verified[file] = 1
         except OSError as error:
             self._give_up(file, error)
 
