@@ -128,19 +128,22 @@ def test_every_catcher_gets_its_line_and_end_of_file(fleet: Fleet) -> None:
 
 
 def test_a_fork_that_fails_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls, before = os.fork, iter(range(9)), set(os.listdir("/proc/self/fd"))
+    real, before = os.fork, set(os.listdir("/proc/self/fd"))
+    forked: list[int] = []
 
     def fork() -> int:
-        if next(calls) == 2:
+        if len(forked) == 2:
             raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-        return real()
+        forked.append(real())
+        return forked[-1]
 
     monkeypatch.setattr(os, "fork", fork)
     with pytest.raises(StartError, match="cannot start a catcher on this host"):
         LocalLauncher(echo_until_end, ["a", "b", "c"]).start(b"parameters\n")
     assert set(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    for pid in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def test_process_that_ignores_the_end_is_killed(fleet: Fleet) -> None:
