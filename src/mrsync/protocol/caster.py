@@ -21,6 +21,7 @@ from mrsync.protocol.core.events import (
     TargetRerouted,
     TargetShed,
 )
+from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.plausibility import AreFiles, Bounds
 from mrsync.protocol.core.ranges import UnionInTurns
 from mrsync.protocol.core.sends import Address, Send
@@ -78,10 +79,11 @@ class Caster:
         self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
+        self._lateness = Lateness()
         self.clock = AckClock(roster.audience, window, Courtesy(config.share))
         schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
         outbox = self._outbox = Outbox(config.session, geometry, config.ack_wait_s, roster, self.clock, schedule)
-        self.relays = Relays(roster, self.reach, config.relaying, on_rerouted, outbox.assign)
+        self.relays = Relays(roster, self.reach, config.relaying, self._lateness, on_rerouted, outbox.assign)
         self._stragglers = Stragglers(
             roster.audience, self.clock, is_shedding=config.is_shedding, blame=self.relays.slow_flow
         )
@@ -200,7 +202,7 @@ class Caster:
             self._admission.receive_hello(message, source, now)
         elif isinstance(message, Report):
             if self._reports.receive(message, source, now):
-                self.relays.lateness.receive(message.target, message.tx_seen, now)
+                self._lateness.receive(message.target, message.tx_seen, now)
         elif isinstance(message, Hop):
             self.relays.receive_hop(message, source, now)
         self._check_soon(now)
@@ -425,9 +427,8 @@ class Caster:
     def _tell_status(self, now: float, *, is_poll: bool = False) -> None:
         self._commits.look_ahead()
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
-        lateness = self.relays.lateness
-        lateness.note_status(self._schedule.tx, (target.id for target in self.roster.live), now)
-        self._outbox.apart_s = lateness.apart_s
+        self._lateness.note_status(self._schedule.tx, (target.id for target in self.roster.live), now)
+        self._outbox.apart_s = self._lateness.apart_s
         if not self._is_over:
             for target in self.reach.tend(self._outbox, now):
                 self._endings.refuse_narrow(target, self.reach.step.mtu, now)

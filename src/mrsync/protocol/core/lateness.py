@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 STATUSES_MAX = 64
 LATE_MAX_S = 2.0
-LATE_FREE_S = 0.4  # a long path, or a few lost statuses
+APART_FROM_S = 0.4  # a long path, or a few lost statuses: messages come no more rarely
 APART_MAX_S = 0.5  # a keepalive is twice as long
 
 
@@ -50,7 +50,7 @@ class Lateness:
     @property
     def apart_s(self) -> float:
         """For how many seconds to wait between two messages of a kind, at least."""
-        return min(APART_MAX_S, max(0.0, self.typical_s - LATE_FREE_S))
+        return min(APART_MAX_S, max(0.0, self.typical_s - APART_FROM_S))
 
 
 def median(values: Iterable[float]) -> float:

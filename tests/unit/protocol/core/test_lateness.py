@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.core.lateness import APART_MAX_S, LATE_FREE_S, Lateness
+from mrsync.protocol.core.lateness import APART_FROM_S, APART_MAX_S, Lateness
 
 LISTENERS = (1, 2, 3)
 
@@ -30,7 +30,7 @@ def test_one_late_listener_says_nothing_of_the_others() -> None:
     lateness.receive(2, 130, 2.0)
     lateness.note_status(310, LISTENERS, 2.0)
     assert lateness.typical_s == pytest.approx(0.7)
-    assert lateness.apart_s == pytest.approx(0.7 - LATE_FREE_S)
+    assert lateness.apart_s == pytest.approx(0.7 - APART_FROM_S)
     lateness.receive(3, 10, 2.0)
     lateness.note_status(320, LISTENERS, 2.0)
     assert lateness.apart_s == APART_MAX_S

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.reach import DEAF_S, Reach
 from mrsync.protocol.targets.roster import Roster
@@ -21,7 +22,7 @@ def gathered(*hears: int) -> tuple[Reach, Roster, ReachNotices]:
             reach.receive_hello(target, said, "home", 0.0)
     reach.look(DEAF_S + 0.1)
     reach.fix()
-    relays = Relays(roster, reach, None, lambda target: None, lambda assign, address: None)
+    relays = Relays(roster, reach, None, Lateness(), lambda target: None, lambda assign, address: None)
     return reach, roster, ReachNotices(reach, relays, roster, "239.1.2.3")
 
 

@@ -13,7 +13,6 @@ from typing import Callable
 
 from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.sends import Address
-from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.flow import Flow
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.assignments import Assignments
@@ -21,6 +20,7 @@ from mrsync.protocol.targets.chains.chains import Chains, RelayRules
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.chains.link import Link
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, LinkWatch
+from mrsync.protocol.targets.chains.slack import Slack
 from mrsync.protocol.targets.chains.unreached import UnreachedPairs
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import Reach
@@ -31,18 +31,14 @@ GRACE_S = 0.3  # before the caster serves a child that was fed and gets another 
 HEADS_ASKED = 2  # per target to be fed
 BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
 DOUBLINGS_MAX = 10
-LATE_FREE_S = 0.2  # statuses and reports are 0.1 s apart
-LATE_SMOOTHING = 0.1
-SLACK_KEEPALIVES = 4
-LATE_TIMES = 4  # as patient: a link is tried, and its ends answer, in several messages that are late
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
 
 class Relays:
     """Links between live targets. The result is in `via` of each target on the roster.
 
-    rules: None: no target forwards pages. on_rerouted: called with each target whose `via` has changed. say: numbers
-    and sends an assignment.
+    rules: None: no target forwards pages. lateness: that of targets. on_rerouted: called with each target whose `via`
+    has changed. say: numbers and sends an assignment.
     """
 
     def __init__(
@@ -50,11 +46,11 @@ class Relays:
         roster: Roster,
         reach: Reach,
         rules: RelayRules | None,
+        lateness: Lateness,
         on_rerouted: Callable[[Target], None],
         say: Callable[[Assign, Address], None],
     ) -> None:
         self.chains = Chains(rules if rules is not None else RelayRules(lambda address: (b"", 0)))
-        self.lateness = Lateness()
         self.barred: dict[int, str] = {}  # target -> why it takes no part, for now
         self._barred_until: dict[int, float] = {}
         self._roster = roster
@@ -71,21 +67,7 @@ class Relays:
         self._asked_at: float | None = None  # when the targets that may become heads were asked
         self._formed_at: float | None = None
         self._has_worked = False  # some link, at some time
-        self._late_s = 0.0  # what answers typically are
-
-    @property
-    def _slack_s(self) -> float:
-        """Additional patience for many targets, which answer one after the other, and where all answers are late."""
-        return 4 * len(self._roster.live) * SLOT_S + self._slack_for(self._late_s)
-
-    def _slack_for(self, late_s: float) -> float:
-        """Return the additional patience for answers that are so late; less than liveness has with a target."""
-        return min(SLACK_KEEPALIVES * self._reach.keepalive_s, LATE_TIMES * max(0.0, late_s - LATE_FREE_S))
-
-    def _slack_of(self, link: Link) -> float:
-        """Return the additional patience for a link: its ends may be busier than others."""
-        late_s = max(self.lateness.of(link.parent.id), self.lateness.of(link.child.id))
-        return self._slack_s + max(0.0, self._slack_for(late_s) - self._slack_for(self._late_s))
+        self._slack = Slack(roster, lateness, reach.keepalive_s)
 
     def is_settled(self, now: float) -> bool:
         """Return whether the chains are complete, or the wait for them is over."""
@@ -96,7 +78,9 @@ class Relays:
             self._tell_news(now)
         if self._formed_at is None:
             return False
-        return now - self._formed_at > SETTLE_S + self._slack_s or all(link.is_fed for link in self._links.values())
+        return now - self._formed_at > SETTLE_S + self._slack.typical_s or all(
+            link.is_fed for link in self._links.values()
+        )
 
     def _form(self, now: float) -> None:
         """Make the first chains, once it is known who receives the group."""
@@ -119,7 +103,7 @@ class Relays:
             self._asked_at = now if hearers else -math.inf
         asked = [self._roster.find(target_id) for target_id in self._assignments.targets]
         is_open = any(target is not None and target.is_live and target.path.verified is None for target in asked)
-        return not is_open or now - self._asked_at > DOUBT_S + self._slack_s
+        return not is_open or now - self._asked_at > DOUBT_S + self._slack.typical_s
 
     def _is_deaf(self, target: Target) -> bool:
         return target.is_live and target.path.is_unicast and target.id not in self.barred
@@ -273,8 +257,7 @@ class Relays:
         """With a status, check links and repeat assignments. transfer: what is being cast, if anything."""
         if self._rules is None:
             return
-        late_s = max(self.lateness.typical_s, self._watch.pause_s)
-        self._late_s += LATE_SMOOTHING * (late_s - self._late_s)
+        self._slack.note(self._watch.pause_s)
         if self._formed_at is not None:
             self._look(transfer, now)
         self._tell_news(now)
@@ -285,7 +268,7 @@ class Relays:
         failed = []
         for link in self._links.values():
             self._watch.look(link, now)
-            slack_s = self._slack_of(link)
+            slack_s = self._slack.of(link)
             if self._watch.has_failed(link, slack_s, now):
                 failed.append(link)
             elif link.doubted_at is None and self._watch.is_failing(link, transfer, slack_s, now):
@@ -325,15 +308,12 @@ class Relays:
     def _take_back(self, transfer: Transfer | None) -> None:
         """Serve those that were left behind once all others hold everything."""
         live = self._roster.live
-        behind = [target for target in live if target.flow.is_shed and not target.path.is_direct]
-        if behind and (
-            transfer is None
-            or (
-                transfer.is_sent
-                and all(target.flow.is_shed or target.frontier(transfer.kind) >= transfer.next_page for target in live)
-            )
-        ):
-            for target in behind:
+        is_rest = transfer is None or (
+            transfer.is_sent
+            and all(target.flow.is_shed or target.frontier(transfer.kind) >= transfer.next_page for target in live)
+        )
+        for target in live if is_rest else ():
+            if target.flow.is_shed and not target.path.is_direct:
                 target.flow.is_shed = False
 
     def _may_link(self, parent: Target, child: Target) -> bool:
@@ -440,4 +420,4 @@ class Relays:
         unfed = {link.child.id for link in self._links.values() if not link.is_fed}
         fine = self._assignments.targets - doubted - unfed
         probe_bytes = self._reach.fitting.datagram_bytes
-        self._assignments.tell_again(probe_bytes, now, but=fine, patience_s=self._slack_s / 2)
+        self._assignments.tell_again(probe_bytes, now, but=fine, patience_s=self._slack.typical_s / 2)

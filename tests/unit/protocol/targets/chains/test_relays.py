@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, TRIAL_S
 from mrsync.protocol.targets.chains.neighbourhood import Endpoint
@@ -47,7 +48,9 @@ class Chains:
             return (networks.get(number, 0) << 64 | number).to_bytes(16, "big"), 7
 
         rules = RelayRules(locate, chains, island, near)
-        self.relays = Relays(self.roster, reach, rules, lambda target: self.rerouted.append(target.id), self._say)
+        self.relays = Relays(
+            self.roster, reach, rules, Lateness(), lambda target: self.rerouted.append(target.id), self._say
+        )
         self._counters = dict.fromkeys(range(count), 0)
 
     def _say(self, assign: Assign, address: Any) -> None:
@@ -295,7 +298,7 @@ def test_an_assignment_is_repeated_until_it_is_confirmed() -> None:
 
 def test_without_relay_rules_there_are_no_assignments() -> None:
     chains = Chains(2)
-    relays = Relays(chains.roster, chains.relays._reach, None, lambda target: None, chains._say)
+    relays = Relays(chains.roster, chains.relays._reach, None, Lateness(), lambda target: None, chains._say)
     assert relays.is_settled(NOW)
     relays.tend(None, NOW)
     assert chains.told == {}
