@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -12,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NoReturn
 
-from mrsync.errors import StartError
+from mrsync.errors import StartError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.remote.launcher import (
     REPLY_S,
@@ -25,8 +24,6 @@ from mrsync.remote.launcher import (
 )
 from mrsync.remote.lines import LineReader
 from mrsync.remote.reasons import killed_by, own_words
-
-_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM)
 
 
 class LocalLauncher:
@@ -48,10 +45,8 @@ class LocalLauncher:
                 catcher = _Catcher.fork(target, partial(self._entry, host))
             except OSError as error:
                 self.stop(0)
-                hint = (
-                    f"; {len(self._hosts)} targets on one host need so many (ulimit)" if error.errno in _LIMITS else ""
-                )
-                raise StartError(f"cannot start a catcher on this host: {error.strerror}{hint}") from error
+                reason = describe_shortage(error) or f"cannot start a catcher on this host: {error.strerror}"
+                raise StartError(reason) from error
             self._catchers[catcher.output] = catcher
             self._epoll.register(catcher.output, select.EPOLLIN)
             catcher.write(parameters + (own[target] if own else b""))

@@ -168,7 +168,7 @@ def verdict(outcome: Outcome) -> str:
         return "; ".join([*parts, *_deletions(outcome)])
     parts = [", ".join(states), f"{size(outcome.contents_sent)} in {outcome.seconds.total:.3g} s"]
     written = sum(target.bytes_written for target in outcome.targets)
-    if written and outcome.contents_sent >= RATED_BYTES:
+    if written and outcome.contents_sent >= RATED_BYTES and outcome.seconds.cast > 0:
         once, delivered = outcome.contents_sent / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents

@@ -81,6 +81,14 @@ def test_what_an_earlier_run_brought_is_not_counted_as_sent() -> None:
 def test_a_run_without_contents_shows_no_rates() -> None:
     quiet = outcome()._replace(bytes_planned=0, bytes_sent=0, bytes_repaired=0, seconds=Seconds(total=0.05))
     assert summary(quiet) == ["3/3 complete; 0 B in 0.05 s"]
+    instant = outcome()._replace(bytes_repaired=0, seconds=Seconds(total=0.05))
+    assert summary(instant) == ["3/3 complete; 4 MB in 0.05 s"]
+
+
+def test_a_run_that_sends_next_to_nothing_shows_no_rates() -> None:
+    small = outcome()._replace(pages=1000, pages_sent=1, bytes_planned=42_000, bytes_repaired=0)
+    assert summary(small)[0].startswith("3/3 complete; 42 B in 2.5 s")
+    assert "sent once" not in summary(small)[0]
 
 
 def test_targets_that_are_behind_are_listed_by_reason() -> None:
