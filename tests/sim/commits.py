@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mrsync.protocol.core.events import CommitGranted
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.targets.commit_decisions import CommitRule
+from mrsync.ranges import RangeSet
 from mrsync.wire.messages import Phase, Status
 from tests.sim.reception import Violation
 

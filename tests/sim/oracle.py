@@ -17,9 +17,9 @@ from mrsync.protocol.core.events import (
     TargetEnded,
     Withdrawn,
 )
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendCoded, SendPage
 from mrsync.protocol.core.states import RosterState
+from mrsync.ranges import RangeSet
 from mrsync.wire.messages import Ending, ObjectKind, Report, Status
 from tests.sim.commits import CommitOracle
 from tests.sim.plan import CONTENTS

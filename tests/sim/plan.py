@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 

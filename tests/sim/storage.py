@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld, Withdrawn
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.ranges import RangeSet
 from mrsync.wire.formats.record_codec import needs_records
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord, SatOutRecord

@@ -23,7 +23,6 @@ from mrsync.protocol.core.events import (
 )
 from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.plausibility import AreFiles, Bounds
-from mrsync.protocol.core.ranges import UnionInTurns
 from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
@@ -47,6 +46,7 @@ from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
 from mrsync.protocol.targets.seals import Seals
 from mrsync.protocol.targets.statistics import CasterStatistics
+from mrsync.ranges import UnionInTurns
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report

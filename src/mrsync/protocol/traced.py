@@ -13,8 +13,8 @@ from typing import Any
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import CasterEvent, PhaseEntered
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import Address, Send, SendCoded, SendPage
+from mrsync.ranges import RangeSet
 from mrsync.wire.messages import Knock, Message
 
 Trace = Callable[[str, dict[str, object]], None]  # (kind of line, its fields, as JSON has them)

@@ -13,10 +13,10 @@ from mrsync.protocol.core.events import (
     PhaseEntered,
     TargetEnded,
 )
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.pace.delay import Delay
+from mrsync.ranges import RangeSet
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord

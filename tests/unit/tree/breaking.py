@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mrsync.ranges import Range
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.delta.basis import find_basis
@@ -16,7 +17,6 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.model.spans import Span
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
@@ -69,7 +69,7 @@ class Session:
         self.delta = Delta(self.stage, PAGE, KEY, lambda count: None)
         self.between()
         self.delta.fill(decode_blocks(self.plan, PAGE), self.held, frozenset(self.comparison.restaged))
-        self.wanted: list[Span] = missing_pages(self.stage, self.comparison.needs, self.held, PAGE)
+        self.wanted: list[Range] = missing_pages(self.stage, self.comparison.needs, self.held, PAGE)
         self._advance()
 
     @property

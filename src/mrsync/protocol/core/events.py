@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.ranges import RangeSet
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ending, ObjectKind, Peer, Phase, SealKind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Callable
 
 from mrsync.protocol.core.events import CatcherEvent, CommitGranted, FinishGranted, Withdrawn
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Reporter
+from mrsync.ranges import RangeSet
 from mrsync.wire.messages import Phase, Status
 
 

@@ -24,8 +24,8 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendPage
+from mrsync.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind

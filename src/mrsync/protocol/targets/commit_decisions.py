@@ -22,8 +22,8 @@ from enum import Enum
 from errno import errorcode
 
 from mrsync.escaping import escape_controls
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.ranges import RangeSet
 from mrsync.wire.limits import EXCEPTIONS_MAX
 from mrsync.wire.messages import CommitSpan
 from mrsync.wire.records import SatOutRecord

@@ -8,13 +8,13 @@ from typing import Callable
 
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.plausibility import Plausibility
-from mrsync.protocol.core.ranges import Range, RangeSet, UnionInTurns
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.targets.path import TargetPath
 from mrsync.protocol.targets.patience import Waiting
 from mrsync.protocol.targets.progress import LifeSigns
+from mrsync.ranges import Range, RangeSet, UnionInTurns
 from mrsync.wire.messages import Hello, Hop, ObjectKind, Report
 from mrsync.wire.records import (
     BasisRecord,

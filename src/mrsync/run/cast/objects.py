@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.limits import KIND_SHIFT

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mrsync.ranges import merged
 from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.activity import Activity
 from mrsync.run.catch.confinement import open_deepest
@@ -27,7 +28,6 @@ from mrsync.tree.destination.root import (
 )
 from mrsync.tree.fs.owners import unknown_owners
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.homes import StagingArea, foresee_area
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from mrsync.ranges import merged
 from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.result import Comparison
@@ -13,7 +14,6 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import ALTERED, ATTRIBUTES, LETTERS, LINKED, MADE, NEW, SENT, Items
 from mrsync.tree.model.manifest import REGULAR, Manifest
-from mrsync.tree.model.spans import merged
 
 
 class WorkList:

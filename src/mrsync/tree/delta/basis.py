@@ -6,15 +6,15 @@ import os
 import stat
 from collections.abc import Iterable
 
+from mrsync.ranges import Range, merged
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.spans import Span, merged
 
 BYTES_MIN = 1 << 18  # smaller files are sent faster than they are compared
 SHARE_MIN = 8  # an old version must have at least 1/SHARE_MIN of the new size
 
 
-def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Span]) -> list[Span]:
+def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Range]) -> list[Range]:
     """Return the ranges of needed entries for which an old file exists that may share blocks with the new one.
 
     needs: ranges [first, end) of entries of the manifest. directories: those of the destination.

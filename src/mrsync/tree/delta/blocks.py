@@ -9,9 +9,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
+from mrsync.ranges import Range
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.model.spans import Span
 from mrsync.tuples import NamedTuple
 
 # With 80 bits, one of 2**50 differing blocks (more than a fleet ever compares) counts as equal with a chance of 2**-30.
@@ -76,7 +76,7 @@ def block_digests(blocks: Sequence[bytes], key: bytes) -> list[bytes]:
     return digests
 
 
-def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
+def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Range]:
     """Yield the span, in the contents object, of a plan file's share of each page of `page_bytes`."""
     start, end = plan.starts[file], plan.starts[file + 1]
     while start < end:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 
 from mrsync.files import open_regular
+from mrsync.ranges import Range, merged, without
 from mrsync.tree.delta.blocks import GROUP_BLOCKS, Blocks, FileBlocks, block_digest, block_digests, spans_of
 from mrsync.tree.delta.search import Search
-from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.staging.stage import STARTED, WAITING, Stage
 from mrsync.tuples import NamedTuple
 
@@ -36,7 +36,7 @@ class Delta:
         self._key = key
         self._on_activity = on_activity
 
-    def fill(self, blocks: Blocks, held: dict[int, list[Span]], restaged: Container[int] = ()) -> None:
+    def fill(self, blocks: Blocks, held: dict[int, list[Range]], restaged: Container[int] = ()) -> None:
         """Fill the files that wait for contents with what their old versions share with them.
 
         blocks: digests of the new versions, by plan file. held: plan file -> spans of its bytes that are staged. It is
@@ -63,7 +63,7 @@ class Delta:
             except OSError:  # the disk is full, for example: the file is sent, and sat out if that fails as well
                 stage.restart(file)
 
-    def _fill_file(self, file: int, blocks: FileBlocks, held: list[Span]) -> list[Span]:
+    def _fill_file(self, file: int, blocks: FileBlocks, held: list[Range]) -> list[Range]:
         """Fill one file, and return the spans of its bytes that are staged then. Raise OSError."""
         stage, entry = self._stage, self._stage.plan.entries[file]
         try:
@@ -98,7 +98,7 @@ class _Copy:
         self._search = Search(old, os.fstat(old).st_size)
         self._cloned = -1  # descriptor for reading the staged file, if it began as a clone or is the old version
 
-    def run(self, spans: Sequence[Span], held: list[Span], on_activity: Callable[[int], None]) -> list[Span]:
+    def run(self, spans: Sequence[Range], held: list[Range], on_activity: Callable[[int], None]) -> list[Range]:
         """Copy all blocks that are found. Return the spans of the file's bytes that are staged, including `held`.
 
         spans: for each block, its span in the contents object.
@@ -116,15 +116,15 @@ class _Copy:
                 os.close(self._cloned)
         return merged(found)
 
-    def _copy_group(self, first: int, spans: Sequence[Span], held: list[Span]) -> list[Span]:
+    def _copy_group(self, first: int, spans: Sequence[Range], held: list[Range]) -> list[Range]:
         """Copy the blocks from number `first` on that are not held and are found. Return the spans of their bytes."""
-        wanted: list[tuple[int, Pieces, list[Span]]] = []
+        wanted: list[tuple[int, Pieces, list[Range]]] = []
         for number, (start, end) in enumerate(spans, first):
             pieces = [(position, length) for _, position, length in self._stage.plan.locate(start, end - start)]
             places = [(position, position + length) for position, length in pieces]
             if not held or without(places, held):
                 wanted.append((number, pieces, places))
-        found: list[Span] = []
+        found: list[Range] = []
         guesses = self._guess([pieces for _, pieces, _ in wanted])
         for (number, wanted_pieces, places), guess in zip(wanted, guesses):
             if self._take(number, wanted_pieces, guess):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from mrsync.errors import LimitError
+from mrsync.ranges import clipped, merged
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
-from mrsync.tree.model.spans import clipped, merged
 
 MAGIC = b"mrsync plan\x01"
 CONTENTS_BYTES_MAX = 1 << 62

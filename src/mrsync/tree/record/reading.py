@@ -13,9 +13,9 @@ from hmac import compare_digest
 from typing import Callable
 
 from mrsync.files import close_quietly, open_regular_below
+from mrsync.ranges import Range, merged, without
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import data_ends, pieces_of
-from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.record.grid import DIGEST_BYTES
 from mrsync.tree.record.record import ProvenFile
 from mrsync.tuples import NamedTuple
@@ -164,7 +164,7 @@ def _reader(fd: int, file: ProvenFile) -> Callable[[int, int], bytes]:
 def _has_empty_holes(fd: int, size: int, file: ProvenFile) -> bool:
     """Return whether nothing but zeros is where the source had a hole."""
     data = merged((offset, offset + length) for offset, length in file.extents)
-    here: list[Span] = [(offset, offset + length) for offset, length in data_extents(fd, size)]
+    here: list[Range] = [(offset, offset + length) for offset, length in data_extents(fd, size)]
     for first, end in without(here, data):
         for offset in range(first, end, _ZEROS_BYTES):
             if any(os.pread(fd, min(_ZEROS_BYTES, end - offset), offset)):

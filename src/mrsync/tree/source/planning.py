@@ -7,9 +7,9 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from mrsync.ranges import merged
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
-from mrsync.tree.model.spans import merged
 from mrsync.tree.source.ctimes import settle
 from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scanner import Scan

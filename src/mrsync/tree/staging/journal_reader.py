@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 from mrsync.errors import MrsyncError
 from mrsync.files import open_regular
+from mrsync.ranges import Range, merged
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.limits import ENTRIES_MAX
 from mrsync.tree.model.packing import Unpacker
-from mrsync.tree.model.spans import Span, merged
 from mrsync.tree.staging.identity import incarnation
 from mrsync.tree.staging.journal import (
     BOUND,
@@ -64,7 +64,7 @@ class JournalNote(NamedTuple):
     mtime: int
     ctime: int
     inode: int
-    pieces: list[Span]
+    pieces: list[Range]
     is_whole: bool
     is_cloned: bool
     staged_inode: int
@@ -119,7 +119,7 @@ class JournalReader:
         unpacker.end()
         if len(self._rows) != count or (count and max(self._parents) >= len(self._directories)):
             raise unpacker.error("its files do not add up")
-        self._pieces: dict[int, list[Span]] = {}
+        self._pieces: dict[int, list[Range]] = {}
         self._whole: dict[int, tuple[int, int]] = {}
         self._bound: dict[int, tuple[int, int]] = {}
         self._cloned: set[int] = set()

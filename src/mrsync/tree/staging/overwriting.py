@@ -22,13 +22,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from mrsync.files import open_regular
+from mrsync.ranges import Range, total, without
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.mounts import mount_id
 from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.model.spans import Span, total, without
 
 CLEARED_BYTES_MAX = 64 << 20  # more zeros would keep the network waiting for long
 _ZEROS = bytes(1 << 20)
@@ -40,7 +40,7 @@ def overwrites(policy: Policy) -> bool:
     return policy.inplace and not (policy.backup or policy.update or policy.size_only)
 
 
-def open_old(destination: Destination, manifest: Manifest, entry: int, data: Iterable[Span]) -> int:
+def open_old(destination: Destination, manifest: Manifest, entry: int, data: Iterable[Range]) -> int:
     """Return the old version of a file, open for reading and writing, or -1 if a new file must be made.
 
     From now on its size is neither the old nor the new one. data: the spans of the new version that are not holes; what
@@ -88,7 +88,7 @@ def _has_acl(fd: int) -> bool:
     return False
 
 
-def _stale_spans(fd: int, size: int, data: list[Span]) -> list[Span]:
+def _stale_spans(fd: int, size: int, data: list[Range]) -> list[Range]:
     """Return where the file has data in what will be holes."""
     holes = without([(0, size)], data)
     if not holes:
@@ -97,7 +97,7 @@ def _stale_spans(fd: int, size: int, data: list[Span]) -> list[Span]:
     return without(filled, without([(0, size)], holes))
 
 
-def _clear(fd: int, spans: Iterable[Span]) -> None:
+def _clear(fd: int, spans: Iterable[Range]) -> None:
     for start, end in spans:
         while start < end:
             start += os.pwrite(fd, _ZEROS[: end - start], start)

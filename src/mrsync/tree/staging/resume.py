@@ -19,12 +19,12 @@ from functools import partial
 from operator import itemgetter
 
 from mrsync.files import open_regular
+from mrsync.ranges import Range, clipped, merged, total, without
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import TEMP_DIR
 from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.spans import Span, clipped, merged, total, without
 from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, is_running, read_notes
 from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
 from mrsync.tuples import NamedTuple
@@ -68,14 +68,14 @@ class StaleFiles:
             if temporary is not None:
                 self._found.setdefault(temporary.tag, []).append((directory, name, temporary.file))
 
-    def adopt(self, stage: Stage) -> dict[int, list[Span]]:
+    def adopt(self, stage: Stage) -> dict[int, list[Range]]:
         """Take over staged files whose source file is unchanged and whose notes are valid.
 
         Return, for each incomplete file, the spans of its bytes that are staged.
         """
         offers = [offer for tag, found in self._found.items() for offer in self._offers(tag, found, stage)]
         offers.sort(key=itemgetter(0), reverse=True)
-        held: dict[int, list[Span]] = {}
+        held: dict[int, list[Range]] = {}
         for turn, offer in enumerate(offers):
             if stage.states[offer.file] == WAITING:
                 with suppress(OSError):  # on failure the file is sent again
@@ -137,7 +137,7 @@ class StaleFiles:
                 if file >= 0 and _is_of(note, stage, file):
                     yield Offer(note.bytes_held, directory, name, file, note)
 
-    def _take(self, stage: Stage, offer: Offer, held: dict[int, list[Span]]) -> None:
+    def _take(self, stage: Stage, offer: Offer, held: dict[int, list[Range]]) -> None:
         directories = self._destination.directories
         fd = _opened(directories.open(offer.directory), offer.name)
         try:
@@ -161,8 +161,8 @@ class StaleFiles:
 
 
 def missing_pages(
-    stage: Stage, needs: Iterable[Span], held: Mapping[int, Sequence[Span]], page_bytes: int
-) -> list[Span]:
+    stage: Stage, needs: Iterable[Range], held: Mapping[int, Sequence[Range]], page_bytes: int
+) -> list[Range]:
     """Return the ranges [a, b) of pages with bytes that are needed and not yet staged.
 
     needs: ranges of manifest entries. held: for each incomplete plan file, the spans of its bytes that are staged.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.sending.transfer import OUTAGE_PAGES, Transfer
+from mrsync.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 

@@ -6,10 +6,10 @@ import pytest
 
 from mrsync.protocol.caster import RANGES_PER_TURN
 from mrsync.protocol.core.events import ComparisonFinished
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.sending.flow import ANSWER_S
 from mrsync.protocol.targets.roster import Roster
+from mrsync.ranges import RangeSet
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, ResultRecord, WantsRecord

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.rounds import AGAIN, FIRST, Rounds
+from mrsync.ranges import RangeSet
 from mrsync.wire.messages import ObjectKind
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, roster
 

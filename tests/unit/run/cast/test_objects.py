@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.ranges import RangeSet
 from mrsync.run.cast.objects import LOOKS_PER_PAGE, Objects
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
+from mrsync.ranges import RangeSet
 from mrsync.run.cast.outcome import SatOut, TargetOutcome, TargetState
 from mrsync.run.cast.target_outcome import RunFacts, target_outcome
 from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord

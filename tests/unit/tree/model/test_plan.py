@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import LimitError, ProtocolDataError
+from mrsync.ranges import merged
 from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.model.spans import merged
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
 

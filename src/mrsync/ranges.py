@@ -1,10 +1,14 @@
-"""RangeSet: a set of whole numbers, stored as sorted, disjoint ranges [start, end) that do not touch."""
+"""Ranges [start, end) of whole numbers: bytes, pages, entries or files.
+
+A `RangeSet` is a set that grows. The functions take and return sorted lists of disjoint ranges, for what is computed in
+one pass. Ranges of the bytes of a file are called spans.
+"""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 Range = tuple[int, int]
@@ -13,7 +17,7 @@ _RUN = re.compile(rb"\x01+")
 
 
 class RangeSet:
-    """A set of numbers. The cost of a change grows with the ranges that it touches."""
+    """A set of numbers, as sorted ranges that do not touch. A change costs as much as the ranges that it touches."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._starts: list[int] = []
@@ -112,3 +116,51 @@ class UnionInTurns:
                 marks.extend(bytes(end - len(marks)))
             marks[start:end] = b"\x01" * (end - start)
         return count
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return the union, ascending, with adjacent ranges joined."""
+    union: list[Range] = []
+    for first, end in sorted(ranges):
+        if union and first <= union[-1][1]:
+            if end > union[-1][1]:
+                union[-1] = (union[-1][0], end)
+        elif first < end:
+            union.append((first, end))
+    return union
+
+
+def without(ranges: Iterable[Range], others: Sequence[Range]) -> list[Range]:
+    """Return the parts of the first ranges that the others do not cover; both are sorted and disjoint."""
+    left: list[Range] = []
+    at = 0
+    for first, end in ranges:
+        while at < len(others) and others[at][1] <= first:
+            at += 1
+        position = at
+        while position < len(others) and others[position][0] < end:
+            low, high = others[position]
+            if first < low:
+                left.append((first, low))
+            first = max(first, high)
+            position += 1
+        if first < end:
+            left.append((first, end))
+    return left
+
+
+def clipped(ranges: Sequence[Range], first: int, end: int) -> list[Range]:
+    """Return the parts that lie in [first, end). ranges: sorted and disjoint, [a, b) each."""
+    inside: list[Range] = []
+    at = max(0, bisect_left(ranges, (first, first)) - 1)
+    while at < len(ranges) and ranges[at][0] < end:
+        low, high = max(first, ranges[at][0]), min(end, ranges[at][1])
+        if low < high:
+            inside.append((low, high))
+        at += 1
+    return inside
+
+
+def total(ranges: Iterable[Range]) -> int:
+    """Return how many numbers the ranges cover."""
+    return sum(end - first for first, end in ranges)

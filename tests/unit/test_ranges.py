@@ -1,4 +1,4 @@
-"""RangeSet against a plain set of numbers."""
+"""RangeSet, and the functions on lists of ranges, against plain sets of numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.protocol.core.ranges import NUMBERS_MAX, RangeSet, UnionInTurns
+from mrsync.ranges import NUMBERS_MAX, Range, RangeSet, UnionInTurns, clipped, merged, total, without
 
 NUMBERS = st.integers(0, 60)
 PAIRS = st.tuples(NUMBERS, NUMBERS)
 STEPS = st.lists(PAIRS, max_size=30)
+LISTS = st.lists(PAIRS, max_size=8)
 
 
 def built(steps: list[tuple[int, int]]) -> tuple[RangeSet, set[int]]:
@@ -85,3 +86,33 @@ def test_a_union_is_bounded_by_the_largest_manifest() -> None:
     assert UnionInTurns([RangeSet([(1, 2), (NUMBERS_MAX - 1, 1 << 60)])]).whole() == RangeSet(
         [(1, 2), (NUMBERS_MAX - 1, NUMBERS_MAX)]
     )
+
+
+def numbers(ranges: list[Range]) -> set[int]:
+    return {number for first, end in ranges for number in range(first, end)}
+
+
+def is_normal(ranges: list[Range]) -> bool:
+    return all(first < end for first, end in ranges) and ranges == merged(ranges)
+
+
+@given(LISTS)
+def test_merged_ranges_are_their_union(ranges: list[Range]) -> None:
+    union = merged(ranges)
+    assert numbers(union) == numbers(ranges)
+    assert is_normal(union)
+    assert total(union) == len(numbers(ranges))
+
+
+@given(LISTS, LISTS)
+def test_without_is_the_set_difference(ranges: list[Range], others: list[Range]) -> None:
+    left = without(merged(ranges), merged(others))
+    assert numbers(left) == numbers(ranges) - numbers(others)
+    assert is_normal(left)
+
+
+@given(LISTS, NUMBERS, NUMBERS)
+def test_clipped_ranges_are_the_part_inside(ranges: list[Range], first: int, end: int) -> None:
+    inside = clipped(merged(ranges), first, end)
+    assert numbers(inside) == numbers(ranges) & set(range(first, end))
+    assert is_normal(inside)
