@@ -33,9 +33,8 @@ def rtt(arguments: Sequence[str]) -> int:
     if is_for_people:
         print(_start(settings))
         print(time.ctime(), flush=True)
-    display = make_progress(output.progress, output.verbosity)
-    display.name = ""  # 4.0.1 printed notices without one
-    with display as observer:
+    # 4.0.1 printed notices without the name of the program.
+    with make_progress(output.progress, output.verbosity, name="") as observer:
         tell_all(observer, output.remarks)
         stop = Stop()
         with signals_requesting(stop):

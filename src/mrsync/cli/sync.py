@@ -82,8 +82,8 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None,
     from mrsync.run.cast.cast import cast
 
     trace = log.trace if log is not None and output.log_level == "debug" else None
-    display = make_progress("none", 0) if output.is_quiet else make_progress(output.progress, output.verbosity)
-    display.name = name
+    style, verbosity = ("none", 0) if output.is_quiet else (output.progress, output.verbosity)
+    display = make_progress(style, verbosity, name)
     with display as progress:
         recording = None
         if output.page or output.report:

@@ -38,12 +38,12 @@ class Progress:
     Empty: they stand alone.
     """
 
-    name = "mrsync"
     due_at: float | None = None
 
-    def __init__(self, verbosity: int, stream: TextIO) -> None:
+    def __init__(self, verbosity: int, stream: TextIO, name: str = "mrsync") -> None:
         self._verbosity = verbosity
         self._stream = stream
+        self._name = name
 
     def __enter__(self) -> Observer:
         return self
@@ -53,7 +53,7 @@ class Progress:
 
     def on_notice(self, notice: Notice) -> None:
         if notice.level <= self._verbosity:
-            speaker = notice.host or (self.name if notice.level == 0 else "")
+            speaker = notice.host or (self._name if notice.level == 0 else "")
             line = f"{speaker}: {notice.text}" if speaker else notice.text
             self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
@@ -70,8 +70,8 @@ class Progress:
 class PlainProgress(Progress):
     """Prints a line after one second, and then every ten seconds."""
 
-    def __init__(self, verbosity: int, stream: TextIO) -> None:
-        super().__init__(verbosity, stream)
+    def __init__(self, verbosity: int, stream: TextIO, name: str = "mrsync") -> None:
+        super().__init__(verbosity, stream, name)
         self.due_at = time.monotonic() + LINES_AFTER_S
         self._rate = Rate()
 
@@ -85,8 +85,8 @@ class PlainProgress(Progress):
 class JsonProgress(Progress):
     """Prints every notice, and a snapshot each second, as lines of JSON."""
 
-    def __init__(self, verbosity: int, stream: TextIO) -> None:
-        super().__init__(verbosity, stream)
+    def __init__(self, verbosity: int, stream: TextIO, name: str = "mrsync") -> None:
+        super().__init__(verbosity, stream, name)
         self.due_at = time.monotonic() + LINES_AFTER_S
 
     def on_notice(self, notice: Notice) -> None:
@@ -103,8 +103,8 @@ class JsonProgress(Progress):
 class LiveProgress(Progress):
     """Shows the live view, redrawn four times a second. Notices scroll above it."""
 
-    def __init__(self, verbosity: int, stream: TextIO) -> None:
-        super().__init__(verbosity, stream)
+    def __init__(self, verbosity: int, stream: TextIO, name: str = "mrsync") -> None:
+        super().__init__(verbosity, stream, name)
         self.due_at = time.monotonic() + LIVE_AFTER_S
         self._rate = Rate()
         self._live: Live | None = None
@@ -159,18 +159,18 @@ def _in_encoding(words: str, encoding: str) -> str:
     return words if encoding.lower().startswith("utf") else words.translate(PLAIN_SIGNS)
 
 
-def make_progress(kind: str, verbosity: int) -> Progress:
+def make_progress(kind: str, verbosity: int, name: str = "mrsync") -> Progress:
     """Return the display for a value of --progress: auto, plain, none or json.
 
-    JSON goes to stdout, the rest to stderr.
+    JSON goes to stdout, the rest to stderr. name: see Progress.
     """
     if kind == "json":
-        return JsonProgress(verbosity, sys.stdout)
+        return JsonProgress(verbosity, sys.stdout, name)
     if kind == "none":
-        return Progress(verbosity, sys.stderr)
+        return Progress(verbosity, sys.stderr, name)
     if kind == "plain" or not sys.stderr.isatty() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
-        return PlainProgress(verbosity, sys.stderr)
-    return LiveProgress(verbosity, sys.stderr)
+        return PlainProgress(verbosity, sys.stderr, name)
+    return LiveProgress(verbosity, sys.stderr, name)
 
 
 def tell_all(observer: Observer, notices: Iterable[Notice]) -> None:
