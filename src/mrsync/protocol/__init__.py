@@ -8,7 +8,7 @@ Parameters that have the same meaning everywhere:
 
   now. The time in seconds on the loop's clock, which stands still while the process is stopped (`core.attention`).
   tx. The number of a transmission. One that is compared with others is that of a burst, or of the last status.
-  kind, page, generation. An object, the number of a page in it, and how often the page was read before.
+  object, page, generation. An object, the number of a page in it, and how often the page was read before.
   count, mask. The number of packets of a page, and a bit set of their indices; as a request, the mask 0 means all.
   reading. One generation of a page that came in this number of packets (`mrsync.wire.geometry.reading_of`).
   source. The address that a message came from, opaque here; answers go there.

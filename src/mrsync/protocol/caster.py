@@ -259,9 +259,9 @@ class Caster:
         self._outbox.announce(generation, self.phase, self._commits, tx=tx)
         return self._outbox.take_all()
 
-    def page_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
+    def page_compressed(self, object: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that leaves now. Call it each time, as a page may be read again."""
-        self._schedule.on_compressed(kind, page, packets, now)
+        self._schedule.on_compressed(object, page, packets, now)
 
     # outputs
 
@@ -440,8 +440,8 @@ class Caster:
         if not self._is_over:
             self._timers.set(timer, deadline)
 
-    def _start_transfer(self, kind: ObjectKind) -> None:
-        transfer = Transfer(kind, self._outbox.sizes[kind], self.geometry)
+    def _start_transfer(self, object: ObjectKind) -> None:
+        transfer = Transfer(object, self._outbox.sizes[object], self.geometry)
         self._rounds.note_transfer(transfer)
         self._rounds.skip_unwanted(transfer, self.roster)
         self._schedule.start(

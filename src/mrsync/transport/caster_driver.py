@@ -243,9 +243,9 @@ class CasterDriver:
         if target is not None and target.report is not None and target.report.counter == message.counter:
             self._digester.repeat(message.active, message.unverified - 1, self._loop.now())
 
-    def _pages_held(self, kind: ObjectKind) -> int:
+    def _pages_held(self, object: ObjectKind) -> int:
         """Return the number of pages, from the first on, that every live target has of an object."""
-        return min((target.frontier(kind) for target in self._caster.roster.live), default=0)
+        return min((target.frontier(object) for target in self._caster.roster.live), default=0)
 
     def _await_room(self) -> None:
         """Watch exactly the sockets with full queues for room."""

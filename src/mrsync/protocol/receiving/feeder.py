@@ -141,35 +141,35 @@ class Feeder:
         self._schedule = Schedule(audience, self._clock, self._timers)
         self._clock.elect(now)
 
-    def begin(self, kind: ObjectKind, size_bytes: int) -> None:
+    def begin(self, object: ObjectKind, size_bytes: int) -> None:
         """Forward this object from now on. All targets hold the earlier ones."""
-        if self._schedule is not None and (self._passage is None or kind > self._passage.kind):
+        if self._schedule is not None and (self._passage is None or object > self._passage.object):
             self._forwarded_before = self.pages_forwarded
-            self._passage = Passage(kind, size_bytes, self._geometry)
+            self._passage = Passage(object, size_bytes, self._geometry)
             self._schedule.start(self._passage, terms_max=TERMS_MAX, retained_pages=self._retained_pages)
 
-    def held_behind(self, kind: int) -> int:
+    def held_behind(self, object: int) -> int:
         """Return the number of pages that the child, and all behind it, hold from the beginning of an object."""
         active, frontier = self._held
-        return frontier if active == kind else PAGES_MAX if active > kind else 0
+        return frontier if active == object else PAGES_MAX if active > object else 0
 
-    def wants(self, kind: int, page: int) -> bool:
+    def wants(self, object: int, page: int) -> bool:
         """Return whether a page has not been forwarded yet, can be now, and somebody behind may lack it."""
         passage = self._passage
-        if not self._children.is_open or self._schedule is None or (kind, page) < self._held:
+        if not self._children.is_open or self._schedule is None or (object, page) < self._held:
             return False
-        return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
+        return passage is None or object > passage.object or (object == passage.object and not passage.knows(page))
 
-    def offer(self, kind: ObjectKind, page: int, size_bytes: int) -> None:
+    def offer(self, object: ObjectKind, page: int, size_bytes: int) -> None:
         """Offer an authentic page of an object. size_bytes: of the whole object."""
-        if self.wants(kind, page):
-            self.begin(kind, size_bytes)
+        if self.wants(object, page):
+            self.begin(object, size_bytes)
             assert self._passage is not None  # it has begun
             self._passage.offer(page)
 
-    def forget_page(self, kind: int, page: int) -> None:
+    def forget_page(self, object: int, page: int) -> None:
         """Note that a page is no longer in memory."""
-        if self._passage is not None and self._passage.kind == kind:
+        if self._passage is not None and self._passage.object == object:
             self._passage.forget_page(page)
 
     def next_asked(self) -> tuple[int, int] | None:
@@ -207,9 +207,9 @@ class Feeder:
         if child.flow in self._children.audience.flows:
             schedule.receive_flow(child.flow, old, report, now)
         schedule.on_reports(now)
-        if passage is not None and claim.active == passage.kind:
-            next_held = partial(self._next_held, passage.kind)
-            self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs, next_held))
+        if passage is not None and claim.active == passage.object:
+            next_held = partial(self._next_held, passage.object)
+            self._asked = deque((passage.object, page) for page in passage.asked(claim.needs, next_held))
 
     def has_taken(self, message: Claim | Feed) -> bool:
         """Return whether this is the newest claim of a child."""
@@ -241,7 +241,7 @@ class Feeder:
 
     def _feed(self, now: float) -> CatcherSend:
         passage = self._passage
-        kind = passage.kind if passage is not None else ObjectKind.MANIFEST
+        object = passage.object if passage is not None else ObjectKind.MANIFEST
         self._is_padded = self._must_pad()
         size_bytes = max(FEED_BYTES, self._children.probe_bytes) if self._is_padded else FEED_BYTES
         feed = Feed(
@@ -250,7 +250,7 @@ class Feeder:
             tx=self._schedule.stamp(now) if self._schedule is not None else 0,
             child=ISLAND_ID if self._children.is_island else self.peer.target,
             link=self.peer.link,
-            object=kind,
+            object=object,
             pages_sent=self._pages_sent(passage),
             report_pages=self._report_pages,
             is_poll=self._is_poll_due,
@@ -283,7 +283,7 @@ class Feeder:
         """Return how many pages the child may expect. If nothing waits, the others are missing or not needed here."""
         if passage is None:
             return 0
-        return passage.next_page if passage.waiting else max(passage.next_page, self._horizon_of(passage.kind))
+        return passage.next_page if passage.waiting else max(passage.next_page, self._horizon_of(passage.object))
 
     def sends(self, now: float) -> list[CatcherSend]:
         """Return what to send to the child now, in this order."""

@@ -21,8 +21,8 @@ class Passage(Transfer):
     size_bytes: of the object. pages_sent: how many were sent. next_page: the page after the highest of them.
     """
 
-    def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
-        super().__init__(kind, size_bytes, geometry)
+    def __init__(self, object: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
+        super().__init__(object, size_bytes, geometry)
         self._last_tx = array("I", [PLANNED]) * self.page_count
         self._known = bytearray(self.page_count)  # 1: it waits, or was sent
         self._waiting: deque[int] = deque()  # sorted
@@ -59,7 +59,7 @@ class Passage(Transfer):
             self.next_page = page + 1
         self.pages_sent += 1
         self._last_tx[page] = tx
-        return SendPage(self.kind, page, 0, tx)
+        return SendPage(self.object, page, 0, tx)
 
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int, int]:
         """Return what a transfer does, but count only pages that were sent: one that came late is not lost."""

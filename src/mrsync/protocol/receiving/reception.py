@@ -32,7 +32,7 @@ class Reception:
         self._tx_max = -1  # no packet counts before an authentic status
         self._assemblies: dict[int, Assembly] = {}
         self._opened = 0  # pages that are opened, but not written
-        self.forwards: Callable[[int, int], bool] = lambda kind, page: False
+        self.forwards: Callable[[int, int], bool] = lambda object, page: False
         self.holds_back: Callable[[], bool] = lambda: False
 
     @property
@@ -46,13 +46,13 @@ class Reception:
         assembly = self.assembly
         return assembly is not None and not assembly.has_rereads
 
-    def __contains__(self, kind: ObjectKind) -> bool:
-        return kind in self._assemblies
+    def __contains__(self, object: ObjectKind) -> bool:
+        return object in self._assemblies
 
-    def expect(self, kind: ObjectKind, assembly: Assembly) -> None:
+    def expect(self, object: ObjectKind, assembly: Assembly) -> None:
         """Receive this object from now on. It becomes the active one."""
-        self._assemblies[kind] = assembly
-        self.active = max(self.active, kind)
+        self._assemblies[object] = assembly
+        self.active = max(self.active, object)
 
     def forget_source(self) -> None:
         """Forget tx numbers, because pages come from another sender, whose numbers are unrelated."""
@@ -76,8 +76,8 @@ class Reception:
         """Take an authentic status of the sender of pages."""
         self.allow_generations(status)
         self.believe_tx(status.tx, now)
-        for kind, assembly in self._assemblies.items():
-            assembly.extend_horizon(status.objects[kind].pages_sent)
+        for object, assembly in self._assemblies.items():
+            assembly.extend_horizon(status.objects[object].pages_sent)
 
     def believe_tx(self, tx: int, now: float) -> None:
         """Take the tx of an authentic message. Packets that claimed a later one were forged, or overtook it."""
@@ -88,91 +88,92 @@ class Reception:
         if self._opened == 0:
             self._done(tx, now)
 
-    def extend_horizon(self, kind: int, pages_sent: int) -> None:
+    def extend_horizon(self, object: int, pages_sent: int) -> None:
         """Note that this many pages of an object were sent."""
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         if assembly is not None:
             assembly.extend_horizon(pages_sent)
 
-    def size_of(self, kind: int) -> int:
+    def size_of(self, object: int) -> int:
         """Return the size of an object in bytes, or 0 if it is not expected."""
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         return assembly.size_bytes if assembly is not None else 0
 
-    def horizon(self, kind: int) -> int:
+    def horizon(self, object: int) -> int:
         """Return the page up to which pages of an object are known to have been sent."""
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         return assembly.horizon if assembly is not None else 0
 
-    def next_held(self, kind: int, first: int, end: int) -> int:
+    def next_held(self, object: int, first: int, end: int) -> int:
         """Return the first of the pages [first, end) that is held, and not requested again; -1: there is none."""
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         return assembly.next_held(first, end) if assembly is not None else -1
 
-    def let_pass(self, kind: int, page: int) -> bool:
+    def let_pass(self, object: int, page: int) -> bool:
         """Request a held page again, to forward it. Return False if it is not held, or already requested."""
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         return assembly is not None and assembly.let_pass(page)
 
-    def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """Take a complete burst. Return whether to open the page."""
         self._end(tx, now)
         if tx > self.tx_seen and not self._see(tx, now):
             return False
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         if assembly is None or generation > self._generation_max:
             return False
         if assembly.receive_page(page, generation, count):
             return True
-        return self.forwards(kind, page) and assembly.let_pass(page) and assembly.receive_page(page, generation, count)
+        is_passing = self.forwards(object, page) and assembly.let_pass(page)
+        return is_passing and assembly.receive_page(page, generation, count)
 
     def receive_packets(
-        self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
+        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
         """Take packets of a page. Return what to do with their bytes."""
         if mask >> count - 1:
             self._end(tx, now)
         if tx > self.tx_seen and not self._see(tx, now):
             return Verdict.IGNORE
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         if assembly is None or generation > self._generation_max:
             return Verdict.IGNORE
         verdict = assembly.receive_packets(page, generation, mask, count)
-        if verdict == Verdict.IGNORE and self.forwards(kind, page) and assembly.let_pass(page):
+        if verdict == Verdict.IGNORE and self.forwards(object, page) and assembly.let_pass(page):
             verdict = assembly.receive_packets(page, generation, mask, count)
         return verdict
 
-    def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
+    def receive_coded(self, object: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """Take a coded packet. Return the index of its only term that is missing here, or -1."""
         if tx > self.tx_seen and not self._see(tx, now):
             return -1
-        assembly = self._assemblies.get(kind)
+        assembly = self._assemblies.get(object)
         if assembly is None or generation > self._generation_max:
             return -1
         return assembly.receive_coded(generation, terms)
 
-    def opened(self, kind: int, page: int, generation: int) -> bool:
+    def opened(self, object: int, page: int, generation: int) -> bool:
         """Note that a seal is valid. Return True if the page is to be written, False if only forwarded."""
-        is_wanted = self._assemblies[kind].opened(page, generation)
+        is_wanted = self._assemblies[object].opened(page, generation)
         self._opened += is_wanted
         return is_wanted
 
-    def rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
+    def rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
         """Note that a seal is invalid. suspects: packets to request again; 0: all."""
-        self._assemblies[kind].rejected(page, reading, suspects)
+        self._assemblies[object].rejected(page, reading, suspects)
 
-    def disowned(self, kind: int, page: int) -> None:
+    def disowned(self, object: int, page: int) -> None:
         """Request an opened page again, because its digest is not the caster's."""
-        self._assemblies[kind].disowned(page)
+        self._assemblies[object].disowned(page)
         self._opened -= 1
 
-    def forget(self, kind: int, page: int, reading: int) -> None:
+    def forget(self, object: int, page: int, reading: int) -> None:
         """Drop the packets of this reading of a page for lack of room."""
-        self._assemblies[kind].forget(page, reading)
+        self._assemblies[object].forget(page, reading)
 
-    def written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> bool:
+    def written(self, object: int, pages: Sequence[int], tx_done: int, now: float) -> bool:
         """Note that pages are written. tx_done: tx of the last one. Return whether the object is complete."""
-        assembly = self._assemblies[kind]
+        assembly = self._assemblies[object]
         assembly.written(pages)
         self._opened -= len(pages)
         self._done(min(tx_done, self.tx_seen) if self._opened else self.tx_seen, now)

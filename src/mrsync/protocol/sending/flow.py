@@ -52,19 +52,19 @@ class Flow:
         known = self.needs_end if report.active is self.active else 0
         return max(known, report.needs_end) if report.needs_first <= known else known
 
-    def pages_held(self, kind: ObjectKind) -> int:
+    def pages_held(self, object: ObjectKind) -> int:
         """Return the number of pages that the listener holds from the beginning of an object."""
-        return self._of_object(kind, self.frontier)
+        return self._of_object(object, self.frontier)
 
-    def spoken_for(self, kind: ObjectKind) -> int:
+    def spoken_for(self, object: ObjectKind) -> int:
         """Return the number of pages, from the beginning of an object, whose needs it has reported."""
-        return self._of_object(kind, self.needs_end)
+        return self._of_object(object, self.needs_end)
 
-    def _of_object(self, kind: ObjectKind, pages: int) -> int:
+    def _of_object(self, object: ObjectKind, pages: int) -> int:
         """Return a number of pages of the active object; the objects before it are complete."""
-        if self.active == kind:
+        if self.active == object:
             return pages
-        return PAGES_MAX if self.active > kind else 0
+        return PAGES_MAX if self.active > object else 0
 
 
 class Audience:

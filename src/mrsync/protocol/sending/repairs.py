@@ -127,7 +127,7 @@ class Repairs:
     def _plain(self, page: int, mask: int) -> Planned:
         packets = bin(mask).count("1")
         is_whole = packets == self._transfer.packet_count(page)
-        return Planned(SendPage(self._transfer.kind, page, 0 if is_whole else mask, 0), packets, [page])
+        return Planned(SendPage(self._transfer.object, page, 0 if is_whole else mask, 0), packets, [page])
 
     def _queue_combinations(self, combinations: list[tuple[Term, ...]]) -> None:
         """Queue combinations. Coded packets share bursts; those of one term go as plain packets, one burst per page."""
@@ -150,7 +150,7 @@ class Repairs:
             burst = tuple(coded[first : first + size])
             pages = {page for terms in burst for page, _ in terms} & waiting
             waiting -= pages
-            bursts.append(Planned(SendCoded(self._transfer.kind, burst, 0), len(burst), sorted(pages)))
+            bursts.append(Planned(SendCoded(self._transfer.object, burst, 0), len(burst), sorted(pages)))
         self._queue.extend(reversed(bursts))
 
 

@@ -135,10 +135,10 @@ class Schedule:
     def on_reports(self, now: float) -> None:
         """Update, after reports, what all answering listeners have received and reported on."""
         if self.transfer is not None:
-            kind = self.transfer.kind
+            object = self.transfer.object
             answering = self._audience.answering(now)
             self._tx_seen = min((flow.tx_seen for flow in answering), default=0)
-            self._spoken_for = min((flow.spoken_for(kind) for flow in answering), default=0)
+            self._spoken_for = min((flow.spoken_for(object) for flow in answering), default=0)
             self._has_heard = True
 
     def believable(self, report: Report) -> Report:
@@ -151,7 +151,7 @@ class Schedule:
     def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
         """Take the claims and the flow control of a report. old: the one before it."""
         transfer = self.transfer
-        if transfer is not None and report.active is transfer.kind:
+        if transfer is not None and report.active is transfer.object:
             first, frontier = report.needs_first, report.frontier
             transfer.receive_claim(
                 flow.id, report.tx_seen, report.needs_end, report.needs, first=first, frontier=frontier
@@ -179,9 +179,9 @@ class Schedule:
         flow.losses.missed += missed
         self._clock.on_losses(flow, packets, lost, runs, first_tx, self.tx, now)
 
-    def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
+    def on_compressed(self, object: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that is sent now."""
-        if self.transfer is not None and self.transfer.kind is kind:
+        if self.transfer is not None and self.transfer.object is object:
             self._clock.on_spared(self.transfer.on_compressed(page, packets), now)
 
     def handle_timeout(self, now: float) -> bool:

@@ -54,8 +54,8 @@ class Transfer:
     that were sent.
     """
 
-    def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
-        self.kind = kind
+    def __init__(self, object: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
+        self.object = object
         self.page_count = geometry.page_count(size_bytes)
         self.next_page = self.pages_sent = 0
         self.packets_per_page = geometry.packets
@@ -130,7 +130,7 @@ class Transfer:
             self._ahead.popleft()
             self._skip()
         self._last_tx[page] = tx
-        return SendPage(self.kind, page, 0, tx)
+        return SendPage(self.object, page, 0, tx)
 
     def _skip(self) -> None:
         page = self._ahead[0][0] if self._ahead else self.page_count

@@ -54,7 +54,7 @@ class Expectation(NamedTuple):
         return cls(
             phase,
             contents,
-            transfer.kind if transfer is not None else ObjectKind.MANIFEST,
+            transfer.object if transfer is not None else ObjectKind.MANIFEST,
             pages_sent=transfer.next_page if transfer is not None else 0,
             is_sent=transfer is not None and transfer.is_sent,
             owes=transfer.owes if transfer is not None else lambda target, tx: False,

@@ -130,8 +130,8 @@ class Outbox:
             seal=self.seal,
             slice_bytes=self.geometry.slice_bytes,
             packets=self.geometry.packets,
-            objects=tuple(self._object_state(kind, tx) for kind in ObjectKind),
-            active=transfer.kind if transfer is not None else ObjectKind.MANIFEST,
+            objects=tuple(self._object_state(object, tx) for object in ObjectKind),
+            active=transfer.object if transfer is not None else ObjectKind.MANIFEST,
             target_count=len(self._roster),
             plan_files=commits.file_count,
             monitors=tuple(target.id for target in self._clock.monitors),
@@ -174,17 +174,17 @@ class Outbox:
         """Send a probe of this size to the group."""
         self._say(Probe(self._next_counter(), size_bytes), None)
 
-    def page_count(self, kind: ObjectKind) -> int:
-        return self.geometry.page_count(self.sizes[kind])
+    def page_count(self, object: ObjectKind) -> int:
+        return self.geometry.page_count(self.sizes[object])
 
-    def _object_state(self, kind: ObjectKind, tx: int) -> ObjectState:
+    def _object_state(self, object: ObjectKind, tx: int) -> ObjectState:
         """Size of an object, and how many of its pages were sent up to this tx."""
         transfer = self._schedule.transfer
-        if transfer is None or kind > transfer.kind:
-            return ObjectState(self.sizes[kind], 0)
-        if kind < transfer.kind:
-            return ObjectState(self.sizes[kind], self.page_count(kind))
-        return ObjectState(self.sizes[kind], transfer.sent_up_to(tx))
+        if transfer is None or object > transfer.object:
+            return ObjectState(self.sizes[object], 0)
+        if object < transfer.object:
+            return ObjectState(self.sizes[object], self.page_count(object))
+        return ObjectState(self.sizes[object], transfer.sent_up_to(tx))
 
     def _say(self, message: Message, destination: Address) -> None:
         self._waiting.append(SendMessage(message, destination))

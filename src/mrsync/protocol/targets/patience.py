@@ -69,16 +69,16 @@ class Waiting:
             self.waited_s += min(patience.look_s, now - self._looked_at)
         self._looked_at = now
 
-    def take_off(self, patience: Patience, kind: ObjectKind, held: int, log_bytes: int) -> None:
+    def take_off(self, patience: Patience, object: ObjectKind, held: int, log_bytes: int) -> None:
         """Take off what has arrived since the last call.
 
         held: pages that it holds from the beginning of an object. log_bytes: of its log that have arrived in all.
         """
-        pages = max(held, self.pages.get(kind, 0))
+        pages = max(held, self.pages.get(object, 0))
         log_bytes = max(log_bytes, self.log_bytes)
-        worth_s = patience.worth_s(pages - self.pages.get(kind, 0), log_bytes - self.log_bytes)
+        worth_s = patience.worth_s(pages - self.pages.get(object, 0), log_bytes - self.log_bytes)
         self.waited_s = max(0.0, self.waited_s - worth_s)
-        self.pages[kind], self.log_bytes = pages, log_bytes
+        self.pages[object], self.log_bytes = pages, log_bytes
 
     def is_over(self, patience: Patience) -> bool:
         """Return whether the session has waited long enough."""

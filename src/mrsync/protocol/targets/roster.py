@@ -79,9 +79,9 @@ class Target:
     def is_ended(self) -> bool:
         return self.state not in (RosterState.EXPECTED, RosterState.PRESENT)
 
-    def frontier(self, kind: ObjectKind) -> int:
+    def frontier(self, object: ObjectKind) -> int:
         """Return the number of pages that the target holds from the beginning of an object."""
-        return self.flow.pages_held(kind) if self.report else 0
+        return self.flow.pages_held(object) if self.report else 0
 
     def awaits(self, contents: ObjectKind) -> bool:
         """Return whether it has the plan of these contents. That counts only if its wants have arrived, too."""
@@ -226,9 +226,9 @@ class Roster:
         """Return the smallest value of all live targets, or 0 if there are none."""
         return min(map(key, self._live), default=0)
 
-    def lowest_frontier(self, kind: ObjectKind) -> int:
+    def lowest_frontier(self, object: ObjectKind) -> int:
         """Return the number of pages that all live targets hold from the beginning of an object."""
-        return self.lowest(lambda target: target.frontier(kind))
+        return self.lowest(lambda target: target.frontier(object))
 
     def every(self, holds: Callable[[Target], bool]) -> bool:
         """Return whether `holds` is true for every live target, and there is at least one."""

@@ -35,7 +35,7 @@ class Rounds:
 
     def note_transfer(self, transfer: Transfer) -> None:
         """Note that this transfer has started."""
-        if transfer.kind in (FIRST.contents, AGAIN.contents):
+        if transfer.object in (FIRST.contents, AGAIN.contents):
             self.transfers.append(transfer)
 
     def sent_below(self, page: int) -> int:
@@ -44,7 +44,7 @@ class Rounds:
 
     def skip_unwanted(self, transfer: Transfer, roster: Roster) -> None:
         """Skip pages that no live target wants. In the second round all targets want all pages."""
-        if transfer.kind is not ObjectKind.CONTENTS:
+        if transfer.object is not ObjectKind.CONTENTS:
             return
         if self._has_unwanted and self.pages_of is not None:
             transfer.skip_unwanted(roster.all_wants(self.pages_of))

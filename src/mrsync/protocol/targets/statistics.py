@@ -32,7 +32,7 @@ class CasterStatistics(NamedTuple):
     ) -> CasterStatistics:
         """Return the current numbers of the parts of a caster."""
         transfers = rounds.transfers
-        pages = [(kind, outbox.page_count(kind)) for kind in (FIRST.contents, AGAIN.contents)]
+        pages = [(object, outbox.page_count(object)) for object in (FIRST.contents, AGAIN.contents)]
         return cls(
             phase=phase,
             seal=outbox.seal,
@@ -40,7 +40,7 @@ class CasterStatistics(NamedTuple):
             pages=sum(count for _, count in pages),
             pages_sent=sum(transfer.pages_sent for transfer in transfers),
             pages_left=sum(transfer.pages_left for transfer in transfers) if transfers else pages[0][1],
-            pages_held=sum(min(count, roster.lowest_frontier(kind)) for kind, count in pages),
+            pages_held=sum(min(count, roster.lowest_frontier(object)) for object, count in pages),
             packets_repaired=schedule.packets_repaired,
             packets_coded=schedule.packets_coded,
             monitor=next((roster.name_of(flow.id) for flow in clock.monitors), None),

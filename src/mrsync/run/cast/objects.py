@@ -149,16 +149,16 @@ class Objects:
         """Return the path of a plan file."""
         return self.scan.manifest.path(self.entry(file))
 
-    def read(self, kind: int, page: int) -> bytes:
+    def read(self, object: int, page: int) -> bytes:
         """Return the plaintext of one page. Raise RuntimeError if contents are read before they are planned."""
         size = self._geometry().page_bytes
-        if kind == ObjectKind.MANIFEST:
+        if object == ObjectKind.MANIFEST:
             return self.manifest[page * size : (page + 1) * size]
-        number = int(kind > ObjectKind.CONTENTS)
+        number = int(object > ObjectKind.CONTENTS)
         if number >= len(self._rounds):
             raise RuntimeError("contents are read before they are planned")
         each = self._rounds[number]
-        if kind in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
+        if object in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
             return each.plan_bytes[page * size : (page + 1) * size]
         return each.read(page * size, size)
 

@@ -204,12 +204,12 @@ class Supply:
 
     # read
 
-    def read(self, kind: int, page: int) -> bytes:
+    def read(self, object: int, page: int) -> bytes:
         """Return one page of an object. Changes that reading it revealed have been reported to the caster before."""
         objects = self._scanned
-        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+        if object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             self.begin_contents()
-        data = objects.read(kind, page)
+        data = objects.read(object, page)
         self._caster.mark_read(objects.files_read)
         return data
 

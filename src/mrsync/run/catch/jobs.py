@@ -93,7 +93,7 @@ class TreeJobs:
         self._sandbox = sandbox
         self._record_keeper = keeper
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
-        self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
+        self._parts: dict[int, dict[int, bytes]] = {object: {} for object in memory}
         self._manifest = Manifest()
         self._comparison = Comparison()
         self._rollback: Rollback | None = None  # for `--commit job`: what to undo if no commit is granted
@@ -102,26 +102,26 @@ class TreeJobs:
 
     # receiving
 
-    def write(self, kind: int, pages: list[tuple[int, bytes, bytes]]) -> None:
+    def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
         """Take pages: write contents to their files, keep manifest and plans in memory. Raise Stopped.
 
         pages: (page, data, proof).
         """
-        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+        if object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             if self.rounds is not None:
                 size = self.geometry.page_bytes
                 if self._record_keeper is not None:
-                    self._record_keeper.take(kind, pages)
+                    self._record_keeper.take(object, pages)
                 if self._durability is not None:
                     self._durability.note_written(sum(len(data) for _, data, _ in pages))
-                stage = self.rounds.stage(kind > ObjectKind.CONTENTS)
+                stage = self.rounds.stage(object > ObjectKind.CONTENTS)
                 stage.write_many([(page * size, data) for page, data, _ in pages])
                 self._advance()
         else:
-            self._parts[kind].update((page, data) for page, data, _ in pages)
+            self._parts[object].update((page, data) for page, data, _ in pages)
 
-    def _take_object(self, kind: ObjectKind) -> bytes:
-        parts = self._parts.pop(kind)
+    def _take_object(self, object: ObjectKind) -> bytes:
+        parts = self._parts.pop(object)
         return b"".join(parts[page] for page in range(len(parts)))
 
     # compare and plan

@@ -77,13 +77,13 @@ class RecordKeeper:
         """The open directory of records, or -1."""
         return self._store.fd if self._store is not None else -1
 
-    def begin(self, kind: ObjectKind, plan: Plan) -> None:
+    def begin(self, object: ObjectKind, plan: Plan) -> None:
         """Gather proofs of a contents object from now on."""
         if self._store is None or self._session is None:
             return
-        prover = self._prover(kind, self._session)
+        prover = self._prover(object, self._session)
         grid = Grid(self._session.geometry.page_bytes, plan.contents_bytes, prover.proof_bytes, prover.terms)
-        self._rounds[kind] = _Round(Gathered(plan, grid), prover)
+        self._rounds[object] = _Round(Gathered(plan, grid), prover)
 
     def amend(self, second_plan: bytes) -> None:
         """Bring the recorded manifest up to date, as the encoded second plan says."""
@@ -97,9 +97,9 @@ class RecordKeeper:
         manifest.groups.update(patch.rows.groups)
         self._manifest = manifest.encode()
 
-    def take(self, kind: int, pages: Iterable[tuple[int, bytes, bytes]]) -> None:
+    def take(self, object: int, pages: Iterable[tuple[int, bytes, bytes]]) -> None:
         """Take pages that are about to be written, as (page, data, proof). A compressed page has no proof."""
-        found = self._rounds.get(kind)
+        found = self._rounds.get(object)
         if found is not None:
             for page, data, proof in pages:
                 found.gathered.take(page, data, proof or found.prover.prove(page, data))
@@ -133,11 +133,11 @@ class RecordKeeper:
             self._store.close()
             self._store = None
 
-    def _prover(self, kind: ObjectKind, session: _Session) -> Prover:
+    def _prover(self, object: ObjectKind, session: _Session) -> Prover:
         if self._secrets.checks_digests:
             return DigestProver()
         keys = SessionKeys.derive(self._secrets.group, session.id)
-        return SealProver(keys.pages, session.id, session.seal, kind, session.geometry)
+        return SealProver(keys.pages, session.id, session.seal, object, session.geometry)
 
 
 def _keeps_some(manifest: Manifest, changed: Sequence[int]) -> bool:

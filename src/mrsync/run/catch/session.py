@@ -97,11 +97,11 @@ class TreeSession:
         if action is not None:  # else the event is about the network
             action(event)
 
-    def write(self, kind: int, pages: list[tuple[int, bytes, bytes]]) -> None:
+    def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
         """Take pages. Called in the loop's thread while writes are quick, else in the worker."""
         if not self._activity.is_over:
             with suppress(Stopped):
-                self._jobs.write(kind, pages)
+                self._jobs.write(object, pages)
             self._loop.post(self._tell_progress)
 
     def give_time_by(self, postpone: Callable[[], None]) -> None:
@@ -215,9 +215,9 @@ class TreeSession:
         self._tell_failures(comparison.failures)
         self._catcher.log(ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes), now)
 
-    def _want(self, kind: ObjectKind, wanted: Wanted) -> None:
+    def _want(self, object: ObjectKind, wanted: Wanted) -> None:
         self._tell_failures(wanted.failures)
-        self._catcher.want(kind, wanted.pages, self._loop.now(), is_less=wanted.is_less)
+        self._catcher.want(object, wanted.pages, self._loop.now(), is_less=wanted.is_less)
         self._tell_progress()
 
     def _tell_progress(self) -> None:

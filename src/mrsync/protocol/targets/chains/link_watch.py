@@ -61,7 +61,7 @@ class LinkWatch:
         if not link.is_fed:
             return now - link.since > TRIAL_S + slack_s
         link.is_stalled = transfer is not None and (
-            self._is_stalled(link, transfer.kind, slack_s, now)
+            self._is_stalled(link, transfer.object, slack_s, now)
             or self._is_dry(link, transfer, slack_s, now)
             or self._is_slow(link)
         )
@@ -110,7 +110,7 @@ class LinkWatch:
     def _is_dry(self, link: Link, transfer: Transfer, slack_s: float, now: float) -> bool:
         """Return whether nothing arrives of what the caster has sent to the parent, whatever the parent holds."""
         child, parent = link.child, link.parent
-        lacks = child.frontier(transfer.kind) < transfer.next_page
+        lacks = child.frontier(transfer.object) < transfer.next_page
         is_writing = child.report is None or child.report.queue_pages > 0
         if not lacks or is_writing or not parent.path.is_direct:
             link.supplied_at = now

@@ -310,7 +310,7 @@ class Relays:
         live = self._roster.live
         is_rest = transfer is None or (
             transfer.is_sent
-            and all(target.flow.is_shed or target.frontier(transfer.kind) >= transfer.next_page for target in live)
+            and all(target.flow.is_shed or target.frontier(transfer.object) >= transfer.next_page for target in live)
         )
         for target in live if is_rest else ():
             if target.flow.is_shed and not target.path.is_direct:
