@@ -48,7 +48,7 @@ def test_clipped_keeps_the_inside(steps: list[tuple[int, int]], window: tuple[in
 
 
 @given(STEPS, STEPS)
-def test_update_is_union(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
+def test_update_makes_the_union(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> None:
     ranges, plain = built(one)
     more, numbers = built(other)
     ranges.update(more)

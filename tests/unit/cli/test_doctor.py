@@ -38,7 +38,7 @@ def lines(result: DoctorOutcome) -> list[str]:
     return [verdict_line(verdict) for verdict in verdicts(result)]
 
 
-def test_all_fit() -> None:
+def test_fit_hosts_share_one_line() -> None:
     result = outcome(*(examined(f"n{i}") for i in range(1, 21)))
     assert lines(result) == ["n[1-20]: fit"]
     assert (result.exit_status, complaint(result)) == (0, None)
@@ -83,7 +83,7 @@ def test_exit_status_follows_from_targets_and_faults() -> None:
     assert outcome(examined("a"))._replace(is_interrupted=True).exit_status == 20
 
 
-def test_the_result_as_json() -> None:
+def test_the_result_has_all_fields_in_json() -> None:
     fields = json.loads(json.dumps(outcome_fields(outcome(examined("a", FAULT), gone("c")))))
     assert (fields["schema"], fields["exit_status"], fields["port"]) == (1, 23, 8888)
     target = fields["targets"]["a"]

@@ -76,7 +76,7 @@ def test_exit_status_follows_from_targets() -> None:
     assert not any("histogram" in line for line in outcome_lines(outcome(gone, lost), is_verbose=False))
 
 
-def test_the_result_as_json() -> None:
+def test_the_result_has_all_fields_in_json() -> None:
     fields = outcome_fields(outcome(heard("a", {300: 90, 1300: 9}, missing=1), silent("c", TargetState.LOST, "why")))
     assert json.loads(json.dumps(fields)) == {
         "schema": 1,

@@ -177,7 +177,7 @@ def test_events_common_to_all_are_reported_in_slots_and_rarely() -> None:
     assert only_report(catcher, 5.0 + 3 * SLOT_S + INTERVAL_S).frontier == 2
 
 
-def test_without_news_a_keepalive() -> None:
+def test_without_news_a_keepalive_is_sent() -> None:
     catcher = joined(objects=NOTHING)
     catcher.receive_message(status(2, objects=NOTHING), 7, 0.1)
     assert said(catcher, 0.9) == []

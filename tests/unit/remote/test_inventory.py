@@ -110,7 +110,7 @@ def test_yaml_by_group_and_as_a_file(yml: Path) -> None:
     assert set(targets(str(yml))) == {"ops@mail.example.com", *web, "postgres@db1"}
 
 
-def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inventory_in_the_working_directory_is_found(ini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ini.parent)
     assert targets("@hosts.ini:db") == targets("@./hosts.ini:db") == DB
 
@@ -175,7 +175,7 @@ def test_lists_that_multiply_each_other_are_not_spelled_out(tmp_path: Path) -> N
     assert targets(str(path)) == ["web1"]
 
 
-def test_ranges_side_by_side(tmp_path: Path) -> None:
+def test_ranges_side_by_side_are_expanded(tmp_path: Path) -> None:
     path = tmp_path / "x.ini"
     path.write_text("[a]\nc[1:2][a:b]\n")
     assert targets(f"@{path}:a") == ["c1a", "c1b", "c2a", "c2b"]

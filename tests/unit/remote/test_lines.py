@@ -5,7 +5,7 @@ import os
 from mrsync.remote.lines import LINE_BYTES_MAX, LineReader
 
 
-def test_lines_however_they_come() -> None:
+def test_lines_are_complete_however_they_arrive() -> None:
     ours, theirs = os.pipe()
     reader = LineReader(ours)
     assert reader.read() == ([], True)

@@ -12,7 +12,7 @@ from mrsync.wire.limits import TEXT_BYTES_MAX
 
 
 @given(st.integers(0, 2**63 - 1), st.binary(max_size=4), st.binary(max_size=4))
-def test_numbers_go_round(number: int, before: bytes, after: bytes) -> None:
+def test_an_appended_number_is_read_unchanged(number: int, before: bytes, after: bytes) -> None:
     data = bytearray(before)
     append_number(data, number)
     end = len(data)
@@ -27,7 +27,7 @@ def test_numbers_that_do_not_end(data: bytes) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=100), st.binary(max_size=4))
-def test_texts_go_round(text: str, after: bytes) -> None:
+def test_an_encoded_text_is_read_unchanged(text: str, after: bytes) -> None:
     encoded = encode_text(text)
     assert read_text(b"x" + encoded + after, 1) == (escape_controls(text), 1 + len(encoded))
 

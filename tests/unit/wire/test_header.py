@@ -28,7 +28,7 @@ def expected_header(index: int, count: int) -> Header:
 
 
 @given(headers)
-def test_fields_go_round(header: Header) -> None:
+def test_a_packed_header_is_unpacked_unchanged(header: Header) -> None:
     packed = pack_header(header)
     assert len(packed) == HEADER_BYTES
     for packet in (packed, bytearray(packed + b"slice"), memoryview(packed)):

@@ -25,7 +25,7 @@ def coded_header(first: Term, count: int) -> Header:
 
 
 @given(st.integers(0, PAGES_MAX - TERM_DISTANCE_MAX - 1), indices, terms_behind)
-def test_terms_go_round(page: int, index: int, behind: set[Term]) -> None:
+def test_encoded_terms_are_decoded_unchanged(page: int, index: int, behind: set[Term]) -> None:
     terms = ((page, index), *((page + distance, other) for distance, other in sorted(behind)))
     encoded = encode_terms(terms)
     assert len(encoded) == TERM_BYTES * len(behind)

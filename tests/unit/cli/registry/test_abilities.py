@@ -13,7 +13,7 @@ def test_each_ability_is_there_or_not() -> None:
     assert [line.split()[0] in ("yes", "no") for line in others] == [True] * 5
 
 
-def test_a_kernel_without_gso(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_gso_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError
 

@@ -49,7 +49,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("line", "completed"), CASES)
-def test_bash(environment: Path, line: str, completed: str) -> None:
+def test_bash_completes_words(environment: Path, line: str, completed: str) -> None:
     (environment / "completion").write_text(completion("bash"))
     done = subprocess.run(["bash", "-c", BASH, "bash", line], capture_output=True, text=True, check=True)
     word = completed.rpartition("@")[2] if "@" in completed else completed  # bash takes what is behind @ for a word
@@ -69,7 +69,7 @@ def test_bash_completes_hosts_also_in_a_line_of_rsync(
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
 @pytest.mark.parametrize(("line", "completed"), CASES)
-def test_fish(environment: Path, line: str, completed: str) -> None:
+def test_fish_completes_words(environment: Path, line: str, completed: str) -> None:
     (environment / "completion").write_text(completion("fish"))
     command = ["fish", "--no-config", "-c", f"source ./completion; complete -C {line!r}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -80,7 +80,7 @@ def test_fish(environment: Path, line: str, completed: str) -> None:
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
 @pytest.mark.parametrize(("line", "completed"), CASES)
-def test_zsh(environment: Path, line: str, completed: str) -> None:
+def test_zsh_completes_words(environment: Path, line: str, completed: str) -> None:
     (environment / "_mrsync").write_text(completion("zsh"))
     process, terminal = pty.fork()
     if process == 0:

@@ -43,7 +43,7 @@ def parsed(source: Path, *arguments: str) -> CastSettings:
     return parse_mrsync(["-m", "a", "-s", str(source), *arguments])[0]
 
 
-def test_values_of_every_type(tmp_path: Path, write: Write) -> None:
+def test_values_of_every_type_are_read(tmp_path: Path, write: Write) -> None:
     write(
         "user",
         'rsh = "cat -A"\ngroup = "239.1.2.3"\nport = 9000\nrate = "80M"\nack-wait = 12.5\ndelete = false\n'
@@ -175,7 +175,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, write: Write) -> Non
         parsed(tmp_path)
 
 
-def test_files_that_are_none(tmp_path: Path, write: Write) -> None:
+def test_what_is_no_settings_file_is_refused(tmp_path: Path, write: Write) -> None:
     with pytest.raises(UsageError, match=r"^/no/such/file: there is no such file \(--config\)$"):
         parsed(tmp_path, "--config", "/no/such/file")
     path = write("user", "")

@@ -13,7 +13,7 @@ from mrsync.protocol.core.histogram import Histogram
 micros = st.dictionaries(st.integers(1, 10**8), st.integers(1, 50), min_size=1, max_size=40)
 
 
-def test_an_empty_one() -> None:
+def test_an_empty_histogram_has_zeros() -> None:
     empty = Histogram()
     assert (empty.total, empty.quantile_us(0.5), empty.longest_us) == (0, 0, 0)
     assert empty.milliseconds() == empty.bars(10) == []

@@ -39,7 +39,7 @@ class Reports:
             self.page(*round_trips)
 
 
-def test_all_takes_all() -> None:
+def test_a_share_of_all_limits_nothing() -> None:
     way = Reports(NetworkShare.ALL)
     way.pages(5, 0.05)
     way.page(0.05, lost=(0,))

@@ -20,7 +20,7 @@ def test_nothing_is_known_before_a_first_sample() -> None:
     assert deliveries.packets_s == deliveries.recent_packets_s == 0
 
 
-def test_packets_by_time() -> None:
+def test_a_rate_is_packets_by_time() -> None:
     deliveries = Deliveries()
     arrive(deliveries, 44, 0.005, 0.0, 1.0)
     assert deliveries.packets_s == pytest.approx(8800)

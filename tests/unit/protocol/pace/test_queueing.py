@@ -43,7 +43,7 @@ def test_programs_that_are_late_twice_of_three_times_are_no_queue() -> None:
     assert not made.is_busy
 
 
-def test_a_little_is_jitter() -> None:
+def test_a_little_queueing_is_jitter() -> None:
     made = fed(0.001, *[0.001 + JITTER_S * 0.9] * 5)
     assert not made.is_busy
     assert not made.is_full
@@ -56,7 +56,7 @@ def test_a_queue_that_is_nearly_empty_is_not_full() -> None:
     assert not made.is_full
 
 
-def test_routes_change() -> None:
+def test_a_longer_route_is_the_way_after_two_spans() -> None:
     made = fed(0.001, *[0.051] * 3)
     for turn in (1, 2):
         made.add(0.051, 1.1 * turn * WAY_SPAN_S)

@@ -91,7 +91,7 @@ def test_numbers_of_pages_are_those_of_one_object() -> None:
 
 
 @pytest.mark.parametrize("news", ["frontier", "activity", "log_end", "log_offset", "ready", "committed"])
-def test_changes_that_are_progress(news: str) -> None:
+def test_only_some_changes_are_progress(news: str) -> None:
     target = found(roster(1), 0)
     assert target.receive_report(report(counter=1), "there", 1.0)
     assert not target.receive_report(report(counter=2, tx_seen=9, packets_seen=9), "there", 2.0)

@@ -62,7 +62,7 @@ def check(trees: Path, reason: int, path: bytes = b"d/file") -> None:
 
 
 @pytest.mark.parametrize("flag", ["i", "a"])
-def test_a_file_with_flags(trees: Path, flag: str) -> None:
+def test_a_file_with_flags_cannot_be_replaced(trees: Path, flag: str) -> None:
     with flagged(trees / "dest" / "d" / "file", flag):
         check(trees, errno.EPERM)
     assert (trees / "dest" / "d" / "file").read_text() == "dest"

@@ -18,7 +18,7 @@ def test_comments_and_empty_lines_are_skipped() -> None:
     assert list(split_entries(data, has_nuls=False)) == [(1, b"one"), (5, b"two three"), (6, b" #not")]
 
 
-def test_entries_with_nul() -> None:
+def test_entries_that_end_in_nul_keep_newlines() -> None:
     assert list(split_entries(b"a\nb\0\0#c\0d", has_nuls=True)) == [(1, b"a\nb"), (4, b"d")]
 
 
@@ -59,7 +59,7 @@ def test_delete_excluded_makes_rules_the_senders() -> None:
     assert [rule.flags for rule in found] == [rules.SENDER, rules.RECEIVER, rules.RECEIVER]
 
 
-def test_cvs_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cvs_patterns_come_from_three_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setenv("CVSIGNORE", "*.mine")
     found = listed({b"/home/somebody/.cvsignore": b"theirs\n"}, b"-C").rules

@@ -29,7 +29,7 @@ def manifest_of(source: Path, *rules: str) -> Manifest:
     return scan(os.fsencode(source), Policy(prunes_empty=True, rules=rules)).manifest
 
 
-def test_directories_of_directories(source: Path) -> None:
+def test_directories_of_empty_directories_are_pruned(source: Path) -> None:
     manifest = manifest_of(source)
     assert {manifest.path(entry) for entry in find_pruned(manifest, None)} == {
         b"empty", b"empty/deep", b"empty/deep/deeper",
@@ -49,7 +49,7 @@ def test_listed_directories_without_listed_files_are_omitted(source: Path, tmp_p
     assert (outcome.failures, sorted(os.listdir(dest))) == ([], ["linked"])
 
 
-def test_a_target_loses_them(source: Path, tmp_path: Path) -> None:
+def test_a_target_deletes_pruned_directories(source: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     (dest / "empty/deep").mkdir(parents=True)
     (dest / "empty/old").touch()

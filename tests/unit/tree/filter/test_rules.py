@@ -84,7 +84,7 @@ def test_rules_in_a_file_of_one_side_name_none() -> None:
         parse_rule(b"H foo", rules.MERGE | R, "here")
 
 
-def test_old_prefixes() -> None:
+def test_exclude_options_know_only_the_old_prefixes() -> None:
     assert parse_rule(b"foo", IN, "here", is_old=True) == Rule(b"foo", IN)
     assert parse_rule(b"- foo", IN, "here", is_old=True) == Rule(b"foo", 0)
     assert parse_rule(b"+ foo", 0, "here", is_old=True) == Rule(b"foo", IN)

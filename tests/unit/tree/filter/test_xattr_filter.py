@@ -55,7 +55,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 @pytest.mark.parametrize("texts", SETS)
-def test_attributes_as_with_rsync(tree: Path, texts: list[str]) -> None:
+def test_the_same_attributes_are_kept_as_by_rsync(tree: Path, texts: list[str]) -> None:
     filters = [f"--filter={text}" for text in texts]
     subprocess.run(["rsync", "-aX", *filters, f"{tree}/source/", f"{tree}/rsync/"], check=True)
     settings = parse_mrsync(["-m", "a", "-s", f"{tree}/source", "--xattrs", "--no-delete", *filters])[0]

@@ -237,7 +237,7 @@ def test_a_directory_that_takes_the_place_of_a_new_one_is_not_taken_for_it(tmp_p
         ("file/..", errno.ENOTDIR),
     ],
 )
-def test_where_a_link_leads(tmp_path: Path, goal: str, expected: str | int) -> None:
+def test_links_are_followed_unless_they_lead_out(tmp_path: Path, goal: str, expected: str | int) -> None:
     top = tmp_path / "top"
     (top / "a/b").mkdir(parents=True)
     (top / "file").touch()

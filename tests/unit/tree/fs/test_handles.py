@@ -36,7 +36,7 @@ def test_a_link_itself_is_changed(place: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "fifo"])
-def test_mode_and_time(place: Path, name: str) -> None:
+def test_mode_and_time_are_set_by_name(place: Path, name: str) -> None:
     fd = os.open(place, os.O_RDONLY)
     with pinned(fd, name.encode()) as handle:
         handle.chmod(0o641)
@@ -47,7 +47,7 @@ def test_mode_and_time(place: Path, name: str) -> None:
     assert (place / name).stat().st_mtime_ns == 10**18
 
 
-def test_extended_attributes_by_name(place: Path) -> None:
+def test_extended_attributes_are_read_by_name(place: Path) -> None:
     try:
         os.setxattr(place / "file", "user.test", b"1")
     except OSError as error:

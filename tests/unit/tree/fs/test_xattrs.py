@@ -33,7 +33,7 @@ NAMES = (
         (Policy(acls=True, xattrs=True), True, True, {0, 2, 3, 4}),
     ],
 )
-def test_preserved_attributes(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
+def test_root_preserves_more_than_others(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
     xattr_selection = XattrSelection(policy, is_root=is_root, is_source=is_source)
     assert {number for number, name in enumerate(NAMES) if xattr_selection.keeps(name)} == expected
 

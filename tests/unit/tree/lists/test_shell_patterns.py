@@ -51,7 +51,7 @@ def matched(source: Path, *patterns: str) -> set[str]:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 @pytest.mark.parametrize("seed", range(3))
-def test_as_bash_finds_them(source: Path, seed: int) -> None:
+def test_patterns_match_what_bash_finds(source: Path, seed: int) -> None:
     chance = random.Random(seed)
     patterns = ["".join(chance.choices(PIECES, k=chance.randrange(1, 5))).strip("/") for _ in range(250)]
     patterns = [pattern for pattern in patterns if pattern and not {"..", "."} & set(pattern.split("/"))]

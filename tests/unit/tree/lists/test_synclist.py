@@ -51,7 +51,7 @@ def test_readable_names_stay_as_they_are() -> None:
     ]  # fmt: skip
 
 
-def test_lists_written_by_hand() -> None:
+def test_comments_and_slashes_of_a_list_written_by_hand_are_taken() -> None:
     text = b"# from my editor\n\nfile a\ntree sub/\ndirectory .\nattributes ./\nhardlink b\ta"
     assert parse_lines(text.split(b"\n"), "list") == [
         Item(Instruction.FILE, b"a"), Item(Instruction.TREE, b"sub"), Item(Instruction.DIRECTORY, b""),

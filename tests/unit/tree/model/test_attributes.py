@@ -45,7 +45,7 @@ def test_equal_sets_have_one_number() -> None:
     assert [sets[number] for number in range(len(sets))] == [(), *SAMPLE]
 
 
-def test_sets_go_round() -> None:
+def test_encoded_sets_are_decoded_unchanged() -> None:
     assert round_trip(sets_of(*SAMPLE)) == sets_of(*SAMPLE)
     assert round_trip(AttributeSets()) == AttributeSets()
 

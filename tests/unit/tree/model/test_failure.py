@@ -29,16 +29,16 @@ def test_a_failure_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENOMEM])
-def test_unreadable_entries(number: int) -> None:
+def test_an_error_of_reading_is_a_fault_of_an_unreadable_file(number: int) -> None:
     assert Fault.of(OSError(number, "why")) == Fault("why", is_unreadable=True)
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE])
-def test_vanished_entries(number: int) -> None:
+def test_a_missing_or_replaced_file_is_not_unreadable(number: int) -> None:
     fault = Fault.of(OSError(number, "why"))
     assert not fault.is_unreadable
     assert fault.reason.startswith("why" if number == errno.ESTALE else ("it ", "a "))
 
 
-def test_changed_entries() -> None:
+def test_a_changed_file_is_not_unreadable() -> None:
     assert Fault.of(Changed("it was written to")) == Fault("it was written to", is_unreadable=False)

@@ -45,12 +45,12 @@ def sample() -> Manifest:
     return manifest
 
 
-def test_a_manifest_goes_round() -> None:
+def test_an_encoded_manifest_is_decoded_unchanged() -> None:
     manifest = sample()
     assert vars(Manifest.decode(manifest.encode())) == vars(manifest)
 
 
-def test_a_manifest_of_an_awkward_tree_goes_round(tmp_path: Path) -> None:
+def test_the_manifest_of_an_awkward_tree_is_decoded_unchanged(tmp_path: Path) -> None:
     build_awkward_tree(tmp_path / "tree", 1)
     try:
         manifest = scan(os.fsencode(tmp_path / "tree")).manifest
@@ -59,13 +59,13 @@ def test_a_manifest_of_an_awkward_tree_goes_round(tmp_path: Path) -> None:
     assert vars(Manifest.decode(manifest.encode())) == vars(manifest)
 
 
-def test_an_empty_tree_goes_round(tmp_path: Path) -> None:
+def test_the_manifest_of_an_empty_tree_is_decoded_unchanged(tmp_path: Path) -> None:
     manifest = Manifest.decode(scan(os.fsencode(tmp_path), Policy(deletes=False, numeric_ids=True)).manifest.encode())
     assert len(manifest) == 1
     assert manifest.policy == Policy(deletes=False, numeric_ids=True)
 
 
-def test_properties_of_entries() -> None:
+def test_paths_kinds_times_and_contents_of_entries() -> None:
     manifest = sample()
     assert manifest.path(0) == b""
     assert manifest.path(4) == b"a/file"
@@ -174,7 +174,7 @@ def chain(depth: int) -> Manifest:
     return manifest
 
 
-def test_depth_is_bounded() -> None:
+def test_too_deep_a_manifest_is_refused() -> None:
     assert len(Manifest.decode(chain(DEPTH_MAX).encode())) == DEPTH_MAX + 1
     with pytest.raises(ProtocolDataError, match="directories deep"):
         Manifest.decode(chain(DEPTH_MAX + 1).encode())

@@ -34,7 +34,7 @@ from mrsync.tree.source.selection import Selection
         (b"sub/..", 5, True),
     ],
 )
-def test_which_links_lead_out(target: bytes, depth: int, is_unsafe: bool) -> None:
+def test_a_link_is_unsafe_if_it_leads_out(target: bytes, depth: int, is_unsafe: bool) -> None:
     assert leads_out(target, depth) is is_unsafe
 
 

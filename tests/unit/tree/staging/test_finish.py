@@ -51,7 +51,7 @@ def counts(result: Result) -> tuple[int, int, int, int]:
     return result.created, result.mended, result.deleted, result.errors
 
 
-def test_everything_is_counted(trees: Path) -> None:
+def test_the_result_counts_all_that_was_done(trees: Path) -> None:
     both(trees, "file")
     both(trees, "leader")
     (trees / "source" / "file").chmod(0o750)

@@ -283,7 +283,7 @@ def test_a_fifo_does_not_block(broken: Path) -> None:
     assert wants_big(broken)
 
 
-def test_resuming_without_root() -> None:
+def test_an_ordinary_user_resumes_files_of_any_mode() -> None:
     with nobodys_directory() as home:
 
         def run() -> None:

@@ -18,7 +18,7 @@ HELLO = Hello(3, 99, 1, 6, 1 << 20, 512, 1472, 0, 5, "node1", "5.0")
 
 
 @given(messages)
-def test_every_message_goes_round(message: Message) -> None:
+def test_an_encoded_message_is_decoded_unchanged(message: Message) -> None:
     clear, body = encode_message(message)
     assert len(body) <= CONTROL_BODY_MAX or clear.kind == Kind.PROBE
     assert clear.counter == message.counter

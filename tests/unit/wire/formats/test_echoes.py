@@ -15,7 +15,7 @@ PING = Ping(SESSION, 7)
 ECHO = Echo(2, 3, 4, Kind.PAGE, Way.DATA_PORT, 5, 6, 7, 8)
 
 
-def test_both_have_one_length() -> None:
+def test_pings_and_echoes_of_another_length_are_refused() -> None:
     for decode, (clear, body) in ((decode_ping, encode_ping(PING)), (decode_echo, encode_echo(ECHO))):
         for damaged in (body[:-1], body + b"x"):
             with pytest.raises(struct.error):

@@ -31,7 +31,7 @@ CLAIM = Claim(CHILD, 11, 1, PARENT, LINK, 1472, ObjectKind.CONTENTS, 7, 6, 10, 5
 
 
 @given(st.one_of(assigns, hops, feeds, claims()))
-def test_every_message_goes_round(message: Message) -> None:
+def test_an_encoded_message_is_decoded_unchanged(message: Message) -> None:
     assert decode_message(*encode_message(message)) == message
 
 

@@ -12,7 +12,7 @@ from tests.unit.wire.samples import needs, u32
 
 
 @given(needs())
-def test_needs_go_round(triple: tuple[int, int, tuple[Need, ...]]) -> None:
+def test_encoded_needs_are_decoded_unchanged(triple: tuple[int, int, tuple[Need, ...]]) -> None:
     first, end, entries = triple
     data, told = encode_needs(entries, first=first, end=end, room=1000)
     assert told == end
@@ -60,7 +60,7 @@ def test_needs_that_no_catcher_has(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("first", "end"), [(5, 4), (0, PAGES_MAX + 1)])
-def test_needs_of_no_pages(first: int, end: int) -> None:
+def test_needs_of_no_pages_are_refused(first: int, end: int) -> None:
     with pytest.raises(ValueError, match="no pages"):
         decode_needs(b"", first=first, end=end)
 

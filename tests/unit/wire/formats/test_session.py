@@ -50,7 +50,7 @@ def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
 
 
 @given(messages, st.sampled_from(SEALS), st.sampled_from([bytes, bytearray, memoryview]))
-def test_every_message_goes_round(message: Message, seal: SealKind, buffer: type) -> None:
+def test_a_sealed_message_is_opened_unchanged(message: Message, seal: SealKind, buffer: type) -> None:
     datagram = codec(seal).encode(message)
     assert len(datagram) <= CONTROL_BYTES_MAX or isinstance(message, Probe)
     reader = codec(seal)
