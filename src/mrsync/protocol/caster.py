@@ -173,7 +173,7 @@ class Caster:
         return self._commits.invalidate(index)
 
     def mark_read(self, end: int) -> None:
-        """The plan files below were read once; those that had changed are void. Only the rule `each` needs this."""
+        """Note that plan files below `end` were read once; changed ones are exceptions. Only for the rule `each`."""
         self._commits.mark_read(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:

@@ -77,8 +77,8 @@ def read_targets(
 def named_among(text: str, targets: Targets) -> frozenset[str]:
     """Return those of the hosts that `text` names, in the syntax of TARGETS.
 
-    HOST also names USER@HOST. Names that are no hosts only because they were left out or excluded are passed over.
-    Raise UsageError for any other name, or if there is no name.
+    HOST also names USER@HOST. Ignore names that are missing only because they were left out or excluded.
+    Raise UsageError for any other unknown name, or if there is no name.
     """
     names = _names(text)
     if not names:
@@ -118,7 +118,7 @@ def is_own_name(name: str) -> bool:
 
 
 def fold(names: list[str]) -> str:
-    """Fold names into a node set: node[1-97]. Names that no host can have, as in a report of somebody else, stay."""
+    """Fold names into a node set: node[1-97]. Leave names that no host can have as they are."""
     if len(names) == 1 or not all(map(NAME.fullmatch, names)):
         return ",".join(names)
     from ClusterShell.NodeSet import NodeSet  # the import takes 50 ms

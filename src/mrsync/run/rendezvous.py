@@ -74,7 +74,7 @@ class Rendezvous(NamedTuple):
 
     @property
     def island(self) -> tuple[bytes, int]:
-        """The group that relays cast to in networks that do not receive this one: the other one of a pair."""
+        """The group that relays cast to in networks that do not receive this one: the other of an even and odd pair."""
         address, port = endpoint((self.group, self.port))
         return address[:-1] + bytes([address[-1] ^ 1]), port
 
@@ -259,7 +259,7 @@ def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -
 def _random_group(is_ipv6: bool) -> str:
     """Return a random site-local group: from 239.255.0.0/16 (RFC 2365) or ff15::/16 (RFC 4291).
 
-    Its number is even, so that it is the island of no other session that has chosen its own so.
+    Its number is even, and that of its island is odd. So it is not the island of another session that chose like this.
     """
     high, low = int.from_bytes(os.urandom(2), "big"), int.from_bytes(os.urandom(2), "big") & ~1
     if is_ipv6:

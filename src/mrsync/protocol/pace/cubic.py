@@ -27,7 +27,7 @@ RENO_GAIN = 3 * (1 - BETA) / (1 + BETA)  # packets per round trip
 
 
 class Cubic:
-    """size: packets that may be under way."""
+    """The congestion window of one path. size: packets that may be under way."""
 
     def __init__(self) -> None:
         self.size = PACKETS_START

@@ -10,7 +10,7 @@ QUIET_SHARE = 8  # of the floor, on long paths
 
 
 class Delay:
-    """Takes round trips in seconds, without the time for which the listener held its answer."""
+    """The delay of one path, from round trips in seconds without the time for which the listener held its answer."""
 
     def __init__(self) -> None:
         self.rtt_s = 0.0  # the last round trip

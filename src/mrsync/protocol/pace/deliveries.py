@@ -15,7 +15,7 @@ SMOOTHING = 0.25
 
 
 class Deliveries:
-    """Takes how many packets each report says to have arrived."""
+    """The rate of one path, from the numbers of packets that reports say to have arrived."""
 
     def __init__(self) -> None:
         self._rates = Recent(SPAN_S, max)

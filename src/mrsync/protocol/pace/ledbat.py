@@ -24,7 +24,7 @@ SLOWDOWN_EVERY_S = 20.0
 
 
 class Ledbat:
-    """size: packets that may be under way."""
+    """The congestion window of one path. size: packets that may be under way."""
 
     def __init__(self) -> None:
         self.size = PACKETS_START

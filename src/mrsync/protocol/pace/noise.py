@@ -22,7 +22,7 @@ PACKETS_JUDGED = 1000  # learned of after congestion; then it stands
 
 
 class Noise:
-    """Takes losses as they are reported."""
+    """The noise of one path, from its losses as they are reported."""
 
     def __init__(self) -> None:
         self._packets = self._lost = 0.0  # while little queued

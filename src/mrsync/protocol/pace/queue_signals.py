@@ -17,7 +17,7 @@ FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 
 class QueueSignals:
-    """queueing: from round trips. deliveries: from what arrives. noise: the losses that no queue causes.
+    """The signals of one path: `queueing` from round trips, `deliveries` from what arrives, `noise` from losses.
 
     ended_tx: the last burst that showed a round trip.
     """

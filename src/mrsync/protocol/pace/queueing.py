@@ -25,7 +25,7 @@ LAST = 3
 
 
 class Queueing:
-    """Take round trips in seconds, without the time for which the listener held its answer."""
+    """The queueing of one path, from round trips in seconds without the time for which the listener held its answer."""
 
     def __init__(self) -> None:
         self.rtt_s = 0.0  # smoothed

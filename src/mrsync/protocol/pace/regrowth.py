@@ -19,7 +19,7 @@ AFTER_CONGESTION_S = 1.0
 
 
 class Regrowth:
-    """Takes what arrives after the slow start."""
+    """The growth of one window, from what arrives after the slow start."""
 
     def __init__(self) -> None:
         self._quiet = 0  # packets in a row while nothing queued

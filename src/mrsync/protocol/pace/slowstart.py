@@ -28,7 +28,7 @@ def first_size(signals: QueueSignals) -> float:
 
 
 class SlowStart:
-    """is_over: it has ended, and does not begin again."""
+    """The first growth of a window. is_over: it has ended, and does not begin again."""
 
     def __init__(self) -> None:
         self.is_over = False

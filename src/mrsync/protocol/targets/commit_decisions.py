@@ -99,7 +99,7 @@ class CommitDecisions:
         self.file_count += file_count
 
     def mark_read(self, end: int) -> None:
-        """Note that all plan files below `end` were read once; those that had changed are void."""
+        """Note that all plan files below `end` were read once. Those that had changed are exceptions."""
         self._read_end = max(self._read_end, end)
 
     def veto(self, roster: Roster) -> str:

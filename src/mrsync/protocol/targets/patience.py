@@ -3,7 +3,7 @@
 The master cannot see what a target does while it compares, deletes or flushes its disk. It sees a counter of activity,
 which a faulty target can increase without end. So each target has a budget of waiting, large enough for slow disks.
 Time in which a target waits for others is not counted. Time in which it waits for a repair is counted, because a
-target could claim that without end, too. What arrives takes off of the time before it, and saves nothing up: a target
+target could claim that without end, too. What arrives makes good the waiting before it, but earns no credit: a target
 that got a thousand pages quickly is waited for no longer than another one when it stops.
 
 Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,

@@ -24,7 +24,7 @@ from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Lo
 
 
 class Reports:
-    """Take reports. bounds: what a target can have said by now. events: takes events for the application."""
+    """Reports of targets. bounds: what a target can have said by now. events: takes events for the application."""
 
     def __init__(
         self,

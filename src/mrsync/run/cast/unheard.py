@@ -10,7 +10,7 @@ from mrsync.run.bootstrap import Readiness
 ASK_S = 1.0  # interval of requests, because a datagram may be lost
 TELL_S = 4.0  # without a packet, until the user is warned
 TELL_MAX_S = 20.0  # where hosts are slow
-SLOWNESS = 3  # times as long as hosts took to start, or to be heard, they may take to be heard
+SLOWNESS = 3  # times the longest start, or wait until a host was heard, that others are given
 
 
 class Unheard:

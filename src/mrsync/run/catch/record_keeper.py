@@ -29,7 +29,7 @@ from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.proofs import DigestProver, Prover, SealProver
 
-_HEADER_BYTES = 1 << 20  # the header of a record, from sessions by the ten thousand; a longer one is just written anew
+_HEADER_BYTES = 1 << 20  # enough for ten thousand sessions; a record with a longer header is written anew
 
 
 class _Session(NamedTuple):

@@ -38,7 +38,7 @@ class TreeVerdict(NamedTuple):
 
 
 class Pulse(NamedTuple):
-    """A sign of life: a verifier gets on. looked_at: entries and portions of files so far."""
+    """A sign of life of a verifier. looked_at: entries and portions of files so far."""
 
     looked_at: int = 0
 
@@ -54,7 +54,7 @@ def encode_finding(finding: Finding) -> str:
 
 
 def decode_finding(line: bytes) -> Finding | None:
-    """Decode a line from encode_finding; None if it is none. Raise ProtocolDataError if it makes no sense."""
+    """Decode a line from encode_finding. Return None for any other line. Raise ProtocolDataError if it is malformed."""
     if not line.startswith(_MARK):
         return None
     try:

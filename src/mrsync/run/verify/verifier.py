@@ -80,9 +80,9 @@ def _verify(dest: bytes) -> TreeVerdict:
 
 
 class _Pulses:
-    """Tell the master from time to time that something was looked at since the last time, if that is so.
+    """Send the master a pulse from time to time, but only if something was looked at since the last one.
 
-    The longer it takes, the less often: a launcher passes on no more than 1000 lines.
+    Pulses become rarer with time, because a launcher passes on no more than 1000 lines.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class _Pulses:
         self._thread.join()
 
     def add(self, count: int) -> None:
-        """Note that this much was looked at. For any thread: if two are here at once, one call may be lost."""
+        """Note that this much was looked at. Callable from any thread; of two calls at once, one may be lost."""
         self._looked_at += count
 
     def _tell(self) -> None:

@@ -69,7 +69,7 @@ class VerifyOutcome(NamedTuple):
 
     @property
     def others(self) -> list[str]:
-        """The hosts of which another tree is proven than of most hosts."""
+        """The hosts whose proven tree differs from that of most hosts."""
         proven = [(target.host, target.verdict.tree) for target in self.targets if target.verdict is not None]
         return [host for host, tree in proven if tree not in ("", self.tree)]
 
@@ -132,11 +132,11 @@ class _Verification:
                 self._receive_line(event)
 
     def _leave_silent(self, now: float) -> None:
-        """Wait no longer for targets that have got on with nothing."""
+        """Give up targets that have made no progress for too long."""
         patience_s = max(SILENCE_S, (now - self._began) / SILENCE_SHARE)
         for target in [target for target, at in self._heard_at.items() if now - at > patience_s]:
             del self._heard_at[target]
-            self._reasons[target] = f"it got on with nothing for {patience_s:.0f} s"
+            self._reasons[target] = f"it made no progress for {patience_s:.0f} s"
 
     def _receive_line(self, event: LineWritten) -> None:
         try:

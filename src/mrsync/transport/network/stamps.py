@@ -64,7 +64,7 @@ class LastArrival:
 
 
 def as_held(message: Answer, seconds: float) -> Answer:
-    """Return an answer that waited so long in our socket; for round trips that is as if its sender had held it."""
+    """Return an answer with its wait in our socket added to its hold time, which round trips leave out."""
     waited_us = max(0, round(seconds * 1e6))
     return message._replace(hold_us=message.hold_us + waited_us, ended_hold_us=message.ended_hold_us + waited_us)
 

@@ -84,7 +84,7 @@ class Removals:
         return path == self._records_path[: len(path)]
 
     def can_delete_part(self, parent: int, name: bytes) -> bool:
-        """Return whether at least part of an entry may be deleted."""
+        """Return whether an entry, or a part of a directory, may be deleted."""
         if self.protection is None:
             return True
         try:

@@ -72,7 +72,7 @@ _SIDE_MODIFIERS = b"srC"  # not after a prefix that names a side itself
 
 
 class Rule(NamedTuple):
-    """pattern: without the slash at its end, which DIRECTORY stands for; of a merge rule its file's name."""
+    """A filter rule. pattern: without a slash at its end, which is the flag DIRECTORY; of a merge rule, its file."""
 
     pattern: bytes
     flags: int

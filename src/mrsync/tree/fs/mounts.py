@@ -27,7 +27,7 @@ class MountedPath(NamedTuple):
     path: bytes
 
     def contains(self, other: MountedPath) -> bool:
-        """Return whether the other is the same place, or below it."""
+        """Return whether the other place is this one, or below it."""
         return self.device == other.device and (other.path + b"/").startswith(self.path + b"/")
 
 

@@ -180,7 +180,7 @@ class _Translator:
 
 
 def _shown(line: bytes) -> str:
-    """Return a line for printing: what rsync has escaped is not escaped once more."""
+    """Return a line for printing. Do not escape again what rsync has escaped."""
     with suppress(ValueError):
         line = unescape(line)
     return shown(line)
@@ -207,7 +207,7 @@ def _body(lines: list[bytes]) -> tuple[int, int]:
 
 
 def _has_itemized(lines: list[bytes]) -> bool:
-    """Return whether some line is one of -i, or there are none but rsync's own."""
+    """Return whether some line is one of -i, or all are rsync's own messages."""
     first, end = _body(lines)
     entries = [line for line in lines[first:end] if line and not CHATTER.fullmatch(line)]
     return not entries or any(DELETED.fullmatch(line) or ITEMIZED.fullmatch(line) for line in entries)

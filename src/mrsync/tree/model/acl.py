@@ -43,7 +43,7 @@ def pack(entries: Iterable[Entry]) -> bytes:
 
 
 def without_mode(value: bytes) -> bytes:
-    """Return an access ACL without the permissions that are in the mode, or b"" if nothing else is in it.
+    """Return an access ACL without the permissions that are in the mode, or b"" if it has no others.
 
     Files of different modes then share one ACL, and --chmod need not change any. ValueError as of `parse`.
     """

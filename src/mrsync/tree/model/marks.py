@@ -21,7 +21,7 @@ class Mark(IntEnum):
 
 
 class Listed(NamedTuple):
-    """marks: one for every entry. deletions: paths to delete, a directory after its contents."""
+    """What a list says of a tree. marks: one per entry. deletions: paths to delete, a directory after its contents."""
 
     marks: array[int]
     deletions: list[bytes]
@@ -33,7 +33,7 @@ class Listed(NamedTuple):
 
     @classmethod
     def decode(cls, unpacker: Unpacker, entry_count: int) -> Listed:
-        """Read `encode`'s bytes; ProtocolDataError for paths that lead elsewhere, and for unknown marks."""
+        """Decode what `encode` wrote. Raise ProtocolDataError for unknown marks, and for paths that lead elsewhere."""
         marks = unpacker.column("B", entry_count)
         if max(marks) > Mark.LINKED:
             raise unpacker.error("an entry has an unknown mark")

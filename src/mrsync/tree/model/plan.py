@@ -164,7 +164,7 @@ class Plan:
 
     @classmethod
     def decode(cls, data: bytes, manifest: Manifest) -> Plan:
-        """Read `encode`'s bytes for the same manifest; raise ProtocolDataError with one sentence for invalid data."""
+        """Decode what `encode` wrote for the same manifest. Raise ProtocolDataError for anything invalid."""
         unpacker = Unpacker(data, MAGIC, "plan")
         count = unpacker.number(len(manifest))
         ranges = list(zip(unpacker.column("I", count), unpacker.column("I", count)))

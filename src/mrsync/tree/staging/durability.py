@@ -13,7 +13,7 @@ from mrsync.tree.fs.flushing import flush_file_system
 from mrsync.tree.fs.mounts import Mounts
 
 LOOK_S = 0.5
-AHEAD_BYTES = 8 << 20  # so much is written before the disk is given work
+AHEAD_BYTES = 8 << 20  # written before a flush is started
 
 
 class Durability:

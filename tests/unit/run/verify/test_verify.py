@@ -31,7 +31,7 @@ def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch:
     outcome = verify_targets(VerifySettings(("hangs", "works"), b"/dest", str(shell)), make_progress("none", 0), Stop())
     assert time.monotonic() - began < 50
     hangs, works = outcome.targets
-    assert (hangs.verdict, hangs.reason) == (None, "it got on with nothing for 1 s")
+    assert (hangs.verdict, hangs.reason) == (None, "it made no progress for 1 s")
     assert works.verdict is not None
     assert works.verdict.entries == 7
 
