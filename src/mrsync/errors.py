@@ -28,13 +28,20 @@ class ExitStatus(IntEnum):
 
 def describe_shortage(error: BaseException) -> str:
     """Return a sentence if this host has too little of something for a program, else ""."""
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+    if isinstance(error, MemoryError) or _is_about(error, errno.ENOMEM):
         return "there is not enough memory for this program (ulimit -v, or a limit of the container)"
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return f"{os.strerror(error.errno)} on this host: raise the limit (ulimit -n)"
+    if _is_about(error, errno.EMFILE, errno.ENFILE):
+        return f"{os.strerror(errno.EMFILE)} on this host: raise the limit (ulimit -n)"
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
         return "no thread can be started on this host: raise the limit (ulimit -u, -v, or of the container)"
     return ""
+
+
+def _is_about(error: BaseException, *numbers: int) -> bool:
+    """Return whether it has one of these error numbers. That of a module that cannot be loaded has only its words."""
+    if isinstance(error, ImportError):
+        return any(os.strerror(number) in str(error) for number in numbers)
+    return isinstance(error, OSError) and error.errno in numbers
 
 
 class MrsyncError(Exception):

@@ -65,7 +65,8 @@ def _make(place: Path) -> None:
     (root / f"usr/lib/python3.{MINOR}/sitecustomize.py").write_text(SITE)
     python = programs / "python3"
     python.write_text(
-        f'#!/bin/sh\nexport PYTHONHOME={root}/usr\nexec {EMULATOR} -L {root} {root}/usr/bin/python3.{MINOR} "$@"\n'
+        f'#!/bin/sh\n[ "$1" != -E ] || shift\nexport PYTHONHOME={root}/usr\n'
+        f'exec {EMULATOR} -L {root} {root}/usr/bin/python3.{MINOR} "$@"\n'
     )
     python.chmod(0o755)
     _run(str(python), "-c", "import sys; sys.exit(sys.byteorder != 'big')")

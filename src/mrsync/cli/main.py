@@ -61,7 +61,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
         except MrsyncError as error:
             print(f"{name}: {escape_controls(str(error))}", file=sys.stderr)
             return error.exit_status
-        except (OSError, MemoryError, RuntimeError) as error:
+        except (OSError, MemoryError, RuntimeError, ImportError) as error:
             if not (sentence := describe_shortage(error)):
                 raise
             print(f"{name}: {sentence}", file=sys.stderr)

@@ -25,12 +25,14 @@ MARKER = b"mrsync catcher"
 
 # In single quotes this means the same to sh, bash, csh and fish: it has no quote, backslash, exclamation mark or
 # newline. It removes the current directory from sys.path, so that nothing is imported from where the login shell
-# starts. The option -I would also do that, but it hides the user's site-packages, where `cryptography` may be, and
+# starts, and -E keeps the directories of PYTHONPATH out, which would come before those of Python itself; `cryptography`
+# may be there, so they are put behind. The option -I would also do that, but it hides the user's site-packages, and
 # Python 2.7 does not know it. (Python 2.7 must get as far as the loader, which says that it is too old.)
 # A terminal would echo the secret, so it ends before it asks for that.
 # It reads unbuffered and exactly one line, because the bytes after that belong to the loader.
 STARTER = (
     "import sys;sys.path[:]=filter(None,sys.path);import io,os;"
+    'sys.path+=filter(os.path.isabs,os.environ.get("PYTHONPATH","").split(":"));'
     'os.isatty(0)and sys.exit("multicatcher: the remote shell opens a terminal, which would change the program on its'
     ' way; leave out its -t");'
     'kept=getattr(sys.modules.get("_frozen_importlib_external"),"MAGIC_NUMBER",None);'
@@ -82,7 +84,7 @@ class CatcherCommand(NamedTuple):
         start = "exec sudo -n " if uses_sudo else "exec "  # -n: fail instead of asking for a password
         if self.directory is not None:
             return f"{start}{self.program} --launched {host}"
-        return f"{start}{self.python} -c '{STARTER}' {host}"
+        return f"{start}{self.python} -E -c '{STARTER}' {host}"
 
 
 class RemoteShell(NamedTuple):

@@ -66,7 +66,7 @@ def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> 
     except MrsyncError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return error.exit_status
-    except (OSError, MemoryError, RuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
         if not (sentence := describe_shortage(error)):
             raise
         print(f"{name}: {sentence}", file=sys.stderr, flush=True)

@@ -61,10 +61,25 @@ def test_too_few_open_files_are_one_sentence(limit: int, tmp_path: Path) -> None
     done = subprocess.run([*command, *sync[1:]], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode in (0, 3, 5, 23, 30)
     assert "Traceback" not in done.stderr
+    assert "cryptography" not in done.stderr
     if done.returncode in (3, 5):
         assert done.stderr.startswith("mrsync: ")
         assert "Too many open files" in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("question", ["sealing.has_aes_gcm", "signing.can_sign"])
+def test_too_few_open_files_are_not_blamed_on_a_package(question: str) -> None:
+    lines = (
+        "import resource; from mrsync.errors import describe_shortage; from mrsync.wire.seals import sealing, signing",
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
+        "try:",
+        f"    {question}()",
+        "except Exception as error:",
+        "    print(describe_shortage(error))",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert done.stdout == "Too many open files on this host: raise the limit (ulimit -n)\n"
 
 
 def test_too_little_memory_is_one_sentence() -> None:

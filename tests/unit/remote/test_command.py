@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pty
 import shutil
 import subprocess
@@ -51,15 +52,29 @@ def test_a_remote_shell_without_input_is_told() -> None:
     assert (done.returncode, done.stderr.split(b";")[0]) == (1, b"multicatcher: the remote shell passes no input on")
 
 
-def test_nothing_is_imported_from_the_working_directory(tmp_path: Path) -> None:
-    """A login shell of root may begin where others can write."""
+@pytest.mark.parametrize("path", ["", ":"])
+def test_nothing_is_imported_from_the_working_directory(tmp_path: Path, path: str) -> None:
+    """A login shell of root may begin where others can write, and PYTHONPATH name any directory."""
     for name in ("io", "os", "hashlib", "importlib", "marshal", "zlib", "json", "socket", "cryptography", "mrsync"):
         (tmp_path / f"{name}.py").write_text("import sys; sys.exit('taken over')")
-    command = ["sh", "-c", CatcherCommand().on("node1")]
-    done = subprocess.run(command, input=make_bundle().opening(), capture_output=True, check=False, cwd=tmp_path)
+    done = begin(make_bundle().opening(), tmp_path, path)
     assert b"taken over" not in done.stderr
     assert done.stdout.strip().startswith(MARKER)
     assert done.stdout.count(b"\n") == 2
+
+
+def test_modules_of_the_environment_come_after_those_of_python(tmp_path: Path) -> None:
+    """`cryptography` may be there."""
+    (tmp_path / "socket.py").write_text("import sys; sys.exit('taken over')")
+    (tmp_path / "only_here.py").write_text("print('found')")
+    done = begin(b"import socket, only_here\n", tmp_path, str(tmp_path))
+    assert (done.stdout.split()[-1], done.stderr) == (b"found", b"")
+
+
+def begin(stdin: bytes, directory: Path, path: str) -> subprocess.CompletedProcess[bytes]:
+    """What the command does in this directory and with this PYTHONPATH."""
+    command, environment = ["sh", "-c", CatcherCommand().on("node1")], {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, cwd=directory, env=environment)
 
 
 @pytest.mark.parametrize(("major", "minor"), [(2, 7), (3, 6), (3, 7), (3, 8)])

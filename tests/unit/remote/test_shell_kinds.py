@@ -109,7 +109,7 @@ def test_ssh_knows_what_its_configuration_calls_a_host(tmp_path: Path) -> None:
 def test_python_may_be_words_and_be_started_by_sudo(tmp_path: Path) -> None:
     command = CatcherCommand("nice -n 5 python3", is_sudo=True)
     assert command.program == "python3"
-    assert command.on("node1").startswith("exec sudo -n nice -n 5 python3 -c '")
+    assert command.on("node1").startswith("exec sudo -n nice -n 5 python3 -E -c '")
     sudo = tmp_path / "sudo"
     sudo.write_text('#!/bin/sh\n[ "$1" = -n ] && shift && exec "$@"\n')
     sudo.chmod(0o755)

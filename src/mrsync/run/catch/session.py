@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from mrsync.errors import DeletionsRefused, MrsyncError
+from mrsync.errors import DeletionsRefused, MrsyncError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import (
@@ -270,6 +270,8 @@ class TreeSession:
 
 def _sentence(error: Exception) -> str:
     """Return what went wrong, without the number of an error of the system."""
+    if shortage := describe_shortage(error):
+        return shortage
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.strerror}: {escape_controls(error.filename)}"
     return str(error)

@@ -7,7 +7,7 @@ import struct
 from functools import cache
 from typing import Any, Callable, Protocol
 
-from mrsync.errors import MrsyncError
+from mrsync.errors import MrsyncError, describe_shortage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.header import BytesLike
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
@@ -178,7 +178,10 @@ class _Library(NamedTuple):
 
 @cache
 def _working_library() -> _Library | None:
-    """Return `cryptography`, or None if it does not work here. Import it late: that takes longer than a small sync."""
+    """Return `cryptography`, or None if it does not work here. Import it late: that takes longer than a small sync.
+
+    Raise what `describe_shortage` describes.
+    """
     for accepted in (_as_it_is, bytes):  # before version 40, ciphers accept only bytes
         try:
             library = _import_library(accepted)
@@ -186,8 +189,9 @@ def _working_library() -> _Library | None:
                 return library
         except MrsyncError:
             raise  # a signal ends the command
-        except Exception:  # a package that does not work counts as none
-            continue
+        except Exception as error:  # a package that does not work counts as none
+            if describe_shortage(error):
+                raise
     return None
 
 

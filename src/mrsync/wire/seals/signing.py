@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from typing import Any
 
-from mrsync.errors import MrsyncError
+from mrsync.errors import MrsyncError, describe_shortage
 
 SEED_BYTES = KEY_BYTES = 32
 KNOWN_MAX = 4096  # signatures that a verifier remembers: those of a minute, in half a megabyte
@@ -108,13 +108,17 @@ class _Library:
 
 @cache
 def _working_library() -> _Library | None:
-    """Return the library, or None: a package that does not work counts as none, whatever is wrong with it."""
+    """Return the library, or None: a package that does not work counts as none, whatever is wrong with it.
+
+    Raise what `describe_shortage` describes.
+    """
     try:
         library = _Library()
         return library if library.works() else None
     except MrsyncError:
         raise  # a signal ends the command
     except BaseException as error:  # its Rust part panics if its C part is missing, with no Exception
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+        is_broken = isinstance(error, Exception) or type(error).__name__ == "PanicException"
+        if is_broken and not describe_shortage(error):
             return None
         raise
