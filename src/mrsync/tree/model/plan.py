@@ -16,6 +16,7 @@ from mrsync.tree.model.packing import Packer, Unpacker
 MAGIC = b"mrsync plan\x01"
 CONTENTS_BYTES_MAX = 1 << 62
 EXTENTS_MAX = 1 << 24
+OFFSET_MAX = (1 << 63) - 1  # in a file
 
 Extents = Sequence[tuple[int, int]]
 
@@ -210,7 +211,7 @@ def _decode_extents(unpacker: Unpacker, files_max: int) -> dict[int, Extents]:
         own = slice(position, position + count)
         end = 0
         for offset, length in zip(offsets[own], lengths[own]):
-            if offset < end or not 0 < length <= CONTENTS_BYTES_MAX:
+            if offset < end or not 0 < length <= OFFSET_MAX - offset:
                 raise unpacker.error("extents of a file are not in order")
             end = offset + length
         extents[file] = list(zip(offsets[own], lengths[own]))

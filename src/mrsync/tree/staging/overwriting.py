@@ -28,6 +28,7 @@ from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.mounts import mount_id
 from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import OFFSET_MAX
 from mrsync.tree.model.policy import Policy
 
 CLEARED_BYTES_MAX = 64 << 20  # more zeros would keep the network waiting for long
@@ -55,8 +56,9 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
         if _may_stay(destination, manifest, entry, fd, parent_fd):
             size = manifest.sizes[entry]
             stale = _stale_spans(fd, size, list(data))
-            if total(stale) <= CLEARED_BYTES_MAX:
-                os.ftruncate(fd, max(os.fstat(fd).st_size, size) + 1)
+            longer = max(os.fstat(fd).st_size, size) + 1
+            if total(stale) <= CLEARED_BYTES_MAX and longer <= OFFSET_MAX:
+                os.ftruncate(fd, longer)
                 _clear(fd, stale)
                 return fd
     except OSError:

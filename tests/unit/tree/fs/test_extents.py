@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mrsync.tree.fs.extents import HOLE_BYTES_MIN, data_extents
 
 BLOCK = 4096
+SIZE_MAX = (1 << 63) - 1
 
 
 def extents_of(path: Path) -> list[tuple[int, int]]:
@@ -62,3 +64,15 @@ def test_an_empty_file_and_one_that_is_a_hole_have_no_data(tmp_path: Path) -> No
     assert extents_of(tmp_path / "file") == []
     os.truncate(tmp_path / "file", 1 << 20)
     assert extents_of(tmp_path / "file") == []
+
+
+def test_a_file_that_ends_where_offsets_do_is_one_extent() -> None:
+    """A tmpfs then tells an offset that no program understands."""
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        try:
+            file.truncate(SIZE_MAX)
+        except OSError:
+            pytest.skip("no file can have 8 EiB here")
+        os.pwrite(file.fileno(), b"x" * BLOCK, SIZE_MAX - BLOCK)
+        extents = data_extents(file.fileno(), SIZE_MAX)
+    assert sum(extents[-1]) == SIZE_MAX

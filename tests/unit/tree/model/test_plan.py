@@ -115,6 +115,7 @@ HOSTILE: dict[str, tuple[list[tuple[int, int]], dict[int, Sequence[tuple[int, in
     "extents outside": ([(1, 2)], {0: [(95, 6)]}, "outside its file"),
     "extents in disorder": ([(1, 2)], {0: [(50, 10), (0, 10)]}, "not in order"),
     "extents that overlap": ([(1, 2)], {0: [(0, 10), (9, 10)]}, "not in order"),
+    "extents of 8 EiB": ([(1, 2)], {0: [(0, 1 << 62), (1 << 62, 1 << 62)]}, "not in order"),
     "an empty extent": ([(1, 2)], {0: [(0, 0)]}, "not in order"),
     "a negative extent": ([(1, 2)], {0: [(-5, 10)]}, "not in order"),
 }

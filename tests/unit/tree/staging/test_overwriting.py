@@ -6,12 +6,14 @@ import errno
 import os
 import random
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mrsync.tree.model.acl import ACCESS
+from mrsync.tree.model.plan import OFFSET_MAX
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.staging import overwriting
@@ -191,6 +193,22 @@ def test_a_file_that_is_a_mount_point_is_sat_out_and_stays(trees: Path) -> None:
     finally:
         os.system(f"umount {trees}/dest/f")
     assert (trees / "outside/g").read_bytes() == b"precious"
+
+
+def test_a_file_that_cannot_be_longer_is_replaced() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        trees = Path(folder)
+        for name in ("source", "dest"):
+            (trees / name).mkdir()
+            with open(trees / name / "f", "wb") as file:
+                try:
+                    file.truncate(OFFSET_MAX)
+                except OSError:
+                    pytest.skip("no file can have 8 EiB here")
+                file.write(name.encode())
+        assert session(trees).cast().finish().errors == 0
+        with open(trees / "dest/f", "rb") as new:
+            assert new.read(7) == b"source\0"
 
 
 def test_a_file_is_replaced_where_much_would_have_to_be_cleared(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
