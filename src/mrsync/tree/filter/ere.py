@@ -1,25 +1,24 @@
 """Match POSIX extended regular expressions in time linear in the path, so that no pattern can hang a target.
 
-Python's `re` backtracks, which takes exponential time for some patterns, such as `(a*)*b`. Here a pattern is compiled
-to a program that runs a set of threads in lockstep over the input (Thompson, CACM 1968; Pike's virtual machine). A set
-never holds more threads than the program has steps, so each byte costs at most one pass over the program. Sets are
-cached with their transitions, as in a lazy DFA; the cache is dropped when it exceeds THREADS_MAX. SIZE_MAX bounds the
-program, and with it what compiling takes. Matching is by bytes, as in the C locale.
+Python's `re` backtracks, which takes exponential time for some patterns, such as `(a*)*b`. Here each byte that a
+pattern names is a position, and a bit in sets of positions (Glushkov's automaton, 1961). `follow` says which positions
+may take the next byte after each one. So a path is matched by keeping one set: the positions that have taken its last
+byte. What follows such a set is computed once and kept, up to SETS_MAX of them. SIZE_MAX and LINKS_MAX bound what
+compiling takes. Matching is by bytes, as in the C locale.
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
-from typing import Union
+from collections.abc import Iterable, Iterator
 
 from mrsync.tuples import NamedTuple
 
 REPEAT_MAX = 255  # RE_DUP_MAX
 PARENTHESES_MAX = 100  # nested
-DEPTH_MAX = 200  # of nodes, which is 600 calls deep
-SIZE_MAX = 10_000  # steps of all patterns together, repetitions written out
-THREADS_MAX = 200_000  # of all sets that are remembered at a time
+SIZE_MAX = 10_000  # positions of all patterns together, repetitions written out
+LINKS_MAX = 1_000_000  # from a position to all those of the part behind it
+SETS_MAX = 10_000  # of positions whose followers are remembered, of 1250 bytes at most
 _ALL = (1 << 256) - 1
 _SPECIAL = frozenset(b"*+?")
 _CLASSES = {
@@ -38,197 +37,167 @@ _CLASSES = {
 }
 
 
-class Take(NamedTuple):
-    """One byte out of a set; bit n of bytes stands for byte n."""
-
-    bytes: int
-
-
-class Anchor(NamedTuple):
-    """The beginning or the end of the path."""
-
-    is_end: bool
-
-
-class Chain(NamedTuple):
-    """A concatenation."""
-
-    parts: tuple[Node, ...]
-
-
-class Choice(NamedTuple):
-    """An alternation."""
-
-    parts: tuple[Node, ...]
-
-
-class Repeat(NamedTuple):
-    """A repetition; most is -1 if it is unbounded."""
-
-    part: Node
-    least: int
-    most: int
-
-
-Node = Union[Take, Anchor, Chain, Choice, Repeat]
-
-
 class Patterns:
     """Expressions to match against prefixes of paths; raises ValueError with the reason if one is invalid."""
 
     def __init__(self, texts: Iterable[bytes]) -> None:
-        self._program: list[tuple[int, int, int]] = []  # (operation, its two operands)
-        self._emitted = 0  # nodes; one may need no step, and be repeated all the same
-        self._depth = 0  # of the node that is being emitted
-        starts = []
+        automaton = _Automaton()
+        whole = _NEVER
         for text in texts:
-            starts.append(len(self._program))
-            self._emit(_Parser(text).parse())
-            self._add(_MATCH)
-        self._sets: dict[tuple[int, ...], _Set] = {}
-        self._threads = 0
-        self._first = self._set_of(starts, at_start=True)
+            whole = whole.either(_Parser(text, automaton).parse())
+        self._whole = whole
+        self._follow = automaton.follow
+        alike: dict[int, int] = {}  # positions, by the bytes that they may take
+        for at, taken in enumerate(automaton.taken):
+            alike[taken] = alike.get(taken, 0) | 1 << at
+        self._takes = [0] * 256  # by byte, the positions that may take it
+        for taken, positions in alike.items():
+            for byte in _bits(taken):
+                self._takes[byte] |= positions
+        self._followers: dict[int, int] = {}  # by set of positions
 
     def match(self, path: bytes) -> bool:
         """Return whether an expression matches the path or a prefix of it."""
-        current = self._first
+        whole = self._whole
+        if whole.is_empty(at_start=True, at_end=not path):
+            return True
+        reached, taken = whole.first[True], 0
         for byte in path:
-            if current.is_match or not current.takes:
-                return current.is_match
-            following = current.following.get(byte)
-            if following is None:
-                bit = 1 << byte
-                program = self._program
-                following = self._set_of([at + 1 for at in current.takes if program[at][1] & bit])
-                current.following[byte] = following
-            current = following
-        return current.is_match or self._is_match_at_end(current)
+            taken = reached & self._takes[byte]
+            if taken & whole.last[False]:
+                return True
+            if not taken:
+                return False
+            reached = self._behind(taken)
+        return bool(taken & whole.last[True])
 
-    def _add(self, operation: int, first: int = 0, second: int = 0) -> int:
-        if len(self._program) >= SIZE_MAX:
+    def _behind(self, taken: int) -> int:
+        """Return the positions that may take the byte after one that these positions have taken."""
+        reached = self._followers.get(taken)
+        if reached is None:
+            reached = 0
+            for at in _bits(taken):
+                reached |= self._follow[at]
+            if len(self._followers) >= SETS_MAX:
+                self._followers.clear()
+            self._followers[taken] = reached
+        return reached
+
+
+class _Part(NamedTuple):
+    """A part of a pattern: sets of positions, as numbers with a bit for each.
+
+    first: those that may take its first byte: elsewhere, and where the path begins.
+    last: those that may take its last byte: elsewhere, and where the path ends.
+    empty: where it matches no byte at all: a bit for each pair of (not) at the start and (not) at the end.
+    """
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+    empty: int
+
+    def is_empty(self, *, at_start: bool, at_end: bool) -> bool:
+        return bool(self.empty >> (2 * at_start + at_end) & 1)
+
+    def either(self, other: _Part) -> _Part:
+        """Return the alternative of this part and another one."""
+        first = self.first[0] | other.first[0], self.first[1] | other.first[1]
+        last = self.last[0] | other.last[0], self.last[1] | other.last[1]
+        return _Part(first, last, self.empty | other.empty)
+
+
+_NEVER = _Part((0, 0), (0, 0), 0)  # matches nowhere
+_EMPTY = _Part((0, 0), (0, 0), 0b1111)  # matches no byte, anywhere
+_START = _Part((0, 0), (0, 0), 0b1100)
+_END = _Part((0, 0), (0, 0), 0b1010)
+
+
+class _Automaton:
+    """The positions of all patterns. taken: the bytes that each may take. follow: those that may take the next byte."""
+
+    def __init__(self) -> None:
+        self.taken: list[int] = []
+        self.follow: list[int] = []
+        self._links = 0
+
+    def add(self, taken: int) -> _Part:
+        """Return a part that takes one byte out of a set, in which bit n stands for byte n."""
+        position = 1 << len(self.taken)
+        self._extend([taken], [0])
+        return _Part((position, position), (position, position), 0)
+
+    def chain(self, one: _Part, other: _Part) -> _Part:
+        """Return the concatenation of two parts."""
+        self._link(one.last[False], other.first[False])
+        first = [
+            one.first[at_start] | other.first[at_start] * one.is_empty(at_start=at_start, at_end=False)
+            for at_start in (False, True)
+        ]
+        last = [
+            other.last[at_end] | one.last[at_end] * other.is_empty(at_start=False, at_end=at_end)
+            for at_end in (False, True)
+        ]
+        return _Part((first[0], first[1]), (last[0], last[1]), one.empty & other.empty)
+
+    def repeat(self, part: _Part, begin: int, least: int, most: int) -> _Part:
+        """Return the repetition of a part whose positions are those from `begin` on. most: -1 if it is unbounded."""
+        if not most:
+            return _EMPTY
+        copies = [part]
+        end = len(self.taken)
+        for _ in range((most if most > 0 else max(least, 1)) - 1):
+            copies.append(self._copied(part, begin, end))
+        if most < 0:
+            self._link(copies[-1].last[False], copies[-1].first[False])
+        whole = _EMPTY
+        for number in reversed(range(len(copies))):  # a(a(a)?)?, so that few positions follow each one
+            whole = self.chain(copies[number], whole)
+            if number >= least:
+                whole = whole._replace(empty=_EMPTY.empty)
+        return whole
+
+    def _copied(self, part: _Part, begin: int, end: int) -> _Part:
+        """Return a copy of the part that has the positions [begin, end), on new positions."""
+        shift = len(self.taken) - begin
+        self._extend(self.taken[begin:end], [follow << shift for follow in self.follow[begin:end]])
+        return _Part(
+            (part.first[0] << shift, part.first[1] << shift), (part.last[0] << shift, part.last[1] << shift), part.empty
+        )
+
+    def _extend(self, taken: list[int], follow: list[int]) -> None:
+        if len(self.taken) + len(taken) > SIZE_MAX:
             raise ValueError("all patterns together are too large")
-        self._program.append((operation, first, second))
-        return len(self._program) - 1
+        self.taken += taken
+        self.follow += follow
 
-    def _emit(self, node: Node) -> None:
-        self._emitted += 1
-        self._depth += 1
-        if self._emitted > 2 * SIZE_MAX:
-            raise ValueError("all patterns together are too large")
-        if self._depth > DEPTH_MAX:
-            raise ValueError("its parts are nested too deep")
-        self._emit_node(node)
-        self._depth -= 1
-
-    def _emit_node(self, node: Node) -> None:
-        program = self._program
-        if isinstance(node, Take):
-            self._add(_TAKE, node.bytes)
-        elif isinstance(node, Anchor):
-            self._add(_END if node.is_end else _START)
-        elif isinstance(node, Chain):
-            for part in node.parts:
-                self._emit(part)
-        elif isinstance(node, Choice):
-            jumps = []
-            for part in node.parts[:-1]:
-                split = self._add(_SPLIT, len(program) + 1)
-                self._emit(part)
-                jumps.append(self._add(_JUMP))
-                program[split] = (_SPLIT, split + 1, len(program))
-            self._emit(node.parts[-1])
-            for jump in jumps:
-                program[jump] = (_JUMP, len(program), 0)
-        else:
-            self._emit_repeat(node)
-
-    def _emit_repeat(self, node: Repeat) -> None:
-        program = self._program
-        for _ in range(node.least):
-            self._emit(node.part)
-        if node.most < 0:
-            split = self._add(_SPLIT)
-            self._emit(node.part)
-            self._add(_JUMP, split)
-            program[split] = (_SPLIT, split + 1, len(program))
+    def _link(self, last: int, first: int) -> None:
+        """Let positions follow those that end the part before them."""
+        if not first:
             return
-        splits = []
-        for _ in range(node.most - node.least):
-            splits.append(self._add(_SPLIT))
-            self._emit(node.part)
-        for split in splits:
-            program[split] = (_SPLIT, split + 1, len(program))
-
-    def _set_of(self, starts: Sequence[int], *, at_start: bool = False) -> _Set:
-        """Return the set of threads reachable from starts without consuming a byte, from the cache if possible."""
-        key = (-1, *starts) if at_start else tuple(starts)
-        known = self._sets.get(key)
-        if known is None:
-            if self._threads > THREADS_MAX:
-                self._forget()
-            takes, is_match = self._run(starts, at_start=at_start, at_end=False)
-            known = self._sets[key] = _Set(key, takes, is_match)
-            self._threads += len(takes) + len(key)
-        return known
-
-    def _is_match_at_end(self, known: _Set) -> bool:
-        """Return whether a path that ends here matches, if it did not match before its end."""
-        if known.is_match_at_end is None:
-            at_start = known.starts[:1] == (-1,)
-            known.is_match_at_end = self._run(known.starts[at_start:], at_start=at_start, at_end=True)[1]
-        return known.is_match_at_end
-
-    def _forget(self) -> None:
-        """Drop the cache; clear the transitions, which form reference cycles."""
-        for known in self._sets.values():
-            known.following.clear()
-        self._sets.clear()
-        self._threads = 0
-
-    def _run(self, starts: Sequence[int], *, at_start: bool, at_end: bool) -> tuple[list[int], bool]:
-        takes = []
-        is_match = False
-        waiting, seen = list(starts), set(starts)
-        while waiting:
-            at = waiting.pop()
-            operation, first, second = self._program[at]
-            targets: tuple[int, ...] = ()
-            if operation == _TAKE:
-                takes.append(at)
-            elif operation == _MATCH:
-                is_match = True
-            elif operation == _SPLIT:
-                targets = (first, second)
-            elif operation == _JUMP:
-                targets = (first,)
-            elif at_end if operation == _END else at_start:
-                targets = (at + 1,)
-            waiting += [target for target in targets if target not in seen]
-            seen.update(targets)
-        return sorted(takes), is_match
+        for at in _bits(last):
+            self._links += 1
+            if self._links > LINKS_MAX:
+                raise ValueError("all patterns together are too large")
+            self.follow[at] |= first
 
 
-_TAKE, _SPLIT, _JUMP, _START, _END, _MATCH = range(6)
-
-
-class _Set:
-    """A set of threads that wait for a byte, with the next set for each byte."""
-
-    def __init__(self, starts: tuple[int, ...], takes: list[int], is_match: bool) -> None:
-        self.starts = starts  # where its threads began; -1 before them: at the beginning of the path
-        self.takes = takes
-        self.is_match = is_match
-        self.is_match_at_end: bool | None = None  # not known yet
-        self.following: dict[int, _Set] = {}
+def _bits(positions: int) -> Iterator[int]:
+    while positions:
+        lowest = positions & -positions
+        yield lowest.bit_length() - 1
+        positions ^= lowest
 
 
 class _Parser:
-    def __init__(self, text: bytes) -> None:
+    """Build the automaton of one expression."""
+
+    def __init__(self, text: bytes, automaton: _Automaton) -> None:
         self._text = text
+        self._automaton = automaton
         self._at = 0
         self._depth = 0
 
-    def parse(self) -> Node:
+    def parse(self) -> _Part:
         if b"\0" in self._text:
             raise ValueError("it contains a NUL byte")
         return self._choice()
@@ -237,29 +206,34 @@ class _Parser:
         """Return the next byte, or -1 at the end."""
         return self._text[self._at] if self._at < len(self._text) else -1
 
-    def _choice(self) -> Node:
-        parts = [self._chain()]
+    def _choice(self) -> _Part:
+        part = self._chain()
         while self._next() == ord("|"):
             self._at += 1
-            parts.append(self._chain())
-        return Choice(tuple(parts)) if len(parts) > 1 else parts[0]
+            part = part.either(self._chain())
+        return part
 
-    def _chain(self) -> Node:
-        parts: list[Node] = []
+    def _chain(self) -> _Part:
+        parts = []
         while self._next() not in (-1, ord("|")) and not (self._depth and self._next() == ord(")")):
-            parts.append(self._repeated(self._atom()))
-        return Chain(tuple(parts))
+            parts.append(self._repeated())
+        whole = _EMPTY
+        for part in reversed(parts):  # so that each link is from one part only
+            whole = self._automaton.chain(part, whole)
+        return whole
 
-    def _repeated(self, node: Node) -> Node:
+    def _repeated(self) -> _Part:
+        begin = len(self._automaton.taken)
+        part = self._atom()
         while True:
             mark = self._next()
             if mark in _SPECIAL:
                 self._at += 1
-                node = Repeat(node, int(mark == ord("+")), 1 if mark == ord("?") else -1)
+                part = self._automaton.repeat(part, begin, int(mark == ord("+")), 1 if mark == ord("?") else -1)
             elif mark == ord("{") and (bounds := self._bounds()) is not None:
-                node = Repeat(node, *bounds)
+                part = self._automaton.repeat(part, begin, *bounds)
             else:
-                return node
+                return part
 
     def _bounds(self) -> tuple[int, int] | None:
         """Parse {3}, {3,} or {3,5} to (least, most); return None if the brace is literal."""
@@ -274,7 +248,7 @@ class _Parser:
         self._at = end + 1
         return least, most
 
-    def _atom(self) -> Node:
+    def _atom(self) -> _Part:
         byte = self._next()
         if byte in _SPECIAL:
             raise ValueError(f"there is nothing that {chr(byte)} could repeat")
@@ -282,28 +256,28 @@ class _Parser:
         if byte == ord("("):
             return self._group()
         if byte == ord("["):
-            return Take(self._bracket())
+            return self._automaton.add(self._bracket())
         if byte == ord("."):
-            return Take(_ALL)
+            return self._automaton.add(_ALL)
         if byte in b"^$":
-            return Anchor(byte == ord("$"))
+            return _END if byte == ord("$") else _START
         if byte == ord("\\"):
             byte = self._next()
             self._at += 1
             if byte < 0 or chr(byte).isalnum():
                 raise ValueError("a backslash before a letter, a digit or the end is not POSIX")
-        return Take(1 << byte)
+        return self._automaton.add(1 << byte)
 
-    def _group(self) -> Node:
+    def _group(self) -> _Part:
         self._depth += 1
         if self._depth > PARENTHESES_MAX:
             raise ValueError("its parentheses are nested too deep")
-        node = self._choice()
+        part = self._choice()
         if self._next() != ord(")"):
             raise ValueError("a parenthesis is not closed")
         self._at += 1
         self._depth -= 1
-        return node
+        return part
 
     def _bracket(self) -> int:
         """Parse the rest of a bracket expression; return its bytes as a bit set."""
