@@ -272,13 +272,13 @@ class TreeJobs:
             return []
         stage = self.rounds.first if self.rounds is not None else None
         if stage is not None:
-            stage.begin_flush()
+            stage.notes.begin_flush()
         try:
             durability.flush(note)
         except OSError as error:
             return [Failure.of(error, self._manifest.path(0), "flush the disk of")]
         if stage is not None:
-            stage.end_flush()
+            stage.notes.end_flush()
         return []
 
     def finish(self) -> Finished:

@@ -159,8 +159,7 @@ class _Copy:
             size = stage.manifest.sizes[stage.plan.entries[file]]
             if os.fstat(staged).st_size > size:
                 os.ftruncate(staged, size)
-            if stage.journal is not None:
-                stage.journal.cloned(file)
+            stage.notes.cloned(file)
             self._cloned = stage.duplicate(file)
 
     def _take(self, number: int, pieces: Pieces, guess: _Guess) -> bool:

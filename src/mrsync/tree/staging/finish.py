@@ -92,7 +92,7 @@ class _Finisher:
         self._maker = EntryMaker(stage, on_activity)
 
     def run(self) -> Result:
-        self._stage.end_journal()
+        self._stage.notes.end()
         self._make_entries()
         self._update_entries()
         self._link_entries()

@@ -11,7 +11,7 @@ bytes again.
 Three things can break that, and each has its own note:
 
 - A power cut may lose data that was written but not synced. Notes from before the last boot therefore count only as
-  far as a DURABLE note confirms them (`checkpoint`). With --durable, a flush of the file systems confirms all of them.
+  far as a DURABLE note confirms them (`Checkpoints`). With --durable, a flush of the file systems confirms all of them.
 - Somebody may replace a staged file. BOUND and WHOLE name its inode, with the generation or the ctime.
 - The journal itself may be torn, copied or swapped. A reader stops at the first bad CRC, and the head names the
   session's tag and the journal's own inode.

@@ -20,7 +20,7 @@ Invariants:
 - A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
   replaced. So a commit is a mere rename, and little is left that could fail on one target only. A file that is
   overwritten gets size and attributes at its commit (`settle_overwritten`). Until then they show that it is torn.
-- With a journal, data is noted after it was written and withdrawn before it is removed; see `journal`.
+- Data is noted after it was written and withdrawn before it is removed; see `notes` and `journal`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from operator import sub
 
-from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
 from mrsync.tree.fs.pieces import Data, cut, write_all, write_sparsely
-from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.identity import replaced_error
-from mrsync.tree.staging.journal import Journal
+from mrsync.tree.staging.notes import Notes
 from mrsync.tree.staging.overwriting import overwrites
 from mrsync.tree.staging.staged_files import NOWHERE, StagedFiles, reserve
 
@@ -57,7 +54,7 @@ class Stage:
     states: the state of each plan file.
     files: the temporary files themselves.
     ready: every plan file below this number is complete, sat out or not needed.
-    journal: if set, staged files survive a broken session.
+    notes: by them, staged files survive a broken session.
     unchanged: plan files that have the contents of their old versions, so that no backups of these are kept.
 
     A file that cannot be written is sat out: its staged file is removed, and no error is raised. Call `advance` until
@@ -76,10 +73,8 @@ class Stage:
         for first, end in needs:
             low, high = plan.first_file(first), plan.first_file(end)
             self.states[low:high] = bytes([WAITING]) * (high - low)
-        self.journal: Journal | None = None
-        self._checkpoints: Checkpoints | None = None
-        self._tag = tag.encode("ascii")
-        self.files = StagedFiles(destination, manifest, plan, self._tag)
+        self.files = StagedFiles(destination, manifest, plan, tag.encode("ascii"))
+        self.notes = Notes(destination, manifest, plan, tag.encode("ascii"), self.duplicate)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._is_plain = _is_plain(manifest.policy)
         self._place = NOWHERE  # of the last small file
@@ -105,8 +100,7 @@ class Stage:
             end += len(data)
         if run:
             self._write_run(start, run, end - start)
-        if self.journal is not None:
-            self._keep_journal()
+        self.notes.keep_time()
 
     def advance(self, most: int = 1000) -> bool:
         """Move `ready` forward, creating files without data on the way. Return True if it stopped after `most` of them.
@@ -122,8 +116,8 @@ class Stage:
                 break
             file += 1
         self.ready = file
-        if self.journal is not None and file == len(self.states):
-            self.journal.flush()  # there may be no further write for a long time
+        if file == len(self.states):
+            self.notes.flush()  # there may be no further write for a long time
         return not most
 
     def take_sat_out(self) -> list[tuple[int, int]]:
@@ -159,66 +153,27 @@ class Stage:
     def discard(self, file: int) -> None:
         """Remove the staged file, if there is one."""
         if self.states[file] in (STARTED, WHOLE):
-            if self.journal is not None:
-                self.journal.forget(file)
+            self.notes.forget(file)
             self.files.remove(file)
         self.states[file] = DISCARDED
 
     def start_journal(self) -> None:
-        """Keep a journal from now on, if it can be created.
-
-        Raise FileError if another process of this session has one here: its staged files would have our names.
-        """
+        """Keep a journal from now on, if it can be created. Raise FileError as `Notes.start` does."""
         files = array("I", (file for file, state in enumerate(self.states) if state == WAITING))
         if files:
-            try:
-                self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
-            except FileExistsError:
-                self._check_alone()
-            except OSError:
-                return  # without a journal, a later session starts from scratch
-            else:
-                self._checkpoints = Checkpoints(self.journal, self.duplicate)
-
-    def _check_alone(self) -> None:
-        """Raise FileError if the journal in our directory is of another process that is running."""
-        from mrsync.tree.staging.journal_reader import is_running
-
-        if is_running(self.destination.root_fd, self._tag):
-            raise FileError(
-                f"another target of this session has the same directory {printable(self.destination.path)}: "
-                "if it is one host with two names, or a shared file system, name it once"
-            )
-
-    def begin_flush(self) -> None:
-        """Call this before the file systems are flushed, and `end_flush` if that succeeded."""
-        if self.journal is not None and self._checkpoints is not None:
-            self._checkpoints.begin_flush()
-
-    def end_flush(self) -> None:
-        """Note in the journal that all that was staged before `begin_flush` is on the disk."""
-        if self.journal is not None and self._checkpoints is not None:
-            self._checkpoints.end_flush()
-
-    def end_journal(self) -> None:
-        """Remove the journal: every staged file is in place or discarded."""
-        if self.journal is not None:
-            self.journal.remove()
-            self.journal = None
+            self.notes.start(files)
 
     def cleanup(self) -> None:
         """Stop. Remove every staged file that the journal does not know, and undo temporary modes."""
-        kept = self.journal
-        if kept is not None and kept.is_empty:
-            self.end_journal()
-            kept = None
+        journal = self.notes.journal
+        if journal is not None and journal.is_empty:
+            self.notes.end()
         for file, state in enumerate(self.states):
-            if state in (STARTED, WHOLE) and kept is not None and kept.knows(file):
+            if state in (STARTED, WHOLE) and self.notes.knows(file):
                 self._leave(file)
             elif state in (WAITING, STARTED, WHOLE):
                 self.discard(file)
-        if kept is not None:
-            kept.close()
+        self.notes.close()
         self.destination.directories.restore()
 
     def _leave(self, file: int) -> None:
@@ -239,18 +194,15 @@ class Stage:
         pieces: spans [first, end) of bytes that it has.
         is_cloned: the other bytes may have any value.
         """
-        if self.journal is not None:  # before the rename: until then the old journal still covers the file
-            self.journal.bound(file, fd)
-            if is_cloned:
-                self.journal.cloned(file)
-            for first, end in pieces:
-                self.journal.piece(file, first, end - first)
-            self.journal.flush()
+        self.notes.bound(file, fd)  # before the rename: until then the old journal still covers the file
+        if is_cloned:
+            self.notes.cloned(file)
+        self.notes.pieces(file, ((first, end - first) for first, end in pieces))
+        self.notes.flush()
         try:
             self.files.adopt(file, directory, name, fd)
         except OSError:
-            if self.journal is not None:
-                self.journal.forget(file)
+            self.notes.forget(file)
             raise
         self.states[file] = STARTED
         self._prefilled.add(file)
@@ -272,10 +224,8 @@ class Stage:
 
     def note_pieces(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
         """Note in the journal that these pieces (offset, length) of a file that was begun are right."""
-        if self.journal is not None:
-            for position, length in pieces:
-                self.journal.piece(file, position, length)
-            self._keep_journal()
+        self.notes.pieces(file, pieces)
+        self.notes.keep_time()
 
     def restart(self, file: int) -> None:
         """Discard the staged file and wait for all its contents again."""
@@ -312,11 +262,6 @@ class Stage:
             raise replaced_error()
         return self.files.duplicate_whole(file)
 
-    def _keep_journal(self) -> None:
-        if self.journal is not None and self._checkpoints is not None:
-            self.journal.flush_now_and_then()
-            self._checkpoints.keep_time()
-
     def _write_run(self, offset: int, run: list[Data], length: int) -> None:
         pieces = self.plan.locate(offset, length)
         if len(pieces) == 1:
@@ -339,8 +284,8 @@ class Stage:
                 if length == self._remaining[file]:
                     self._complete(file, fd)
                     self.files.close(file)
-                elif self.journal is not None:
-                    self.journal.piece(file, position, length)
+                else:
+                    self.notes.pieces(file, [(position, length)])
         except OSError as error:
             self.sit_out(file, error.errno or 0)
             return
@@ -382,8 +327,7 @@ class Stage:
             os.close(fd)
         self.states[file] = WHOLE
         self.files.note_whole(file, status)
-        if self.journal is not None:
-            self.journal.whole(file, status)
+        self.notes.whole(file, status)
         return True
 
     def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
@@ -414,8 +358,8 @@ class Stage:
         if self.states[file] != WAITING:
             return self.files.open(file)
         fd = self._create(file)
-        if self.journal is not None and file not in self.files.overwritten:
-            self.journal.bound(file, fd)
+        if file not in self.files.overwritten:
+            self.notes.bound(file, fd)
         self.files.keep(file, fd)
         return fd
 
@@ -440,8 +384,7 @@ class Stage:
         status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
         self.files.note_whole(file, status)
-        if self.journal is not None:
-            self.journal.whole(file, status)
+        self.notes.whole(file, status)
 
 
 def _is_plain(policy: Policy) -> bool:

@@ -12,8 +12,8 @@ import pytest
 
 from mrsync.tree.fs import flushing
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.journal_reader import JournalNote
+from mrsync.tree.staging.notes import Checkpoints
 from mrsync.tree.staging.stage import Stage
 from tests.support.lossy_disk import Disk, LossyDisk
 from tests.support.one_target import OneTarget
@@ -37,7 +37,7 @@ def trees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("mrsync.tree.staging.journal.FLUSH_S", 0.0)
     monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", 1)
     monkeypatch.setattr("mrsync.tree.staging.journal.LARGE_BYTES", 3000)
-    monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 0.0)
+    monkeypatch.setattr("mrsync.tree.staging.notes.INTERVAL_S", 0.0)
     chance = random.Random(5)
     for number in range(40):
         for tree in ("source", "dest") if number % 3 else ("source",):

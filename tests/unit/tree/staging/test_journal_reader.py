@@ -75,19 +75,19 @@ def test_after_a_reboot_only_synced_pages_count(broken: Path, monkeypatch: pytes
 
 def test_synced_notes_count_after_a_reboot(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "LARGE_BYTES", BIG_PAGES * PAGE)
-    monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 0.0)
+    monkeypatch.setattr("mrsync.tree.staging.notes.INTERVAL_S", 0.0)
 
     def cast() -> None:
         run = session(trees).cast(range(20))
         deadline = time.monotonic() + HANG_S
         before = -1
-        while run.stage.journal is not None and run.stage.journal.position != before:
-            before = run.stage.journal.position
+        while run.stage.notes.journal is not None and run.stage.notes.journal.position != before:
+            before = run.stage.notes.journal.position
             assert time.monotonic() < deadline
             while threading.active_count() > 1:
                 time.sleep(0.001)
             run.stage.write_many([])  # notes what was synced
-        monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 60.0)
+        monkeypatch.setattr("mrsync.tree.staging.notes.INTERVAL_S", 60.0)
         run.cast(range(20, 50))
 
     in_a_process_that_is_killed(cast)
@@ -102,16 +102,16 @@ def test_a_flush_of_the_disk_covers_small_files(trees: Path, monkeypatch: pytest
     def cast() -> None:
         run = session(trees)
         run.cast([page for page in run.pages if page < 45])
-        run.stage.begin_flush()
+        run.stage.notes.begin_flush()
         run.cast([45])
-        run.stage.end_flush()
+        run.stage.notes.end_flush()
         run.cast([46])
-        run.stage.begin_flush()  # it fails, so 46 may be lost, and no later success says that it is not
-        run.stage.begin_flush()
-        run.stage.end_flush()
+        run.stage.notes.begin_flush()  # it fails, so 46 may be lost, and no later success says that it is not
+        run.stage.notes.begin_flush()
+        run.stage.notes.end_flush()
         run.cast([47])
-        run.stage.begin_flush()
-        run.stage.end_flush()
+        run.stage.notes.begin_flush()
+        run.stage.notes.end_flush()
 
     in_a_process_that_is_killed(cast)
     monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")

@@ -91,8 +91,8 @@ def test_without_partial_staged_files_are_removed(trees: Path) -> None:
     run = session(trees, policy=Policy(partial=False))
     assert run.scan.inodes == run.plan.inodes == run.plan.ctimes
     run.cast([0, 1])
-    assert run.stage.journal is not None
-    assert run.stage.journal.is_empty
+    assert run.stage.notes.journal is not None
+    assert run.stage.notes.journal.is_empty
     run.break_off()
     assert leftovers(trees / "dest") == []
 
@@ -106,10 +106,10 @@ def test_two_targets_of_a_session_in_one_directory(trees: Path, *, partial: bool
     with pytest.raises(FileError, match="another target of this session has the same directory"):
         other.start_journal()
     run.cast([0, 1])
-    assert run.stage.journal is not None
-    run.stage.journal.close()
+    assert run.stage.notes.journal is not None
+    run.stage.notes.journal.close()
     other.start_journal()  # the other one was killed, and this one is in its place
-    assert other.journal is None
+    assert other.notes.journal is None
 
 
 @pytest.mark.parametrize("partial", [True, False])
