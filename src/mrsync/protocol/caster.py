@@ -82,7 +82,9 @@ class Caster:
         self._lateness = Lateness()
         self.clock = AckClock(roster.audience, window, Courtesy(config.share))
         schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
-        outbox = self._outbox = Outbox(config.session, geometry, config.ack_wait_s, roster, self.clock, schedule)
+        outbox = self._outbox = Outbox(
+            roster, self.clock, schedule, session=config.session, geometry=geometry, ack_wait_s=config.ack_wait_s
+        )
         self.relays = Relays(roster, self.reach, config.relaying, self._lateness, on_rerouted, outbox.assign)
         self._stragglers = Stragglers(
             roster.audience, self.clock, is_shedding=config.is_shedding, blame=self.relays.slow_flow

@@ -42,12 +42,13 @@ class Outbox:
 
     def __init__(
         self,
-        session: int,
-        geometry: Geometry,
-        ack_wait_s: float,
         roster: Roster,
         clock: AckClock,
         schedule: Schedule,
+        *,
+        session: int,
+        geometry: Geometry,
+        ack_wait_s: float,
     ) -> None:
         self.seal = SealKind.NONE
         self.sizes = [0] * len(ObjectKind)  # bytes

@@ -40,7 +40,7 @@ class Door:
         window = Window(rate_bytes_s=None, geometry=STEPS[0].geometry)
         clock = AckClock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
         schedule = Schedule(self.roster.audience, clock, TimerTable())
-        self.outbox = Outbox(7, STEPS[0].geometry, ACK_WAIT_S, self.roster, clock, schedule)
+        self.outbox = Outbox(self.roster, clock, schedule, session=7, geometry=STEPS[0].geometry, ack_wait_s=ACK_WAIT_S)
         reach = Reach(self.roster, STEPS, ACK_WAIT_S, is_unicast_only=False, on_rerouted=lambda target: None)
         endings = Endings(
             self.roster,

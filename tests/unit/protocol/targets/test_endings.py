@@ -32,7 +32,7 @@ class Session:
         self.sentences: list[tuple[str, bool]] = []
         clock = AckClock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
         schedule = Schedule(targets.audience, clock, TimerTable())
-        self.outbox = Outbox(5, GEOMETRY, 60.0, targets, clock, schedule)
+        self.outbox = Outbox(targets, clock, schedule, session=5, geometry=GEOMETRY, ack_wait_s=60.0)
 
         def ended(sentence: str, was_live: bool, now: float) -> None:
             self.sentences.append((sentence, was_live))

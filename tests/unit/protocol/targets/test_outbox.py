@@ -40,7 +40,7 @@ class Office:
             targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL)
         )
         self.schedule = Schedule(targets.audience, self.clock, TimerTable())
-        self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
+        self.outbox = Outbox(targets, self.clock, self.schedule, session=5, geometry=GEOMETRY, ack_wait_s=60.0)
 
     def status(self) -> Status:
         self.outbox.status(Phase.CASTING, CommitDecisions(7), is_poll=True, now=0.0)
