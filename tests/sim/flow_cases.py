@@ -116,6 +116,14 @@ FLOW_CASES = (
         file_bytes=(1000 * GEOMETRY.page_bytes,),
     ),
     case(
+        "one needs none of the pages that hardly fit into the buffers of the others",
+        (replace(GOOD, buffer_bytes=425984),) * 2 + (replace(GOOD, need_share=0.0),),
+        (DONE,) * 3,
+        1.1,
+        uplink_bytes_s=2.5e7,
+        file_bytes=(300 * GEOMETRY.page_bytes,),
+    ),
+    case(
         "a switch has a slow port and a short queue",
         (GOOD,) * 4,
         (DONE,) * 4,

@@ -65,8 +65,8 @@ class Catcher:
         self._slot = 0
         self._reported_at = now
         self._continued_at = -math.inf  # the last report that did not fit into one datagram
-        self._pages_done = 0  # since the last report
         self._tx_reported = 0
+        self._done_reported = 0  # tx_done
         self._intervals = 1.0  # until a report is repeated
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
@@ -230,7 +230,10 @@ class Catcher:
 
         kind, page, generation, tx: as the header has them, which is not authentic yet.
         """
-        return self._reception.receive_page(kind, page, generation, count, tx, now)
+        is_needed = self._reception.receive_page(kind, page, generation, count, tx, now)
+        if not is_needed:
+            self._pass_by(now)
+        return is_needed
 
     def receive_packets(
         self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
@@ -240,14 +243,27 @@ class Catcher:
         mask: bit set of their indices. count: packets of the whole page. All numbers are as in the header, which is not
         authentic yet.
         """
-        return self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
+        verdict = self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
+        if verdict == Verdict.IGNORE:
+            self._pass_by(now)
+        return verdict
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """Take a coded packet. Return the index of its only term that is missing here, or -1.
 
         terms: the pages and packets that it combines. The other numbers are as in the header, as of `receive_packets`.
         """
-        return self._reception.receive_coded(kind, generation, terms, tx, now)
+        missing = self._reception.receive_coded(kind, generation, terms, tx, now)
+        if missing < 0:
+            self._pass_by(now)
+        return missing
+
+    def _pass_by(self, now: float) -> None:
+        """Report when it is due: what is not needed here, and not written, holds back the window like what is."""
+        if self.relaying.is_fed:
+            self.relaying.note_done(now)
+        elif self._is_report_due:
+            self._report_by(now)
 
     def coded_useless(self) -> None:
         """Count a coded packet that was useless, because another term was no longer in memory."""
@@ -284,18 +300,15 @@ class Catcher:
     def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
         """Note that these pages of an object are written. tx_done: up to this tx, everything that arrived is."""
         is_whole = self._reception.written(kind, pages, tx_done, now)
-        self._pages_done += len(pages)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
-        status = self._status
-        self.relaying.note_done(len(pages), now)
+        self.relaying.note_done(now)
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(kind)))
             self._report_by(self._in_turn(now, self._cycle_s()))
         elif self.relaying.is_fed:
             self._report_by(now + self._interval_s())
-        elif status is not None:
-            is_due = self._pages_done >= status.report_pages and self._config.target in status.monitors
-            self._report_by(now if is_due else self._in_turn(now, self._interval_s()))
+        else:
+            self._report_by(now if self._is_report_due else self._in_turn(now, self._interval_s()))
 
     # outputs
 
@@ -415,8 +428,7 @@ class Catcher:
         self._messages.append(SendMessage(report, joined.session))
         if now >= self._continued_at + CONTINUED_APART_S * joined.status.target_count and not self.relaying.is_fed:
             self._say_continuations(report, joined, now)
-        self._pages_done = 0
-        self._reported_at = now
+        self._reported_at, self._done_reported = now, report.tx_done
         self.relaying.note_report(now)
         is_news = report.tx_seen != self._tx_reported
         self._intervals = 1.0 if is_news else min(INTERVALS_MAX, INTERVAL_GROWTH * self._intervals)
@@ -440,6 +452,12 @@ class Catcher:
             self._counter += 1
             self._continued_at = now
             self._messages.append(SendMessage(report, joined.session))
+
+    @property
+    def _is_report_due(self) -> bool:
+        """Whether this is a monitor, and as many bursts are done since the last report as the caster has asked for."""
+        status, done = self._status, self._reception.tx_done - self._done_reported
+        return status is not None and done >= status.report_pages and self._config.target in status.monitors
 
     def _interval_s(self) -> float:
         """Seconds between reports while something changes."""

@@ -138,7 +138,7 @@ class Status(NamedTuple):
     target_count: int
     plan_files: int
     monitors: tuple[int, ...]  # at most 3: the monitor and two standbys
-    report_pages: int  # a monitor reports after this number of pages
+    report_pages: int  # a monitor reports when it has done so many bursts, needed or not
     report_interval_us: int  # the longest time between two reports while something changes
     is_poll: bool  # all targets report now, each in its slot
     commit: CommitSpan
@@ -310,7 +310,7 @@ class Feed(NamedTuple):
     link: int
     object: ObjectKind  # the one that is forwarded
     pages_sent: int  # pages below were forwarded at least once, if they are here
-    report_pages: int  # the child sends a claim after this number of pages
+    report_pages: int  # the child sends a claim when it has done so many bursts, needed or not
     is_poll: bool  # the child sends a claim at once
     size_bytes: int  # UDP payload; padded until the child has received a datagram that is large enough
 

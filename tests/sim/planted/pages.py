@@ -21,6 +21,7 @@ PAGE_FAULTS = (
         "frontier",
         "_NOT_HELD",
         're.compile(b"[^" + bytes((OPENED, HELD)) + b"]")',
+        "packets are spoilt",
     ),
     Fault(
         "rejected pages are not requested again",

@@ -18,7 +18,7 @@ QUEUE_FAULTS = (
     Fault(
         "every target reports as often as a monitor",
         Catcher,
-        "pages_written",
+        "_is_report_due",
         "and self._config.target in status.monitors",
         "",
         found_by="a slow processor is kept busy by reports",

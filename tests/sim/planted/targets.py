@@ -46,7 +46,7 @@ TARGET_FAULTS = (
         "feed",
         "piece[-fresh:]",
         "piece",
-        found_by="each for itself: files are sat out and found changed, some only when a repair reads them again",
+        found_by="files are sat out",
     ),
     Fault(
         "reports that speak of invented tx numbers are dropped",

@@ -70,7 +70,7 @@ class ParentLink:
         self._patience_s = STARVED_S
         self._feeds_apart_s = 0.0  # smoothed
         self._claim_s = CLAIM_S  # until the next claim, if nothing is heard
-        self._pages_done = 0  # since the last claim
+        self._done_claimed = 0  # tx_done
         self._is_islander = False  # the parent has other children
         self._timers = TimerTable()
         self._claims: list[CatcherSend] = []  # to be sent
@@ -166,14 +166,14 @@ class ParentLink:
         """The shortest time in seconds between two claims, unless the parent asks for one."""
         return CLAIMS_APART_SLOTS * SLOT_S * self.target_count if self._is_islander else 0.0
 
-    def note_done(self, pages: int, now: float) -> None:
-        """Note that this many pages were written."""
+    def note_done(self, now: float) -> None:
+        """Note that pages were written, or passed by because they are not needed here."""
         if not self.is_fed:
             return
-        self._pages_done += pages
         self._heard_at = now
         self._claim_s = CLAIM_S
-        is_due = self.feed is not None and self._pages_done >= self.feed.report_pages
+        done = self._reception.tx_done - self._done_claimed
+        is_due = self.feed is not None and done >= self.feed.report_pages
         self._timers.advance(Timer.CLAIM, now if is_due else now + max(CLAIM_DONE_S, self._turn_s))
 
     def handle_timeout(self, now: float, *, is_drained: bool) -> None:
@@ -227,7 +227,7 @@ class ParentLink:
             packets_marked=self._counters.packets_marked,
         )
         self._claims.append(SendToPeer(claim, parent))
-        self._pages_done = 0
+        self._done_claimed = claim.tx_done
         if self.feed is None:
             self._timers.set(Timer.CLAIM, now + max(CLAIM_FIRST_S, self._turn_s))
         elif needs:

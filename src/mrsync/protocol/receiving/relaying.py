@@ -149,9 +149,9 @@ class Relaying:
 
     # the parent
 
-    def note_done(self, pages: int, now: float) -> None:
-        """Note that this many pages were written."""
-        self._parent.note_done(pages, now)
+    def note_done(self, now: float) -> None:
+        """Note that pages were written, or passed by because they are not needed here."""
+        self._parent.note_done(now)
 
     def _on_feeding(self, was_fed: bool, now: float) -> None:
         """Note that the state of the link to the parent changed, and report it."""

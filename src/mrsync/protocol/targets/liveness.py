@@ -79,6 +79,8 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
         return f"silent for {ack_wait_s:g} s"
     is_behind = _is_behind(target, expected)
     is_awaited = is_behind or target.id in expected.window_held_by  # which may hold all that was sent
+    if is_awaited and not is_behind:
+        target.progress.note_done(target.flow.tx_done, now)
     if not is_awaited or _is_starved(target, expected) or (not is_behind and _is_passing_on(target)):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:

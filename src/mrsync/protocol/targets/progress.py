@@ -32,6 +32,11 @@ class LifeSigns:
             self.done_at, self.done_tx = now, tx
         return is_progress
 
+    def note_done(self, tx_done: int, now: float) -> None:
+        """Note up to which tx it has done all it needs. That it takes what comes is progress where it lacks nothing."""
+        if tx_done > self.done_tx:
+            self.done_at, self.done_tx = now, tx_done
+
 
 def _shown(report: Report) -> tuple[int, ...]:
     return (

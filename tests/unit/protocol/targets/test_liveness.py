@@ -82,6 +82,12 @@ def test_a_target_that_keeps_the_window_closed_does_not_wait_for_others(phase: P
     assert reason(stuck(**details), expected) == ""
     assert "no progress" in reason(stuck(**details), expected._replace(window_held_by={0}))
     assert reason(stuck(**details), expected._replace(window_held_by={1})) == ""
+    late, held = stuck(**details), expected._replace(window_held_by={0})
+    for second in range(101, 301):
+        done = min(second, 250)
+        late.receive_report(report(counter=second, tx_seen=done, tx_done=done, **details), "there", float(second))
+        assert overdue_reason(late, held, ack_wait_s=60, now=float(second)) == "", "it does what comes, or did lately"
+    assert "no progress" in overdue_reason(late, held, ack_wait_s=60, now=310.1)
     relay = stuck(**details)
     relay.hop = Hop(0, 100, 1, 1, Feeding.UNFED, 0, 0, pages_waiting=3, window_bursts=2)
     assert reason(relay, expected._replace(window_held_by={0})) == "", "its child may be slow"
