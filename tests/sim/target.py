@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from typing import Any
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
@@ -15,16 +14,15 @@ from mrsync.transport.page_receiver import PAGES_PER_JOB
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.messages import Claim, Kind, ObjectKind, Peer, Report, SealKind
 from tests.sim.clock import ProcessClock
+from tests.sim.inbox import Inbox
 from tests.sim.network import KIND_AT, MASTER, Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
-from tests.sim.processors import Processors
 from tests.sim.reception import Reception, bits
 from tests.sim.scenario import Fate
 from tests.sim.storage import Storage
 from tests.sim.world import SECRET, SESSION, World, address_of
 
-TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
 TURN_S = 0.0001
 HELD_BEFORE = -1  # the generation of pages that no reading of this run brought
 
@@ -44,7 +42,8 @@ class TargetHost:
         self.ending: SessionEnded | None = None
         scenario = self.scenario = world.scenario.targets[index]
         self._rng = random.Random(f"target {world.scenario.seed} {index} {incarnation}")
-        self._wakes = random.Random(f"wakes {world.scenario.seed} {index} {incarnation}")
+        wakes = random.Random(f"wakes {world.scenario.seed} {index} {incarnation}")
+        self._inbox = Inbox(world, index, self.clock, wakes, self._take, self._drop)
         self.instance = self._rng.getrandbits(64)
         self.catcher = Catcher(
             CatcherConfig(
@@ -73,9 +72,6 @@ class TargetHost:
         self._codec: ControlCodec | None = None
         self._timer_at: float | None = None
         self._coming: dict[tuple[int, int], int] = {}
-        self._busy_until = 0.0  # taking packets in
-        self._awake_at = 0.0  # it sleeps until then, and nothing of its queue is worked on
-        self._held = 0  # packets that came while it was stopped
         self._spoken_at = 0.0  # when its last answer leaves
         self._is_writing = False
         self._source = MASTER  # whose pages count
@@ -117,40 +113,8 @@ class TargetHost:
         self.reception.true_pages.update(dict.fromkeys(keys, HELD_BEFORE))
 
     def hear(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
-        """Something arrives at the socket; what finds its buffer full is dropped."""
-        now, rate = self._world.events.now, self.scenario.packets_s
-        packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
-        if self._world.processors is not None:
-            self._hear_in_turn(self._world.processors, cast, lost, bad, is_cast)
-            return
-        start = self._starts_at(now)
-        held = self._held if self.clock.is_stopped else (start - max(now, self._awake_at)) * rate
-        if held * TRUESIZE_BYTES > self.scenario.buffer_bytes:
-            self._drop(cast, lost | bad)
-            return
-        if self.clock.is_stopped:
-            self._held += packets
-            self.clock.run(self._take, cast, lost, bad, is_cast, now)
-        elif rate or self.scenario.wake_s:
-            self._busy_until = start + (packets / rate if rate else 0.0)
-            self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast, now)
-        else:
-            self._take(cast, lost, bad, is_cast, now)
-
-    def _hear_in_turn(self, processors: Processors, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
-        """Keep what arrives until this process gets a processor."""
-        packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
-        if (self._held + packets) * TRUESIZE_BYTES > self.scenario.buffer_bytes:
-            self._drop(cast, lost | bad)
-            return
-        self._held += packets
-        now = self._world.events.now
-        what = packets, cast, lost, bad, is_cast, now
-        processors.do(self.index, self._world.cost_s(cast), self._take_held, *what, is_cast=is_cast)
-
-    def _take_held(self, packets: int, *what: Any) -> None:
-        self._held -= packets
-        self.clock.run(self._take, *what)
+        """Something arrives at the socket."""
+        self._inbox.hear(cast, lost, bad, is_cast)
 
     def _drop(self, cast: Cast, lost: int) -> None:
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
@@ -158,16 +122,9 @@ class TargetHost:
         self.catcher.counters.kernel_drops += packets
         self._world.network.packets_lost += packets
 
-    def _starts_at(self, now: float) -> float:
-        """When it does what comes up now: after all else, and if it sleeps, once it gets the processor."""
-        if self._busy_until < now and self.scenario.wake_s:
-            self._awake_at = now + self._wakes.random() * self.scenario.wake_s
-            return self._awake_at
-        return max(now, self._busy_until)
-
     def stop(self, seconds: float) -> None:
         """The process is stopped for so long; its socket keeps what comes meanwhile, and all from before."""
-        self._held = 0
+        self._inbox.on_stopped()
         self.clock.stop(seconds)
         self._world.events.plan(self.clock.stopped_until + TURN_S, self._wake)
 
@@ -261,8 +218,7 @@ class TargetHost:
         if processors is not None and when == self._timer_at:
             processors.do(self.index, self._world.scenario.message_cpu_s, self._on_late_timer, when)
         elif self.scenario.wake_s and when == self._timer_at:
-            self._busy_until = self._starts_at(self._world.events.now)
-            self._world.events.plan(self._busy_until, self._on_late_timer, when)
+            self._world.events.plan(self._inbox.work_from(self._world.events.now), self._on_late_timer, when)
         else:
             self._on_late_timer(when)
 
@@ -306,7 +262,7 @@ class TargetHost:
         while self._planned and not self._must_wait_for_uplink():
             self._answer(self._planned.popleft())
         if self._hop_free_at > events.now:
-            events.plan(self._starts_at(self._hop_free_at), self.pump)
+            events.plan(self._inbox.starts_at(self._hop_free_at), self.pump)
 
     def _must_wait_for_uplink(self) -> bool:
         """Whether the socket is full of what its own uplink has not sent yet; then it goes on at half of that."""
