@@ -100,11 +100,15 @@ def test_a_flood_of_one_member_ends_no_session(fleet: Fleet, monkeypatch: pytest
     assert messages >= FORGERIES // 3
 
 
-@pytest.mark.parametrize("lie", ["bends", "withholds", "denies"])
+@pytest.mark.parametrize("lie", ["bends", "withholds", "denies", "forges"])
 def test_a_relay_that_lies_harms_only_itself(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lie: str
 ) -> None:
-    """It bends pages, withholds some and repeats others, or passes none on and says that none came."""
+    """It bends pages, withholds some and repeats others, or passes none on and says that none came.
+
+    Or it speaks in the name of the master, its parent and its child, and repeats what they have said (ASSIGN, FEED,
+    CLAIM, HOP and all others).
+    """
     plain_tree(fleet.source, 4 * MEGABYTE)
     wire_up(fleet)
     told = tmp_path / "lied"
@@ -113,5 +117,7 @@ def test_a_relay_that_lies_harms_only_itself(
     monkeypatch.setattr(f"{__name__}.FORGERIES", 0)
     betrayed(fleet, monkeypatch, "--relay", "auto", "--report", str(fleet.report_path))
     assert told.exists(), "the traitor was no relay"
-    fed_by = {target["parent"] for target in fleet.report()["targets"].values()}
+    targets = fleet.report()["targets"]
+    fed_by = {target["parent"] for target in targets.values()}
+    assert lie != "forges" or any(targets[name]["packets_rejected"] for name in names(fleet.lab)[1:])
     assert lie != "denies" or names(fleet.lab)[0] not in fed_by

@@ -39,17 +39,22 @@ from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.limits import CASTER_ID, CONTROL_BYTES_MAX, HEADER_BYTES, NO_SESSION, TERM_BYTES
 from mrsync.wire.messages import (
     Ack,
+    Assign,
     Claim,
     CommitSpan,
     Digests,
     Ending,
     Farewell,
+    Feed,
+    Feeding,
     Hello,
+    Hop,
     Kind,
     Knock,
     Message,
     ObjectKind,
     ObjectState,
+    Peer,
     Phase,
     Probe,
     Report,
@@ -65,8 +70,14 @@ from tests.unit.protocol.builders import hello, report
 TURN = 50  # messages between two looks at what the group says
 PAGES_PER_TURN = 2
 PAGES_MIN = 40
+HOPS_S = 0.02
+REPEATED = 8
 DENIES_S = 15.0
 INSTANCES: list[int] = []  # of this process, as it says hello
+PEERS: dict[int, Peer] = {}  # of this process, by target
+RECORDED: list[bytes] = []  # control messages that it has sent or opened
+HEARD: list[tuple[SessionKeys, Status]] = []  # the last status
+LINKS = 8  # a master numbers them from 1 on
 COUNTER = count(1)
 
 
@@ -106,6 +117,45 @@ class Traitor:
             for _ in range(PAGES_PER_TURN):
                 self._cast_page(self._last, self._keys)
             told.write_text(f"{self.messages} {self.pages}")
+
+    def disturb_hops(self, told: Path) -> None:
+        """Lie about the links of others, in all their names, and repeat all that was said; for as long as it lasts."""
+        while True:
+            self._hear()
+            time.sleep(HOPS_S)
+            for peer in list(PEERS.values()):
+                address = (socket.inet_ntoa(peer.address[-4:]), peer.port)
+                for other in self._others:
+                    self._disturb_hop(peer, address, other)
+                for datagram in self.chance.sample(RECORDED, min(len(RECORDED), REPEATED)):
+                    self._send_as(self.chance.choice([self._master, *self._peer_addresses()]), address, datagram)
+                    self._mouth.sendto(datagram, self.chance.choice([address, self._master]))
+                tell(told)
+
+    def _peer_addresses(self) -> list[Address]:
+        return [(socket.inet_ntoa(peer.address[-4:]), peer.port) for peer in PEERS.values()]
+
+    def _disturb_hop(self, peer: Peer, address: Address, other: int) -> None:
+        """Say all that `other`, or the master, could say to this peer or of it."""
+        link, last = self.chance.randrange(1, LINKS), self._last
+        assert last is not None
+        named = peer._replace(target=other, link=link, key=self.chance.randbytes(32))
+        for codec in self._codecs:
+            codec.set_peers(named, named)
+            counter, instance = 10**6 + next(COUNTER), self.chance.choice((self.chance.getrandbits(64), *INSTANCES))
+            lies: list[Message] = [
+                Assign(instance, counter, peer.target, 10**6, 1200, named, named),
+                Feed(peer.target, counter, last.tx + 50, other, link, ObjectKind.CONTENTS, 10**6, 1, True, 1200),
+                Claim(peer.target, instance, counter, other, link, 1400, ObjectKind.CONTENTS, last.tx, last.tx, 0, 0,
+                      1 << 20, 0, 0, 10**4, tuple((3 * at, 2, 0) for at in range(300))),
+                Hop(other, instance, counter, 10**6, Feeding.STARVED, 0, 0, 10**6, 0),
+            ]  # fmt: skip
+            for message in lies:
+                datagram = codec.encode(message)
+                self._mouth.sendto(datagram, self._master)
+                for source in (self._master, *self._peer_addresses()):
+                    self._send_as(source, address, datagram)
+                self.messages += 1
 
     def flood(self, kind: str, count: int, told: Path) -> None:
         """Send this many messages of one kind, each as costly for its receiver as possible."""
@@ -172,16 +222,22 @@ class Traitor:
             try:
                 datagram = self._ear.recv(65536)
             except BlockingIOError:
-                return
+                break
             opened = open_status(self._settings.secret, datagram)
             if isinstance(opened, Rejection):
                 continue
-            keys, self._last = opened
-            if self._keys is None:
-                own = TargetKeys(dict.fromkeys(range(8), self._settings.own_secret), keys.session)
-                self._forger = ControlCodec(keys, signer=Signer(bytes(32)))
-                self._codecs = [ControlCodec(keys), ControlCodec(keys, own)]
-                self._keys = keys
+            self._note(*opened)
+        if HEARD:  # it may be deaf to the group
+            self._note(*HEARD[-1])
+
+    def _note(self, keys: SessionKeys, status: Status) -> None:
+        self._last = status
+        if self._keys is None:
+            own = TargetKeys(dict.fromkeys(range(8), self._settings.own_secret), keys.session)
+            self._forger = ControlCodec(keys, signer=Signer(bytes(32)))
+            self._codecs = [ControlCodec(keys, target=self._settings.target)]
+            self._codecs.append(ControlCodec(keys, own, self._settings.target))
+            self._keys = keys
 
     def _lies(self, last: Status) -> Iterator[Message]:
         other, instance = self.chance.choice(self._others), self.chance.getrandbits(64)
@@ -227,10 +283,14 @@ class Traitor:
 
     def _send_as_master(self, datagram: bytes) -> None:
         """Send to the group, with the master's address as source."""
-        udp = struct.pack(">HHHH", self._master[1], self._group[1], 8 + len(datagram), 0)
-        addresses = socket.inet_aton(self._master[0]), socket.inet_aton(self._group[0])
+        self._send_as(self._master, self._group, datagram)
+
+    def _send_as(self, source: Address, destination: Address, datagram: bytes) -> None:
+        """Send with another one's address as source."""
+        udp = struct.pack(">HHHH", source[1], destination[1], 8 + len(datagram), 0)
+        addresses = socket.inet_aton(source[0]), socket.inet_aton(destination[0])
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 1, socket.IPPROTO_UDP, 0, *addresses)
-        self._raw.sendto(ip + udp + datagram, (self._group[0], 0))
+        self._raw.sendto(ip + udp + datagram, (destination[0], 0))
 
 
 def betray() -> None:
@@ -241,6 +301,8 @@ def betray() -> None:
         traitor = Traitor(settings)
 
         def lie() -> None:
+            if os.environ.get("RELAY_LIE") == "forges":
+                traitor.disturb_hops(Path(os.environ["LIES_AS_RELAY"]))
             if kind := os.environ.get("FLOOD"):
                 traitor.flood(kind, int(os.environ["FORGERIES"]), Path(os.environ["TOLD"]))
                 return
@@ -249,15 +311,33 @@ def betray() -> None:
         threading.Thread(target=lie, daemon=True).start()
         return honest(settings)
 
-    encode = ControlCodec.encode
+    encode, decode, set_peers = ControlCodec.encode, ControlCodec.decode, ControlCodec.set_peers
 
     def note(codec: ControlCodec, message: Message) -> bytes:
         if isinstance(message, Hello):
             INSTANCES.append(message.instance)
-        return encode(codec, message)
+        datagram = encode(codec, message)
+        if threading.current_thread() is threading.main_thread():
+            RECORDED.append(datagram)
+        return datagram
+
+    def record(codec: ControlCodec, datagram: Any) -> Message | Rejection:
+        message = decode(codec, datagram)
+        if not isinstance(message, Rejection):
+            RECORDED.append(bytes(datagram))
+        if isinstance(message, Status):
+            HEARD[:] = [(codec._keys, message)]
+        return message
+
+    def note_peers(codec: ControlCodec, *peers: Peer | None) -> None:
+        set_peers(codec, *peers)
+        if threading.current_thread() is threading.main_thread():
+            PEERS.update({peer.target: peer for peer in peers[:2] if peer is not None})
 
     catching.catch = catch
     ControlCodec.encode = note  # type: ignore[method-assign,assignment]
+    ControlCodec.decode = record  # type: ignore[method-assign,assignment]
+    ControlCodec.set_peers = note_peers  # type: ignore[method-assign,assignment]
     if os.environ.get("LIES_AS_RELAY"):
         RELAY_LIES[os.environ["RELAY_LIE"]](Path(os.environ["LIES_AS_RELAY"]))
 
@@ -330,7 +410,16 @@ def say_that_nothing_comes(told: Path) -> None:
     BurstSender.send_page = keep  # type: ignore[method-assign,assignment]
 
 
-RELAY_LIES = {"bends": bend_pages, "withholds": withhold_some, "denies": say_that_nothing_comes}
+def pass_on(told: Path) -> None:
+    """Be a good relay; it is the thread in `Traitor.disturb_hops` that lies."""
+
+
+RELAY_LIES = {
+    "bends": bend_pages,
+    "withholds": withhold_some,
+    "denies": say_that_nothing_comes,
+    "forges": pass_on,
+}
 
 if __name__ == "__main__":
     if sys.argv[-1] == os.environ.get("TRAITOR"):

@@ -109,15 +109,17 @@ class Children:
 
     def gather(self, now: float) -> list[Flow]:
         """Have the audience be those children that take their pages from this link. Return those that have left it."""
-        flows = []
-        for child in self._members.values():
-            if self._listens(child) and child.claim is not None and child.claim.tx_seen:
-                flows.append(child.flow)
-                if child.flow not in self.audience.flows:
-                    child.flow.answered_at = now
-        left = [flow for flow in self.audience.flows if flow not in flows]
-        self.audience.flows = flows
+        taking = [child.flow for child in self._members.values() if self._takes_pages(child)]
+        before, after = ({flow.id for flow in flows} for flows in (self.audience.flows, taking))
+        for flow in taking:
+            if flow.id not in before:
+                flow.answered_at = now
+        left = [flow for flow in self.audience.flows if flow.id not in after]
+        self.audience.flows = taking
         return left
+
+    def _takes_pages(self, child: Child) -> bool:
+        return self._listens(child) and child.claim is not None and child.claim.tx_seen > 0
 
 
 def report_of(claim: Claim) -> Report:

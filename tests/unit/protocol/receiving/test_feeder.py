@@ -3,8 +3,11 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import pytest
+
 from mrsync.protocol.core.sends import SendPage, SendToPeer
 from mrsync.protocol.receiving.feeder import FEED_S, QUIET_FEEDS, WAITING_MAX, Feeder
+from mrsync.protocol.sending.flow import Flow
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
@@ -275,3 +278,15 @@ def test_a_child_that_is_ahead_of_those_behind_it_gets_repairs_at_once() -> None
     hop.sends(0.02)
     hop.claim(0.021, frontier=2, needs_first=996, needs_end=1000, needs=((997, 1, 0),), tx_seen=99, tx_done=99)
     assert 997 in hop.sends(0.022)[1]
+
+
+def test_the_cost_of_a_claim_does_not_grow_with_the_square_of_the_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows that are looked for in a list are compared with one another."""
+    compared = count()
+    monkeypatch.setattr(Flow, "__eq__", lambda one, other: bool(next(compared)) and one is other, raising=False)
+    hop, children = Hop(peer=ISLAND), 100
+    for child in range(children):
+        hop.claim(0.0, child=child, tx_seen=1)
+    before = next(compared)
+    hop.claim(0.1, child=children - 1, tx_seen=1)
+    assert next(compared) - before <= 2 * children
