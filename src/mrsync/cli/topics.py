@@ -77,12 +77,12 @@ def _explain(topic: str) -> Iterator[str]:
 
 
 def _speaking_of(word: str) -> str:
-    """Return "; options that speak of it: ..." with the options of mrsync whose help has this word, or ""."""
+    """Return "; options that mention it: ..." with the options of mrsync whose help has this word, or ""."""
     has_word = re.compile(rf"\b{re.escape(word.removesuffix('s'))}", re.IGNORECASE).search
     found = [
         each.names(MRSYNC)[-1] for each in OPTIONS if MRSYNC in each.programs and has_word(each.manual or each.help)
     ]
-    return f"; options that speak of it: {', '.join(found[:SPEAKING_MAX])}" if word and found else ""
+    return f"; options that mention it: {', '.join(found[:SPEAKING_MAX])}" if word and found else ""
 
 
 def _is_called(option: Option, topic: str) -> bool:

@@ -1,8 +1,8 @@
 """Pack the modules that a catcher needs into one blob, for targets that have nothing but Python.
 
-To compile the sources takes a target 0.2 s of processor, four times as long as the rest of its start. So a
-target whose Python reads the same bytecode as ours gets code, which Python itself has kept here in its caches (.pyc).
-Others get the sources. `loader` is the other end.
+Compiling the sources takes a target 0.2 s of processor, four times as long as the rest of its start. So a target whose
+Python reads the same bytecode as ours gets code, which Python has kept here in its caches (.pyc). Others get sources.
+`loader` is the other end.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class CatcherExited(NamedTuple):
 
 
 LaunchEvent = LineWritten | CatcherExited
-Choice = Callable[[list[int], set[int]], set[int]]  # of targets: those that run, the talking ones, those to wait for
+Choice = Callable[[list[int], set[int]], set[int]]  # (running targets, those that talk) -> those to wait for
 
 
 def wait_for_all(running: list[int], talking: set[int]) -> set[int]:

@@ -27,7 +27,7 @@ from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
 NO_ANSWER = "does it start commands (ForceCommand in sshd_config, SessionType in ssh_config), and is it overloaded?"
-LAST_READS = 4  # of what is left of the output: a pipe holds less, and a background process may write without end
+LAST_READS = 4  # of the rest of the output: a pipe holds no more, but a background process may write without end
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
 

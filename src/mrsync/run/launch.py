@@ -83,7 +83,7 @@ def start_everywhere(
     the network, which rendezvous has. own: an extra line for each target, which no other target gets.
     """
     launcher = _launcher(program, remote_shell, remote, invitation.targets)
-    # The name of our interface is valid on this host only. Other hosts look for the route to us.
+    # The name of our interface is valid on this host only. Other hosts use their route to us.
     is_local = remote_shell == LOCAL
     invitation = invitation._replace(
         network=invitation.network._replace(

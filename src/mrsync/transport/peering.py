@@ -98,7 +98,7 @@ class Peering:
             self._receiver.set_peers(known, has_unknown_children=self._is_casting)
 
     def note_claimant(self, claim: Claim, source: Address) -> None:
-        """Note where a child of our island is. Its claim is the first that shows it."""
+        """Note where a child of our island is, as its first claim shows."""
         if self._is_casting and self._claimants.get(claim.child) != source:
             self._claimants[claim.child] = source
             self._tell_receiver()

@@ -79,7 +79,7 @@ def test_the_topic_that_was_meant_is_named() -> None:
 
 def test_options_that_speak_of_an_unknown_topic_are_named() -> None:
     for topic in ("firewall", "firewalls"):
-        with pytest.raises(UsageError, match=rf"there is no help on {topic}; options that speak of it: --port \(see"):
+        with pytest.raises(UsageError, match=rf"there is no help on {topic}; options that mention it: --port \(see"):
             explained(topic)
 
 

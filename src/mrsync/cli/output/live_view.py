@@ -225,7 +225,7 @@ def _folded(names: tuple[str, ...]) -> str:
 
 
 def _cut(line: Sequence[Span], width: int) -> Line:
-    """Shorten a line to the width. A part that two blanks set apart is left out, with all behind it."""
+    """Shorten a line to the width. A part that begins with two blanks and does not fit is left out, with the rest."""
     cut: Line = []
     for text, style in line:
         if len(text) > width:

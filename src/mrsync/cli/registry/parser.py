@@ -42,7 +42,7 @@ _NO_VALUE = re.compile(r"argument (?:-\w/)?--([\w-]+).*: ignored explicit argume
 
 
 class Words(NamedTuple):
-    """A command line, split. strangers: unknown options, which are also among the options."""
+    """A command line, split. strangers: the unknown ones among the options."""
 
     options: list[str]
     operands: list[str]
@@ -129,7 +129,7 @@ class Parser(ArgumentParser):
         return name if value is None else f"{name}={value}"
 
     def note(self, option: Option) -> None:
-        """Note an option that was added."""
+        """Remember an option that was added to the parser."""
         if option.is_path:
             self.paths.add(option.attribute)
 

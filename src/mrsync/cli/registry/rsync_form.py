@@ -36,7 +36,7 @@ class _Refuse(argparse.Action):
 
 
 class _More(argparse.Action):
-    """List names, as rsync's first -v does; each further one increases the verbosity, which shows hosts."""
+    """List names for the first -v, as rsync does. Each further -v increases the verbosity, which shows hosts."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
         if namespace.lists_names:

@@ -1,9 +1,9 @@
-"""Lateness: how old a status is that listeners have not heard of yet when they report.
+"""Lateness: how old the first status is that a listener has not heard of when it reports.
 
 A report repeats the tx of the last status that came. Where processors are scarce, at either end, statuses and reports
-wait until they are read, and all answers are late. Then nobody is to be blamed for his silence as soon as elsewhere,
-and fewer messages are sent: more of them would only wait for one another. Half of all listeners count, so that one
-that is slow or dead by itself says nothing about the others. The same is true of a parent's FEED and its child's CLAIM.
+wait until they are read, and all answers are late. Then silence must be tolerated for longer than elsewhere, and fewer
+messages be sent: more of them would only wait for one another. The median of all listeners counts, because a single
+slow or dead one says nothing about the others. The same is true of a parent's FEED and its child's CLAIM.
 """
 
 from __future__ import annotations

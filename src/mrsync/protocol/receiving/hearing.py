@@ -10,7 +10,7 @@ COPIES_MAX = 1  # with more statuses by unicast, and none from the group, a catc
 STATUS_COUNTS_AS = 1  # byte: it shows that something arrives, and nothing about larger packets
 
 State = tuple[int, int, int]
-NOTHING: State = (-1, 0, 0)  # was said so far
+NOTHING: State = (-1, 0, 0)  # before the first hello
 
 
 class Hearing:

@@ -15,7 +15,7 @@ from mrsync.wire.messages import Knock, Probe, Status, Welcome
 
 HELLO_S = 0.1
 HELLO_GROWTH, HELLO_MAX_S = 1.5, 1.0  # of the time between two that say the same
-DEAF_HELLO_S = 0.2  # until a session accepts us that is heard by unicast only: its next status comes after a knock
+DEAF_HELLO_S = 0.2  # between hellos to a session that is heard by unicast only: its statuses follow knocks
 DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived
 KNOCK_S = 0.2  # a status is due every 0.02 s
 KNOCK_MAX_S = 1.0

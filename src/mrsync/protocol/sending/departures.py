@@ -58,5 +58,5 @@ class Departures:
         return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, seconds)
 
     def _left_by(self, tx: int) -> float:
-        """Return when the last burst up to this tx left. No time of its own is noted for a status or a coded burst."""
+        """Return when the last burst up to this tx left. A status or a coded burst has no time of its own."""
         return max(self.at(earlier) for earlier in range(tx - PLANNED_MAX, tx + 1))

@@ -115,7 +115,7 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
 
 
 def _is_passing_on(target: Target) -> bool:
-    """Return whether it says that it waits for its child, which is judged itself."""
+    """Return whether it says that it waits for its child, which is judged by itself."""
     return target.hop is not None and target.hop.pages_waiting > 0
 
 

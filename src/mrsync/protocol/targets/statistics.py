@@ -20,7 +20,7 @@ class CasterStatistics(NamedTuple):
     pages: int
     pages_sent: int  # at least once
     pages_left: int  # to be sent for the first time
-    pages_held: int  # by the live target that holds the fewest
+    pages_held: int  # by the live target with the fewest
     packets_repaired: int
     packets_coded: int
     monitor: str | None

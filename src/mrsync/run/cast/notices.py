@@ -114,7 +114,7 @@ class Notices:
             self.notice(1, f"pages and messages are not signed: {_NO_CRYPTOGRAPHY} this host")
 
     def _common(self, target: Target) -> str:
-        """Return the reason of a target's end with DEST as it was given: {host} there keeps no targets apart."""
+        """Return the reason of a target's end with DEST as it was given, so that {host} in it keeps none apart."""
         own, given = printable(self._settings.dest_for(target.name)), printable(self._settings.dest)
         return target.reason.replace(own, given) if own != given else target.reason
 

@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
     group: Share = Share()
     port: Share = Share()
     own: Share = Share()
-    elsewhere: str = ""  # its interface that received the group although a catcher would not listen there
+    elsewhere: str = ""  # an interface of it that received the group, although catchers do not listen there
     ttl_needed: int = 0  # smallest larger TTL that worked; 0: none was tried, or none worked
     heard_from: str = ""  # interface of the master that worked although the group is not cast on it
     is_unasked_heard: bool = True  # whether packets arrived from a port of it to which we sent nothing

@@ -202,7 +202,7 @@ class BurstSender:
     def _send_on_paths(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
         """Send a burst on every path. Pages go to the group only while some target receives it."""
         is_sent = True
-        self._paths.rotate()  # so that a short queue on the way does not drop the same path's copy every time
+        self._paths.rotate()  # so that a short queue on the way does not always drop the copy of the same path
         for path in self._paths:
             if is_page and (path.kind is PathKind.RELAYED or self._is_unheard(path)):
                 continue

@@ -112,7 +112,7 @@ class AlternateSearch:
         return True
 
     def revised(self, near: Alternate, found: Found) -> Found:
-        """Return what the destination has of a file, which is not right if it is to be a link to another one."""
+        """Return what the destination has of a file. It is not right if it must become a link to an alternate."""
         is_other = self._use == HARD_LINK and near.level == SAME and found.inode != near.inode
         return found._replace(is_right=False) if is_other and found.is_present else found
 

@@ -77,7 +77,7 @@ class UpdateSafety:
 
     def _probe(self, entry: int, device: int) -> _Powers:
         """Return which owners and modes the entry's file system really sets; ignored ones give nobody any rights."""
-        key = device, self._manifest.uids[entry]  # in a user namespace some owners can be given, others not
+        key = device, self._manifest.uids[entry]  # a user namespace lets us give some owners only
         if key not in self._powers:
             self._powers[key] = self._try_out(entry)
         return self._powers[key]

@@ -22,7 +22,7 @@ class Timestamps:
     """Set a time on a probe file and read it back, so that nothing needs to be known about kinds of file systems.
 
     In a dry run only unnamed probe files are made. Where the file system has none, a time counts as kept if it is the
-    wanted one, rounded down as some file systems do.
+    wanted one as some file system would round it down.
     """
 
     def __init__(self, directories: Directories, refusals: Refusals, *, is_dry_run: bool) -> None:

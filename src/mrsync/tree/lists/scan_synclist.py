@@ -55,7 +55,7 @@ class _SynclistScanner(Scanner):
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection, items: Iterable[Item]) -> None:
         super().__init__(roots, manifest, selection)
         self._tree = PathTree()
-        self._wanted = bytearray(1)  # by number: 0 if it is not listed, else 1 + its mark
+        self._wanted = bytearray(1)  # by number: 0: not listed; else 1 + its mark
         self._is_needed = bytearray(1)  # by number: whether it or anything below it is listed
         self._recursive: set[int] = set()
         self._files: set[int] = set()  # listed as files

@@ -32,7 +32,7 @@ class MountPolicy:
         return is_recursed and device != self._devices[root, self._parents[directory]]
 
     def omit(self, fd: int, listing: Listing, listed: Container[bytes] = ()) -> None:
-        """Drop directories on other file systems than this one (fd), but for listed ones, if the selection says so."""
+        """Drop directories on other file systems than that of fd, except for listed ones, if the selection says so."""
         if self._level < OMITS_MOUNTS:
             return
         device = os.fstat(fd).st_dev

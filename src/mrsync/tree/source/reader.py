@@ -83,7 +83,7 @@ class ContentsReader:
             self._know_sparse()
 
     def _know_sparse(self) -> None:
-        """Take for known what files with holes were when these were looked for, unless an earlier look counts."""
+        """Note the identity that files had when their holes were looked for, unless they were opened before."""
         for file, (inode, ctime) in self._plan.sparse_identities.items():
             if not self._inodes[file]:
                 self._inodes[file], self._ctimes[file] = inode, ctime

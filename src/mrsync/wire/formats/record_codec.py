@@ -205,7 +205,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], LogRecord]]] = 
     (ResultRecord, _RESULT.pack, lambda body: ResultRecord(**_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
-    # The contents of these are decoded only when they are shown, because many targets send the same.
+    # These are decoded only when they are shown, because many targets send the same.
     (ChangesRecord, lambda record: record.data, ChangesRecord),
     (DeletionsRecord, lambda record: record.data, DeletionsRecord),
 ]

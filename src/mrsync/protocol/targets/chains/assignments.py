@@ -52,7 +52,7 @@ class Assignments:
         return known.number if known is not None else 0
 
     def assign(self, target_id: int, parent: Peer | None, child: Peer | None, island: Peer | None) -> None:
-        """Set the peers of a target, None for those that it has not. Send nothing to one that never had any.
+        """Set the peers of a target; None for one that it lacks. A target that never had any gets no message.
 
         parent: who feeds it. child: whom it feeds by unicast. island: where it hears pages, or casts them.
         """
