@@ -113,7 +113,7 @@ class Catcher:
 
     # inputs from the application
 
-    def want(self, kind: ObjectKind, ranges: Sequence[tuple[int, int]], now: float, *, is_less: bool = False) -> None:
+    def want(self, object: ObjectKind, ranges: Sequence[tuple[int, int]], now: float, *, is_less: bool = False) -> None:
         """Set which pages of an object are wanted, once the plan is decoded.
 
         ranges: [first, end) each, sorted. is_less: some pages with needed data are not wanted, so the caster must be
@@ -121,17 +121,17 @@ class Catcher:
         """
         if self._status is None or self._geometry is None:
             return
-        state = self._status.objects[kind]
+        state = self._status.objects[object]
         assembly = Assembly(state.size_bytes, self._geometry, ranges)
         if is_less:
             for record in wants_records(assembly.page_count, ranges):
                 self._reporter.log(record)
         assembly.extend_horizon(state.pages_sent)
-        self._reception.expect(kind, assembly)
+        self._reception.expect(object, assembly)
         self._reporter.note()
         self._report_by(now)
         if assembly.is_whole:
-            self._events.append(ObjectHeld(kind))
+            self._events.append(ObjectHeld(object))
 
     def log(self, record: LogRecord, now: float) -> None:
         """Send a record to the caster reliably. Raise the errors of encode_record."""
@@ -223,37 +223,37 @@ class Catcher:
 
     # inputs from the driver: pages
 
-    def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """Take a complete burst of `count` packets.
 
         Return whether to open it, and call `page_opened` or `page_rejected`.
 
-        kind, page, generation, tx: as the header has them, which is not authentic yet.
+        object, page, generation, tx: as the header has them, which is not authentic yet.
         """
-        is_needed = self._reception.receive_page(kind, page, generation, count, tx, now)
+        is_needed = self._reception.receive_page(object, page, generation, count, tx, now)
         if not is_needed:
             self._pass_by(now)
         return is_needed
 
     def receive_packets(
-        self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
+        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
         """Take packets of a page. Return what to do with their bytes.
 
         mask: bit set of their indices. count: packets of the whole page. All numbers are as in the header, which is not
         authentic yet.
         """
-        verdict = self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
+        verdict = self._reception.receive_packets(object, page, generation, mask, count, tx, now)
         if verdict == Verdict.IGNORE:
             self._pass_by(now)
         return verdict
 
-    def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
+    def receive_coded(self, object: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """Take a coded packet. Return the index of its only term that is missing here, or -1.
 
         terms: the pages and packets that it combines. The other numbers are as in the header, as of `receive_packets`.
         """
-        missing = self._reception.receive_coded(kind, generation, terms, tx, now)
+        missing = self._reception.receive_coded(object, generation, terms, tx, now)
         if missing < 0:
             self._pass_by(now)
         return missing
@@ -269,23 +269,23 @@ class Catcher:
         """Count a coded packet that was useless, because another term was no longer in memory."""
         self.counters.coded_useless += 1
 
-    def page_opened(self, kind: int, page: int, generation: int) -> bool:
+    def page_opened(self, object: int, page: int, generation: int) -> bool:
         """Note that a seal is valid. Return True if the page is to be written, False if only forwarded."""
-        is_wanted = self._reception.opened(kind, page, generation)
-        self.relaying.offer(kind, page)
+        is_wanted = self._reception.opened(object, page, generation)
+        self.relaying.offer(object, page)
         return is_wanted
 
-    def page_rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
+    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
         """Note that the seal of a reading (see `reading_of`) of a page is invalid.
 
         suspects: bit set of packets to request again; 0: all.
         """
-        self._reception.rejected(kind, page, reading, suspects)
+        self._reception.rejected(object, page, reading, suspects)
         self.counters.pages_rejected += 1
 
-    def page_disowned(self, kind: int, page: int) -> None:
+    def page_disowned(self, object: int, page: int) -> None:
         """Request an opened page again: its digest is not the caster's, so another member has forged it."""
-        self._reception.disowned(kind, page)
+        self._reception.disowned(object, page)
         self.counters.pages_rejected += 1
 
     def ask_digests(self, page: int, now: float) -> None:
@@ -293,17 +293,17 @@ class Catcher:
         self.counters.unverified = page + 1
         self._report_by(now)
 
-    def packets_dropped(self, kind: int, page: int, reading: int) -> None:
+    def packets_dropped(self, object: int, page: int, reading: int) -> None:
         """Note that the packets of this reading of a page were dropped for lack of room."""
-        self._reception.forget(kind, page, reading)
+        self._reception.forget(object, page, reading)
 
-    def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
+    def pages_written(self, object: int, pages: Sequence[int], tx_done: int, now: float) -> None:
         """Note that these pages of an object are written. tx_done: up to this tx, everything that arrived is."""
-        is_whole = self._reception.written(kind, pages, tx_done, now)
+        is_whole = self._reception.written(object, pages, tx_done, now)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
         self.relaying.note_done(now)
         if is_whole:
-            self._events.append(ObjectHeld(ObjectKind(kind)))
+            self._events.append(ObjectHeld(ObjectKind(object)))
             self._report_by(self._in_turn(now, self._cycle_s()))
         elif self.relaying.is_fed:
             self._report_by(now + self._interval_s())
@@ -363,9 +363,9 @@ class Catcher:
             self._geometry = Geometry(status.slice_bytes, status.packets)
             self._events.append(SessionOpened(status.session, self._geometry, status.seal))
             self.relaying.open(self._geometry, status.share, status.target_count, now)
-        for kind in (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
-            if status.active >= kind and kind not in self._reception:
-                self._reception.expect(kind, Assembly(status.objects[kind].size_bytes, self._geometry))
+        for object in (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
+            if status.active >= object and object not in self._reception:
+                self._reception.expect(object, Assembly(status.objects[object].size_bytes, self._geometry))
 
     # joining and ending
 

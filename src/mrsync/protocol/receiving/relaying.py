@@ -161,11 +161,11 @@ class Relaying:
             self._tell(SourceChanged(parent.peer.target if parent.is_fed and parent.peer is not None else None))
         self._timers.set(Timer.HOP, now)
 
-    def _frontier(self, kind: int) -> int:
+    def _frontier(self, object: int) -> int:
         """Return the number of pages that this target, and all behind it, hold from the beginning of an object."""
         assembly = self._reception.assembly
         own = assembly.frontier if assembly is not None else 0
-        return own if self._feeder is None else min(own, self._feeder.held_behind(kind))
+        return own if self._feeder is None else min(own, self._feeder.held_behind(object))
 
     # the child
 
@@ -174,33 +174,33 @@ class Relaying:
         feeder = self._feeder
         if feeder is None or claim.parent != self._config.target:
             return
-        kind = feeder.needed_by(claim)
-        if kind in self._reception and feeder.is_heard:
-            feeder.begin(kind, self._reception.size_of(kind))
+        object = feeder.needed_by(claim)
+        if object in self._reception and feeder.is_heard:
+            feeder.begin(object, self._reception.size_of(object))
         feeder.receive_claim(claim, now)
         while (asked := feeder.next_asked()) is not None:
             self._tell(PageAsked(*asked))
 
-    def _forwards(self, kind: int, page: int) -> bool:
-        return self._feeder is not None and self._feeder.wants(kind, page)
+    def _forwards(self, object: int, page: int) -> bool:
+        return self._feeder is not None and self._feeder.wants(object, page)
 
     def _holds_back(self) -> bool:
         return self._feeder is not None and self._feeder.is_full
 
-    def offer(self, kind: int, page: int) -> None:
+    def offer(self, object: int, page: int) -> None:
         """Forward an opened page."""
         if self._feeder is not None:
-            self._feeder.offer(ObjectKind(kind), page, self._reception.size_of(kind))
+            self._feeder.offer(ObjectKind(object), page, self._reception.size_of(object))
 
-    def page_gone(self, kind: int, page: int) -> None:
+    def page_gone(self, object: int, page: int) -> None:
         """Request a page that the child needs, and that is no longer in memory, from our own sender."""
         if self._feeder is not None:
-            self._feeder.forget_page(kind, page)
-            self._reception.let_pass(kind, page)
+            self._feeder.forget_page(object, page)
+            self._reception.let_pass(object, page)
 
-    def page_found(self, kind: int, page: int) -> None:
+    def page_found(self, object: int, page: int) -> None:
         """Forward a sealed page that the child needs."""
-        self.offer(kind, page)
+        self.offer(object, page)
 
     # time and what goes out
 
