@@ -309,8 +309,8 @@ REMOVALS = (
     Removal(
         "processes that replace each other share one patience",
         "protocol/targets/roster.py",
-        ", former=former, waiting=target.waiting)",
-        ", former=former)",
+        "fresh.former, fresh.waiting = former, target.waiting",
+        "fresh.former = former",
         "unit/protocol/targets/test_roster.py",
     ),
     Removal(

@@ -6,7 +6,6 @@ import math
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -40,13 +39,13 @@ class Member(NamedTuple):
     become_problem: str = ""
 
 
-@dataclass
 class Group:
     """A group: its hosts with their variables, the names of its child groups, and variables of all its hosts."""
 
-    hosts: dict[str, dict[str, str]] = field(default_factory=dict)
-    children: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.hosts: dict[str, dict[str, str]] = {}
+        self.children: list[str] = []
+        self.variables: dict[str, str] = {}
 
     def add(self, host: str, variables: dict[str, str]) -> None:
         """Add a host, or variables to one. Raise UsageError if there are more than NAMES_MAX hosts."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import textwrap
 
 WIDTH_MAX = 100  # columns; longer lines are hard to read
 
 
 def columns() -> int:
     """Return how many columns a line of help may have."""
+    import shutil  # help is rarely shown
+
     return min(WIDTH_MAX, shutil.get_terminal_size().columns)
 
 
@@ -23,6 +23,8 @@ def filled(text: str) -> str:
 
 
 def _broken(line: str) -> str:
+    import textwrap
+
     start = re.match(r" *(?:\S+(?: \S+)?  +)?", line)
     indent = " " * (start.end() if start else 0)
     return textwrap.fill(line, columns(), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -9,7 +9,6 @@ limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable
 
 from mrsync.wire.limits import CHANGES_BYTES_MAX, ERRORS_MAX
@@ -34,21 +33,20 @@ CHANGES_COST_MIN = 1024  # of a record: only the last ones of an honest target a
 AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manifest are regular files
 
 
-@dataclass
 class Bounds:
     """What the caster knows of a session. pages: of the contents of the first round, 0 before the plan.
 
     files: planned ones, of both rounds. itemizes: whether targets report every change.
     """
 
-    phase: Phase = Phase.GATHERING
-    are_files: AreFiles = lambda first, end: False
-    pages: int = 0
-    files: int = 0
-    itemizes: bool = True
+    def __init__(self, *, itemizes: bool = True) -> None:
+        self.phase = Phase.GATHERING
+        self.are_files: AreFiles = lambda first, end: False
+        self.pages = 0
+        self.files = 0
+        self.itemizes = itemizes
 
 
-@dataclass
 class _Counts:
     """How many records of each kind there were so far."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from mrsync.protocol.core.sends import Address
@@ -16,7 +15,6 @@ class Via(Enum):
     NOBODY = "nobody"  # nowhere: it does not answer, or waits for another relay
 
 
-@dataclass
 class TargetPath:
     """The path to one target. Times are seconds of the caller's clock."""
 

@@ -13,8 +13,6 @@ replaces another one goes on with its budget (`Roster.renew`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mrsync.wire.messages import ObjectKind
 
 # Times the ack wait, for extraneous entries and other work that the source does not show.
@@ -54,14 +52,14 @@ class Patience:
         return pages * self._page_s + log_bytes / LOG_BYTES_S
 
 
-@dataclass
 class Waiting:
     """How long the session has waited for one target in vain, in seconds of the caller's clock."""
 
-    waited_s: float = 0.0
-    pages: dict[ObjectKind, int] = field(default_factory=dict)  # that it held, by object
-    log_bytes: int = 0  # that had arrived
-    _looked_at: float | None = None
+    def __init__(self) -> None:
+        self.waited_s = 0.0
+        self.pages: dict[ObjectKind, int] = {}  # that it held, by object
+        self.log_bytes = 0  # that had arrived
+        self._looked_at: float | None = None
 
     def look(self, patience: Patience, *, is_awaited: bool, now: float) -> None:
         """Add the time since the last look, if the session waits for this target now."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mrsync.wire.messages import Report
 
 RETURN_S = 2.0  # a target that was silent for longer was away, and its clocks start anew
 
 
-@dataclass
 class LifeSigns:
-    """Signs of life of one target, in seconds of the caller's clock."""
+    """Signs of life of one target that joined at a time, in seconds of the caller's clock."""
 
-    heard_at: float = 0.0
-    done_at: float = 0.0  # or when it last waited for others
-    done_tx: int = 0  # last tx that the caster had sent by then
-    _most: tuple[int, ...] = ()  # that it has shown of each kind of progress
+    def __init__(self, joined_at: float = 0.0) -> None:
+        self.heard_at = joined_at
+        self.done_at = joined_at  # or when it last waited for others
+        self.done_tx = 0  # last tx that the caster had sent by then
+        self._most: tuple[int, ...] = ()  # that it has shown of each kind of progress
 
     def receive(self, report: Report, tx: int, now: float) -> bool:
         """Take a report newer than the last one. Return whether it shows progress, or a return after silence.

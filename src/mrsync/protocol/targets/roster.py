@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Callable
 
 from mrsync.protocol.core.log import LogReader
@@ -30,41 +29,39 @@ from mrsync.wire.records import (
 PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> pages of the contents with their data
 
 
-@dataclass
 class Target:
     """One target. Times are seconds of the caller's clock; numbers are those of its last report."""
 
-    id: int
-    name: str
     state: RosterState = RosterState.EXPECTED
     ended_by: TargetTrigger | None = None
     reason: str = ""
     hint: str = ""  # from the application; appended to the reason if the target never joins
     hello: Hello | None = None  # the last one
-    former: frozenset[int] = frozenset()  # instances that were replaced by another process
     slot: int = 0
     joined_at: float = 0.0
     ended_at: float = 0.0
     report: Report | None = None
     hop: Hop | None = None
     pages_waiting_max: int = 0  # the most that waited here to be passed on
-    path: TargetPath = field(default_factory=TargetPath)
-    flow: Flow = field(init=False)
-    progress: LifeSigns = field(default_factory=LifeSigns)
-    waiting: Waiting = field(default_factory=Waiting)
-    log: LogReader = field(default_factory=LogReader)
-    plausibility: Plausibility = field(default_factory=Plausibility)
-    needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
-    basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
     wants: RangeSet | None = None  # pages of the contents; None: all pages with data that it needs
     compared: ComparedRecord | None = None
-    sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
-    errors: list[ErrorRecord] = field(default_factory=list)
     result: ResultRecord | None = None
     failure: FailedRecord | None = None
 
-    def __post_init__(self) -> None:
-        self.flow = Flow(self.id)
+    def __init__(self, id: int, name: str) -> None:
+        self.id = id
+        self.name = name
+        self.former: frozenset[int] = frozenset()  # instances that were replaced by another process
+        self.path = TargetPath()
+        self.flow = Flow(id)
+        self.progress = LifeSigns()
+        self.waiting = Waiting()
+        self.log = LogReader()
+        self.plausibility = Plausibility()
+        self.needs = RangeSet()  # manifest entries
+        self.basis = RangeSet()  # manifest entries
+        self.sat_out: dict[int, int] = {}  # plan file -> errno
+        self.errors: list[ErrorRecord] = []
 
     @property
     def is_live(self) -> bool:
@@ -171,7 +168,7 @@ class Roster:
         target.hello = hello
         target.path.source = source
         target.joined_at = target.flow.answered_at = now
-        target.progress = LifeSigns(now, now)
+        target.progress = LifeSigns(now)
         target.slot = len(self._live)
         self._live = [*self._live, target]
         self.count_listeners()
@@ -183,7 +180,8 @@ class Roster:
         hold the others up for ever.
         """
         former = target.former | {target.hello.instance} if target.hello is not None else target.former
-        fresh = self._targets[target.id] = Target(target.id, target.name, former=former, waiting=target.waiting)
+        fresh = self._targets[target.id] = Target(target.id, target.name)
+        fresh.former, fresh.waiting = former, target.waiting
         self._leave(target)
         return fresh
 

@@ -178,7 +178,9 @@ def test_each_kind_of_progress_has_its_class(capsys: pytest.CaptureFixture[str])
 
 
 def test_nothing_heavy_is_imported_before_it_is_used() -> None:
-    """A run with nothing to do ends before rich, ClusterShell or YAML would be loaded."""
-    program = "import sys, mrsync.cli.main, mrsync.cli.output.progress, mrsync.cli.output.report; print(*sys.modules)"
+    """A run with nothing to do ends before rich, ClusterShell or YAML would be loaded, or dataclasses with inspect."""
+    program = "import sys, mrsync.cli.sync, mrsync.cli.output.report, mrsync.run.catch.catch; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"rich", "ClusterShell", "yaml", "asyncio", "subprocess"} & set(modules)
+    assert not {"rich", "ClusterShell", "yaml", "asyncio", "subprocess", "dataclasses", "inspect", "shutil"} & set(
+        modules
+    )

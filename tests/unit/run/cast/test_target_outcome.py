@@ -13,7 +13,8 @@ from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord
 
 
 def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
-    target = Target(1, "n1", state, ended_at=12.3456)
+    target = Target(1, "n1")
+    target.state, target.ended_at = state, 12.3456
     if state is RosterState.DONE:
         target.result = ResultRecord(1, 2, 3, 4, 5, errors)
     return target
@@ -120,6 +121,7 @@ def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
     ("state", "told"), [(RosterState.LOST, TargetState.PARTIAL), (RosterState.UNREACHABLE, TargetState.UNREACHABLE)]
 )
 def test_a_target_that_another_one_keeps_from_changes_is_not_lost(state: RosterState, told: TargetState) -> None:
-    target = Target(1, "n1", state, TargetTrigger.ABORT, "the session was aborted: n2 refuses")
+    target = Target(1, "n1")
+    target.state, target.ended_by, target.reason = state, TargetTrigger.ABORT, "the session was aborted: n2 refuses"
     run = RunFacts(lambda file: b"", 0.0, refusal="n2 refuses")
     assert target_outcome(target, run).state is told

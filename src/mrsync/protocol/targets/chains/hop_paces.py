@@ -9,9 +9,9 @@ the same time, it must be slower than most of their slow hops, too: they may all
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from mrsync.protocol.core.lateness import median
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Hop
 
 SPAN_S = 1.0  # over which a rate is measured; relays report at least as often
@@ -19,8 +19,7 @@ WAITING_MIN = 64  # pages; fewer are the noise of two hosts' schedulers
 SLOWER = 10  # times slower than the best hop is too slow
 
 
-@dataclass
-class _Mark:
+class _Mark(NamedTuple):
     """Progress of a relay at one time."""
 
     at: float

@@ -8,7 +8,6 @@ island, and its targets form a chain like any others.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Callable
 
 from mrsync.protocol.targets.roster import Target
@@ -16,19 +15,19 @@ from mrsync.protocol.targets.roster import Target
 ISLAND_MIN = 3  # targets; with two, casting saves nothing
 
 
-@dataclass(eq=False)
 class Island:
     """A network of targets that may hear each other's multicast.
 
     number: of the links from its present relay. has_worked: somebody has heard this relay.
     """
 
-    network: bytes
-    members: set[int]
-    relay: Target | None = None
-    number: int = 0
-    has_worked: bool = False
-    strangers: set[int] = field(default_factory=set)  # targets of the network that do not hear its relays
+    def __init__(self, network: bytes, members: set[int]) -> None:
+        self.network = network
+        self.members = members
+        self.relay: Target | None = None
+        self.number = 0
+        self.has_worked = False
+        self.strangers: set[int] = set()  # targets of the network that do not hear its relays
 
 
 class Islands:

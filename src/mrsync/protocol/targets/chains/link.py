@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.roster import Target
 
 
-@dataclass
 class Link:
     """A link from a parent to a child. island: pages are cast to it; None: they are sent to this child alone."""
 
-    number: int
-    parent: Target
-    child: Target
-    since: float
-    was_fed: bool  # right before, the child was fed by any parent
-    island: Island | None = None
     is_fed: bool = False
     has_fed: bool = False  # at some time
     known_since: float | None = None  # when both ends had confirmed it
     doubted_at: float | None = None  # since when it fails, while both ends are asked
     is_stalled: bool = False  # nothing arrives, whatever the child reports
-    frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
-    moved_at: float = 0.0  # and when it held more than before
-    activity: int = 0  # pages that it has written, by its own count,
-    written_at: float = 0.0  # and when it wrote the last one, or the link was made
+    frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last
+    activity: int = 0  # pages that it has written, by its own count
     pause_s: float = 0.0  # for how long it held no more than before, although its parent did, smoothed
-    supplied_at: float = 0.0  # when it last lacked nothing that was sent, or could not expect it from the parent
+
+    def __init__(
+        self, number: int, parent: Target, child: Target, since: float, was_fed: bool, island: Island | None = None
+    ) -> None:
+        self.number = number
+        self.parent = parent
+        self.child = child
+        self.since = since
+        self.was_fed = was_fed  # right before, the child was fed by any parent
+        self.island = island
+        self.moved_at = since  # when the child held more than before
+        self.written_at = since  # when it wrote the last page, or the link was made
+        self.supplied_at = since  # when it last lacked nothing that was sent, or could not expect it from the parent
 
     @property
     def is_on_trial(self) -> bool:

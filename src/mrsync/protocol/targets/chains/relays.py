@@ -130,9 +130,7 @@ class Relays:
             elif known is None or known.parent is not parent or known.island is not island:
                 was_fed = child.path.via is not Via.CASTER
                 number = island.number if island is not None else self._assignments.next_number()
-                self._links[child.id] = Link(
-                    number, parent, child, now, was_fed, island, moved_at=now, written_at=now, supplied_at=now
-                )
+                self._links[child.id] = Link(number, parent, child, now, was_fed, island)
         for target_id in set(self._links) - in_chains:
             del self._links[target_id]
         self._assign(in_chains)

@@ -29,10 +29,9 @@ class Watched:
         for number in range(4):
             self.roster.admit(found(self.roster, number), hello(number), number, 0.0)
         children = [self.target(number) for number in (1, 2, 3)]
-        self.links = {
-            child.id: Link(1, self.target(0), child, 0.0, was_fed=False, island=island, is_fed=True)
-            for child in children
-        }
+        self.links = {child.id: Link(1, self.target(0), child, 0.0, was_fed=False, island=island) for child in children}
+        for link in self.links.values():
+            link.is_fed = True
         self.watch = LinkWatch(self.links, lambda target: 1)
         geometry = Geometry(100, 1)
         self.transfer = Transfer(CONTENTS, 100 * geometry.page_bytes, geometry)
