@@ -21,6 +21,13 @@ def public_classes(source: str) -> list[str]:
     return [node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
 
 
+def public_aliases(source: str) -> list[str]:
+    """Return the names of a module's public types that are no classes, such as `Pair = tuple[int, int]`."""
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    names = [target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)]
+    return [name for name in names if re.match("[A-Z]+[a-z]", name)]
+
+
 def shared(names: dict[str, list[str]]) -> dict[str, list[str]]:
     """Return only what has several places."""
     return {name: sorted(places) for name, places in names.items() if len(places) > 1}
@@ -32,6 +39,12 @@ def test_no_two_public_classes_have_the_same_name() -> None:
         for name in public_classes(path.read_text()):
             places[name].append(str(path.relative_to(SOURCE)))
     assert shared(places) == {}
+
+
+def test_no_other_type_has_the_name_of_a_public_class() -> None:
+    sources = [path.read_text() for path in SOURCE.rglob("*.py")]
+    classes = {name for source in sources for name in public_classes(source)}
+    assert classes.isdisjoint(name for source in sources for name in public_aliases(source))
 
 
 def test_modules_with_the_same_name_are_those_that_the_glossary_explains() -> None:
@@ -58,4 +71,5 @@ def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
 
 def test_a_second_class_of_the_same_name_is_found() -> None:
     assert public_classes("class Verdict: ...\nclass _Part: ...\n") == ["Verdict"]
+    assert public_aliases("Pair = tuple[int, int]\n_Pair = tuple[int, int]\nMOST = 3\n") == ["Pair"]
     assert shared({"Verdict": ["b.py", "a.py"], "Round": ["c.py"]}) == {"Verdict": ["a.py", "b.py"]}

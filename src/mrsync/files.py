@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, Union
 
-Path = Union[str, bytes, os.PathLike[str]]  # not in quotes, which would be compiled: 1.6 ms
+_Path = Union[str, bytes, os.PathLike[str]]  # not in quotes, which would be compiled: 1.6 ms
 
 # Do not follow a link at the end of the path, do not block on a FIFO or lease, do not acquire a terminal.
 CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -25,7 +25,7 @@ LINES_HELD_MAX = 1 << 24  # where all lines are held in memory: this many take a
 _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 
 
-def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> int:
+def open_regular(name: _Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> int:
     """Return a descriptor of an existing regular file. Never block, whatever has the name.
 
     directory_fd: what a relative name is relative to; None: the working directory. access: os.O_RDONLY, os.O_WRONLY or
@@ -34,7 +34,7 @@ def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O
     return open_known(name, directory_fd, access)[0]
 
 
-def open_known(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> tuple[int, os.stat_result]:
+def open_known(name: _Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> tuple[int, os.stat_result]:
     """Do what open_regular does, and return the status of the open file as well."""
     return known_regular(os.open(name, access | CAUTIOUS, dir_fd=directory_fd))
 
@@ -65,7 +65,7 @@ def open_regular_below(root: bytes, path: bytes) -> int:
         os.close(fd)
 
 
-def open_named(path: Path) -> BinaryIO:
+def open_named(path: _Path) -> BinaryIO:
     """Open a file that the user named, for reading. Raise OSError if it is not a regular file.
 
     A FIFO is accepted only as /dev/fd/N or /dev/stdin, which shells use for `<(command)`. Any other FIFO may have been

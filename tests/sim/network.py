@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-from mrsync.protocol.core.sends import Term
 from mrsync.transport.pages.bursts import PART_S
 from mrsync.wire.messages import Kind
+from mrsync.wire.terms import Term
 from tests.sim.clock import Events
 from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
 from tests.sim.shared_queue import SharedQueue

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.core.sends import Term
 from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.wire.geometry import generation_of, reading_of
+from mrsync.wire.terms import Term
 from tests.sim.network import Burst, CodedBurst
 
 Key = tuple[int, int]  # object, page

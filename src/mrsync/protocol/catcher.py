@@ -18,7 +18,7 @@ from mrsync.protocol.core.events import (
     SessionOpened,
     Welcomed,
 )
-from mrsync.protocol.core.sends import CatcherSend, SendMessage, Term
+from mrsync.protocol.core.sends import CatcherSend, SendMessage
 from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
 from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable, keepalive_s
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
@@ -45,6 +45,7 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from mrsync.wire.records import FailedRecord, LogRecord
+from mrsync.wire.terms import Term
 
 INTERVAL_GROWTH, INTERVALS_MAX = 1.5, 50.0  # times longer, while nothing is heard between two reports
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way

@@ -31,8 +31,8 @@ SENDING = ("digesting", "casting")  # phases in which bytes count
 WORDS = {"gathering": "joined", "comparing": "comparing", "casting": "receiving", "finishing": "finishing"}
 STYLES = {"lost": "red", "refused": "red", "unreachable": "red", "silent": "yellow", "done": "green"}
 
-Span = tuple[str, str]  # text, style
-Line = list[Span]
+_Span = tuple[str, str]  # text, style
+FrameLine = list[_Span]
 
 
 class Rate:
@@ -63,7 +63,7 @@ class Rate:
         return "".join(SPARKS[min(7, int(8 * rate / top))] for rate in self.recent) if top else ""
 
 
-def frame(snapshot: Snapshot, rate: Rate, width: int, height: int) -> list[Line]:
+def frame(snapshot: Snapshot, rate: Rate, width: int, height: int) -> list[FrameLine]:
     """Return at most height lines of at most width characters."""
     lines = [_headline(snapshot, rate, width)]
     if snapshot.phase in SENDING and snapshot.bytes_planned:
@@ -106,8 +106,8 @@ def state_of(target: TargetProgress, phase: str) -> str:
     return "silent" if target.silent_s > SILENT_S else WORDS.get(phase, "present")
 
 
-def _headline(snapshot: Snapshot, rate: Rate, width: int) -> Line:
-    line: Line = [(snapshot.phase, "bold")]
+def _headline(snapshot: Snapshot, rate: Rate, width: int) -> FrameLine:
+    line: FrameLine = [(snapshot.phase, "bold")]
     if snapshot.phase in SENDING and snapshot.bytes_planned:
         done = 100 * snapshot.bytes_sent // snapshot.bytes_planned
         line += [("  ", ""), (f"{done} % of {size(snapshot.bytes_planned)}  {size(rate.bytes_s)}/s", "")]
@@ -131,15 +131,15 @@ def _time_left(snapshot: Snapshot, rate: Rate) -> str:
     return f"{duration(left / rate.bytes_s)} left"
 
 
-def _bar(share: float, width: int) -> Line:
+def _bar(share: float, width: int) -> FrameLine:
     cells = max(1, width)
     full = min(cells, int(share * cells))
     return [("━" * full, "green"), ("─" * (cells - full), "dim")]
 
 
-def _counts(snapshot: Snapshot) -> Line:
+def _counts(snapshot: Snapshot) -> FrameLine:
     counts = Counter(state_of(target, snapshot.phase) for target in snapshot.targets)
-    line: Line = []
+    line: FrameLine = []
     for state in (WORDS.get(snapshot.phase, "present"), "silent", "done", "awaited", *ENDED):
         if counts[state]:
             line += [(" · " if line else "", "dim"), (f"{counts[state]} {state}", STYLES.get(state, ""))]
@@ -149,7 +149,7 @@ def _counts(snapshot: Snapshot) -> Line:
     return line
 
 
-def _gone(snapshot: Snapshot) -> list[Line]:
+def _gone(snapshot: Snapshot) -> list[FrameLine]:
     """Return a line for each state of targets that ended badly."""
     lines = []
     for state in ENDED:
@@ -159,7 +159,7 @@ def _gone(snapshot: Snapshot) -> list[Line]:
     return lines
 
 
-def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
+def _table(snapshot: Snapshot, width: int, room: int) -> list[FrameLine]:
     """Return a head, the slowest targets, and the number of others, in at most `room` lines."""
     live = [target for target in snapshot.targets if target.state in ("present", "expected")]
     if room < 2 or not live:
@@ -167,7 +167,7 @@ def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
     shown = heapq.nsmallest(room - 1 if len(live) < room else room - 2, live, key=_urgency)
     longest = max([len(target.host) for target in shown], default=0)
     names = max(6, min(NAME_WIDTH_MAX, longest, max(width - 46, min(16, width - 20))))
-    lines: list[Line] = [
+    lines: list[FrameLine] = [
         [
             (text, "bold")
             for text in (f"{'target':<{names}}  state         done", f"  {'behind':>9}", "   losses", "  note")
@@ -183,7 +183,7 @@ def _urgency(target: TargetProgress) -> tuple[bool, int, float]:
     return (target.state != "present", target.bytes_done, -target.silent_s)
 
 
-def _row(target: TargetProgress, snapshot: Snapshot, names: int) -> Line:
+def _row(target: TargetProgress, snapshot: Snapshot, names: int) -> FrameLine:
     state = state_of(target, snapshot.phase)
     shown = f"silent {target.silent_s:.0f} s" if state == "silent" else state
     done = f"{100 * target.bytes_done // snapshot.bytes_planned} %" if snapshot.bytes_planned else ""
@@ -224,9 +224,9 @@ def _folded(names: tuple[str, ...]) -> str:
     return fold(list(names))
 
 
-def _cut(line: Sequence[Span], width: int) -> Line:
+def _cut(line: Sequence[_Span], width: int) -> FrameLine:
     """Shorten a line to the width. A part that begins with two blanks and does not fit is left out, with the rest."""
-    cut: Line = []
+    cut: FrameLine = []
     for text, style in line:
         if len(text) > width:
             if cut and text.startswith("  "):

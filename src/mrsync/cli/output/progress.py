@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from mrsync.cli.output.live_view import ENDED, SENDING, SPARKS, Line, Rate, duration, frame, state_of, work_done
+from mrsync.cli.output.live_view import ENDED, SENDING, SPARKS, FrameLine, Rate, duration, frame, state_of, work_done
 from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
@@ -142,7 +142,7 @@ class LiveProgress(Progress):
             self._live.console.print(line, markup=False, soft_wrap=True)  # above the display
 
 
-def as_text(lines: Sequence[Line], encoding: str) -> Text:
+def as_text(lines: Sequence[FrameLine], encoding: str) -> Text:
     """Return a frame as a text of rich. encoding: of the terminal."""
     from rich.text import Text
 

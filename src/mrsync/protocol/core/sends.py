@@ -6,9 +6,9 @@ from typing import Any, Union
 
 from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Claim, Feed, Knock, Message, ObjectKind, Peer
+from mrsync.wire.terms import Term
 
 Address = Any  # opaque to the state machines; the driver passes it with each message
-Term = tuple[int, int]  # (page, packet index)
 
 
 class SendPage(NamedTuple):

@@ -11,16 +11,15 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-from mrsync.protocol.core.sends import Term
+from mrsync.wire.formats.needs import Need
 from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
+from mrsync.wire.terms import Term
 
 ABSENT, PARTIAL, OPENED, HELD = range(4)  # states of a page; HELD: written, or not wanted
 _READING_BITS = 24
 _NOT_HELD = re.compile(rb"[^\x03]")
 _NEEDED = re.compile(rb"\x00+|\x01")
 ENTRIES_MAX = 512  # needs in one report; about as many as fit into a datagram
-
-Need = tuple[int, int, int]  # as in Report.needs
 
 
 class Verdict(IntEnum):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Callable
 
-from mrsync.protocol.core.sends import Term
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
 from mrsync.wire.limits import TX_AHEAD_MAX
 from mrsync.wire.messages import ObjectKind, Status
+from mrsync.wire.terms import Term
 
 
 class Reception:

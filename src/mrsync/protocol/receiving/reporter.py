@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from mrsync.protocol.core.log import LogWriter
-from mrsync.protocol.receiving.assembly import Need
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.wire.formats.needs import encode_needs
+from mrsync.wire.formats.needs import Need, encode_needs
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import Report
 from mrsync.wire.records import FailedRecord, LogRecord, ResultRecord

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mrsync.protocol.core.sends import Term
 from mrsync.tuples import NamedTuple
+from mrsync.wire.terms import Term
 
 OPEN_MAX = 64  # combinations to look at for each lost packet
 

@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Set
 from typing import Union
 
-from mrsync.protocol.core.sends import SendCoded, SendPage, Term
+from mrsync.protocol.core.sends import SendCoded, SendPage
 from mrsync.protocol.sending.coding import Loss, combine
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import TERM_DISTANCE_MAX
+from mrsync.wire.terms import Term
 
 PAGES_MAX = 128  # of one batch; they should still be in the cache if a repair is lost, too
 RETAINED_SHARE = 0.75  # of the pages that targets retain; older ones may be gone when the repair arrives

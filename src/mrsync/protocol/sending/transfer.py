@@ -38,7 +38,7 @@ OUTAGE_PAGES = 8
 PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
 
 
-Entry = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen by the claimant
+_ClaimedRange = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen then
 
 
 IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
@@ -66,7 +66,7 @@ class Transfer:
         self._skipped: list[int] = []  # how many pages below each of these ends were skipped
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
-        self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
+        self._claims: dict[int, list[_ClaimedRange]] = {}  # by target, sorted by page
         self._planned: dict[int, dict[int, int]] = {}  # page -> target -> mask of the packets of its repair
         self._repaired: dict[int, deque[tuple[int, int, int]]] = {}  # target -> tx, page, packets: not reported on yet
         self._served: dict[int, int] = {}  # target -> tx of the last repair for it
@@ -273,7 +273,7 @@ class Transfer:
                 ranks[page] = min(rank, ranks.get(page, rank))
         return sorted(sorted(ranks, key=lambda page: (ranks[page], page))[:limit])
 
-    def _ripe_of(self, entries: list[Entry], steps: int, is_ripe: IsRipe) -> Iterator[int]:
+    def _ripe_of(self, entries: list[_ClaimedRange], steps: int, is_ripe: IsRipe) -> Iterator[int]:
         """Yield the ripe pages among the first ones that a target claims."""
         last_tx = self._last_tx
         for first, end, _, tx_seen in entries:
@@ -295,7 +295,7 @@ class Transfer:
             self._planned[page] = {target: bin(mask).count("1") for target, mask in claimed[page].items()}
         return [claimed[page] for page in pages]
 
-    def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
+    def _claimed_of(self, entries: list[_ClaimedRange], pages: list[int]) -> Iterator[tuple[int, int]]:
         """Yield (page, mask) of those of these sorted pages that a target claims. mask: its packets, 0 for all."""
         at, last_tx = 0, self._last_tx
         for first, end, mask, tx_seen in entries:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from mrsync.run.measure import host_rules, path_rules
 from mrsync.run.measure.evidence import Evidence, Setting
-from mrsync.run.measure.finding import Finding, Rule
+from mrsync.run.measure.finding import Finding, FindingRule
 
-_RULES: tuple[Rule, ...] = (  # in the order of their findings
+_RULES: tuple[FindingRule, ...] = (  # in the order of their findings
     host_rules.ended,
     path_rules.deafness,
     path_rules.muteness,

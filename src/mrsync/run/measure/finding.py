@@ -19,7 +19,7 @@ class Finding(NamedTuple):
 
 
 # A rule looks at one possible problem of a target that has answered, so the facts in its evidence are not None.
-Rule = Callable[[Evidence, HostFacts, Setting], "Finding | None"]
+FindingRule = Callable[[Evidence, HostFacts, Setting], "Finding | None"]
 
 
 def two_digits(number: float) -> str:

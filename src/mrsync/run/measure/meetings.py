@@ -15,13 +15,13 @@ FIRST_NUMBER = 1 << 30  # of pings between targets; the master's own are below
 ALL_MAX = 16  # up to this many targets try all others,
 NEAR = 8  # if there are more targets, each tries this many neighbours by address on either side
 
-Place = tuple[str, int]  # address and port
+_Place = tuple[str, int]  # address and port
 
 
 class Meetings:
     """Pings from targets to targets. places: where the probe of each target receives unicast."""
 
-    def __init__(self, places: Mapping[int, Place]) -> None:
+    def __init__(self, places: Mapping[int, _Place]) -> None:
         order = sorted(places, key=lambda target: endpoint(places[target]))
         self._pairs = [(order[at], other) for at in range(len(order)) for other in _others(order, at)]
         self._places = places

@@ -43,17 +43,17 @@ class Pulse(NamedTuple):
     looked_at: int = 0
 
 
-Finding = Union[Difference, TreeVerdict, Pulse]
+VerifierFinding = Union[Difference, TreeVerdict, Pulse]
 
 
-def encode_finding(finding: Finding) -> str:
+def encode_finding(finding: VerifierFinding) -> str:
     """Return one line of JSON without a newline."""
     if isinstance(finding, (TreeVerdict, Pulse)):
         return json.dumps({"verify": list(finding)})
     return json.dumps({"verify": [finding.kind, os.fsdecode(finding.path), finding.detail, finding.page]})
 
 
-def decode_finding(line: bytes) -> Finding | None:
+def decode_finding(line: bytes) -> VerifierFinding | None:
     """Decode a line from encode_finding. Return None for any other line. Raise ProtocolDataError if it is malformed."""
     if not line.startswith(_MARK):
         return None

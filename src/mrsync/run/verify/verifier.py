@@ -11,7 +11,7 @@ from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.bootstrap import run_program
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
-from mrsync.run.verify.findings import Finding, Pulse, TreeVerdict, encode_finding
+from mrsync.run.verify.findings import Pulse, TreeVerdict, VerifierFinding, encode_finding
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.tree.fs.state_directory import state_directory
 from mrsync.tree.model.failure import printable
@@ -135,7 +135,7 @@ def _prover(thread: int, terms: str) -> Prover:
         raise MrsyncError(f"the proofs of the record cannot be checked here: {error}") from error
 
 
-def _tell(finding: Finding) -> None:
+def _tell(finding: VerifierFinding) -> None:
     print(encode_finding(finding), flush=True)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from mrsync.transport.network.socket_options import ARRIVAL_TIMES, try_option
 from mrsync.wire.messages import Claim, Report
 
-Answer = TypeVar("Answer", Report, Claim)
+_Answer = TypeVar("_Answer", Report, Claim)
 
 _TIMESPEC = struct.Struct("@ll")
 _SIOCGSTAMPNS = 0x8907  # linux/sockios.h
@@ -63,7 +63,7 @@ class LastArrival:
         return self._now - age if abs(age) < _AGE_MAX_S else self._now
 
 
-def as_held(message: Answer, seconds: float) -> Answer:
+def as_held(message: _Answer, seconds: float) -> _Answer:
     """Return an answer with its wait in our socket added to its hold time, which round trips leave out."""
     waited_us = max(0, round(seconds * 1e6))
     return message._replace(hold_us=message.hold_us + waited_us, ended_hold_us=message.ended_hold_us + waited_us)

@@ -17,7 +17,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
-Extraneous = tuple[int, bytes]  # directory entry, name
+_Named = tuple[int, bytes]  # directory entry, name
 
 
 class KeptLinks:
@@ -56,7 +56,7 @@ class KeptLinks:
         self._passed |= found.passed
         self._directories.followed_beneath.add(entry)
 
-    def spare(self, extraneous: Iterable[Extraneous]) -> list[Extraneous]:
+    def spare(self, extraneous: Iterable[_Named]) -> list[_Named]:
         """Return what may be deleted of these (directory entry, name)."""
         if not self._paths:
             return list(extraneous)

@@ -70,7 +70,7 @@ class Compiled:
             oldest.forget()
 
 
-Item = Union[Block, Merge]
+_Item = Union[Block, Merge]
 
 
 class Filters:
@@ -107,7 +107,7 @@ class Filters:
 
     def read_merge(
         self, merge: Merge, directory: bytes, read: Read, merges: list[Merge], *, is_above: bool = False
-    ) -> tuple[list[Item], bool]:
+    ) -> tuple[list[_Item], bool]:
         """Return the items of a merge file in a directory, if it exists, and whether it clears inherited rules.
 
         directory: absolute. merges: known by now; new ones are added. is_above: the directory is above the tree.
@@ -133,13 +133,13 @@ class Filters:
             loaded.rules = [_located(rule, directory) for rule in loaded.rules]
         return self._items(loaded.rules, merges), loaded.is_cleared
 
-    def _items(self, ordered: Iterable[Rule], merges: list[Merge], *, is_global: bool = False) -> list[Item]:
+    def _items(self, ordered: Iterable[Rule], merges: list[Merge], *, is_global: bool = False) -> list[_Item]:
         """Rules of this side in blocks, and merges whose names are not known yet.
 
         is_global: a merge of the other side counts, for what its files exclude without naming a side.
         """
         compiled = None if is_global else self._compiled
-        items: list[Item] = []
+        items: list[_Item] = []
         block: list[Rule] = []
         for rule in ordered:
             is_other_side = rule.flags & rules.SIDES == rules.SIDES - self._side
@@ -168,7 +168,7 @@ class Scope:
     directories above have given.
     """
 
-    def __init__(self, filters: Filters, path: bytes, merges: list[Merge], lists: dict[Merge, list[Item]]) -> None:
+    def __init__(self, filters: Filters, path: bytes, merges: list[Merge], lists: dict[Merge, list[_Item]]) -> None:
         self._filters = filters
         self._path = path
         self._merges = merges
@@ -181,14 +181,14 @@ class Scope:
         passed on. names: what is in that directory, or None if that is not known. Raise OSError for too many rules.
         """
         merges = list(self._merges)
-        lists: dict[Merge, list[Item]] = {}
+        lists: dict[Merge, list[_Item]] = {}
         directory = self._filters.root + (b"/" + path if path else b"")
         for merge in merges:  # grows during the loop
             if merge not in self._lists:
                 inherited = self._read_above(merge, directory, read, merges)
             else:
                 inherited = [] if merge.flags & rules.NO_INHERIT else self._lists[merge]
-            items: list[Item] = []
+            items: list[_Item] = []
             is_cleared = False
             if names is None or merge.name in names:
                 items, is_cleared = self._filters.read_merge(merge, directory, read, merges)
@@ -197,13 +197,13 @@ class Scope:
                 raise too_much(directory + b"/" + merge.name)
         return Scope(self._filters, path, merges, lists)
 
-    def _read_above(self, merge: Merge, directory: bytes, read: Read, merges: list[Merge]) -> list[Item]:
+    def _read_above(self, merge: Merge, directory: bytes, read: Read, merges: list[Merge]) -> list[_Item]:
         """Return the rules of a merge file with a path, from its first directory down to the parent of this one."""
         if b"/" not in merge.path:
             return []
         top = os.path.dirname(os.path.normpath(os.path.join(directory, merge.path)))
         above = top.rstrip(b"/")
-        inherited: list[Item] = []
+        inherited: list[_Item] = []
         known = len(merges)
         while directory.startswith(above + b"/"):
             items, is_cleared = self._filters.read_merge(merge, above, read, merges, is_above=True)
@@ -242,7 +242,7 @@ class Scope:
                         found |= decided
         return found
 
-    def _flatten(self, items: Iterable[Item], has_perishable: bool) -> Iterable[Run]:
+    def _flatten(self, items: Iterable[_Item], has_perishable: bool) -> Iterable[Run]:
         for item in items:
             if isinstance(item, Block):
                 yield from item.runs(has_perishable=has_perishable)
@@ -250,7 +250,7 @@ class Scope:
                 yield from self._flatten(self._lists.get(item, ()), has_perishable)
 
 
-def _bytes_of(lists: Iterable[list[Item]]) -> int:
+def _bytes_of(lists: Iterable[list[_Item]]) -> int:
     return sum(item.bytes for items in lists for item in items if isinstance(item, Block))
 
 

@@ -16,10 +16,10 @@ _ENTRY = struct.Struct("<HHI")  # tag, permissions, id
 _TAGS = {USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER}
 _FROM_MODE = {USER_OBJ: 6, MASK: 3, OTHER: 0}  # tag -> shift of its bits in the mode
 
-Entry = tuple[int, int, int]
+_Entry = tuple[int, int, int]
 
 
-def parse(value: bytes) -> list[Entry]:
+def parse(value: bytes) -> list[_Entry]:
     """Return (tag, permissions, id) tuples, ordered by tag and id; raise ValueError for what no kernel accepts."""
     if value[:4] != _VERSION or len(value) % _ENTRY.size != 4:
         raise ValueError("not an ACL")
@@ -38,7 +38,7 @@ def parse(value: bytes) -> list[Entry]:
     return entries
 
 
-def pack(entries: Iterable[Entry]) -> bytes:
+def pack(entries: Iterable[_Entry]) -> bytes:
     return _VERSION + b"".join([_ENTRY.pack(*entry) for entry in sorted(entries)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.cli.output.live_view import Line, Rate, duration, frame, state_of
+from mrsync.cli.output.live_view import FrameLine, Rate, duration, frame, state_of
 from mrsync.run.observer import Snapshot, TargetProgress
 
 
@@ -26,7 +26,7 @@ def casting(targets: tuple[TargetProgress, ...]) -> Snapshot:
     return Snapshot("casting", 12.0, bytes_planned=1000, bytes_sent=500, bytes_repaired=5, targets=targets)
 
 
-def shown(lines: list[Line]) -> list[str]:
+def shown(lines: list[FrameLine]) -> list[str]:
     return ["".join(text for text, _ in line).rstrip() for line in lines]
 
 

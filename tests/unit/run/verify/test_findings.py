@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
-from mrsync.run.verify.findings import TEXT_MAX, Finding, Pulse, TreeVerdict, decode_finding, encode_finding
+from mrsync.run.verify.findings import TEXT_MAX, Pulse, TreeVerdict, VerifierFinding, decode_finding, encode_finding
 from mrsync.tree.record.verification import Difference
 
 VERDICT = TreeVerdict("", "ab" * 16, 1_700_000_000.5, 9, 7, 10**12, 1, 3, 0.25)
@@ -35,7 +35,7 @@ def line_of(values: object) -> bytes:
         Difference("contents", "é".encode() + b"\xff\n", "page 3 differs", 3),
     ],
 )
-def test_a_finding_is_decoded_as_it_was_encoded(finding: Finding) -> None:
+def test_a_finding_is_decoded_as_it_was_encoded(finding: VerifierFinding) -> None:
     line = encode_finding(finding)
     assert "\n" not in line
     assert decode_finding(line.encode()) == finding
