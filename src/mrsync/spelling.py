@@ -1,4 +1,4 @@
-"""Words for people: what a misspelled one was meant to be, and numbers with their nouns."""
+"""Suggest what a misspelled word was meant to be, and write numbers with their nouns."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Contact:
     def exited(self, status: int) -> CatcherExited:
         """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started.
 
-        Even then there is a reason, in case that it ended too early: rsh and `ssh -f` do not pass statuses on.
+        Even then there is a reason, in case it ended too early: rsh and `ssh -f` do not pass on statuses.
         """
         lines = [line.text for line in self._last]
         if status == 0 and self.has_started and not self._verdict:

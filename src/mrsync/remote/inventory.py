@@ -75,7 +75,7 @@ class Inventory:
     def members(self, name: str = ALL) -> list[Member]:
         """Return the members of a group and its child groups.
 
-        Raise UsageError for an unknown group, a group that contains itself, or a port that is none.
+        Raise UsageError for an unknown group, a group that contains itself, or an invalid port.
         """
         if name not in self.groups:
             known = ", ".join(sorted(self.groups))

@@ -16,7 +16,7 @@ _OVER = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
 class Watchdog:
     """A thread that waits until the other end of `fd` is closed or begin() is called, and then grace_s seconds.
 
-    If the process still runs then, some thread hangs, for example on a disk or a network file system that does not
+    If the process still runs then, some thread hangs, such as on a disk or a network file system that does not
     answer. The process must not stay, because it holds locks that a later run waits for. So `end` is called with the
     exit status; it must not return.
     """

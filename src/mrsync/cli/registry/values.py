@@ -64,7 +64,7 @@ def _rate(text: str, unit: str) -> int | None:
 
 
 def _bytes(text: str, unit: str = "") -> int | None:
-    """Return a number of bytes, or None if the text is none. unit: the prefix of a text without a unit."""
+    """Return a number of bytes, or None if the text is no number. unit: the prefix of a text without a unit."""
     match = SIZE.fullmatch(text)
     if not match or len(text) > DIGITS_MAX:
         return None

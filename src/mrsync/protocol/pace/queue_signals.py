@@ -69,7 +69,7 @@ class QueueSignals:
 
         packets, lost: newly reported packets, and the lost ones among them. first_tx: the first that they left with. A
         report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
-        short again, so only losses of late show noise.
+        short again, so only recent losses show noise.
         """
         is_late = bool(self._ended) and first_tx < self._ended[0]
         return not is_late and self.queueing.is_short and self.noise.learn(packets, lost, now)

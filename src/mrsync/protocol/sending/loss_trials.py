@@ -46,7 +46,7 @@ class LossSample(NamedTuple):
     runs: int = 0
 
     def more(self, packets: int, lost: int, runs: int) -> LossSample:
-        """Return a sample with so many more."""
+        """Return the sum of this sample and these numbers."""
         return LossSample(self.packets + packets, self.lost + lost, self.runs + runs)
 
     @property
@@ -55,7 +55,7 @@ class LossSample(NamedTuple):
         return self.lost / self.packets
 
     def deviation(self, packets: float) -> float:
-        """Return the standard deviation of the lost share among so many packets.
+        """Return the standard deviation of the lost share among this many packets.
 
         That of a channel of two states, each of which ends at random (Gilbert 1960): larger the longer the runs are.
         """

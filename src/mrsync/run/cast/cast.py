@@ -104,7 +104,7 @@ class _Run:
         launcher: Launcher | None,
         trace: Trace | None,
     ) -> None:
-        self.silent: set[int] = set()  # targets that the session went on without, and that have said nothing since
+        self.silent: set[int] = set()  # targets that were given up, and have said nothing since
         session = settings.session or draw_session()
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._settings = settings

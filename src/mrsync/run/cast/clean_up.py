@@ -14,7 +14,7 @@ WAIT_S = 10.0
 class CleanUp:
     """Wait until all catchers have ended. names: of all targets.
 
-    silent: those that the session went on without, and that have written nothing since. A catcher that ends says so
+    silent: those that were given up, and have written nothing since. A catcher that ends says so
     before it cleans up, which may take long. A silent one would be waited for in vain: it is stopped, hangs or cannot
     be reached. On another host it cleans up by itself once it runs on, because its stdin has ended; what stays is used
     or removed by the next run.

@@ -200,7 +200,7 @@ def _is_of(encoded: bytes, record: Record) -> bool:
 
 
 def _decoded(encoded: bytes) -> Record | None:
-    """Return a record, or None if these bytes are none: a power cut may have left a part of it."""
+    """Return a record, or None if the bytes are not one: a power cut may have left a part of it."""
     try:
         return Record.decode(encoded)
     except MrsyncError:

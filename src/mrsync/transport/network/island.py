@@ -13,7 +13,7 @@ from mrsync.transport.network.paths import Address
 
 
 class IslandSocket:
-    """The socket for pages that are cast on, opened when this target first listens; the group is the same ever after.
+    """The socket for pages that are cast on, opened when this target first listens. The group never changes.
 
     interfaces: where the group is joined. A relay sends to it on the first of them.
     """

@@ -79,7 +79,7 @@ class Delta:
 
 
 class _Guess(NamedTuple):
-    """What stands where a block is expected, read at this shift, and its digest."""
+    """The bytes where a block is expected, read at this shift, with their digest."""
 
     shift: int
     data: bytes

@@ -61,7 +61,7 @@ def is_file_system_root(path: bytes) -> bool:
 
 
 def check_not_file_system_root(path: bytes) -> None:
-    """Raise FileError for / itself, which nobody means without saying that things are to be deleted there."""
+    """Raise FileError for / itself, which is unlikely to be meant unless the user asks for deletions there."""
     if is_file_system_root(path):
         raise FileError(
             f"the destination {printable(path)} is /, and all that SOURCE lacks would be deleted; see --delete"

@@ -182,7 +182,7 @@ def check_name(fd: int, name: bytes, *, is_directory: bool = False) -> None:
 
 
 def check_tree(parent_fd: int, name: bytes) -> bool:
-    """Raise OSError if any entry below a directory is known to be undeletable. Return whether there are none."""
+    """Raise OSError if any entry below a directory is known to be undeletable. Return whether there is no entry."""
     names, parents = [b"", name], [0, 0]
     directories = Directories(parent_fd, names, parents)
     mount = mount_id(parent_fd)

@@ -103,7 +103,7 @@ class Directories:
     def _open_above(self, entry: int) -> int | None:
         """Return a descriptor of a deep directory by way of an open one in it, or None if it is not above that now.
 
-        Whoever works from the deepest directory upwards would otherwise walk down to each one. With Landlock even one
+        Work from the deepest directory upwards would otherwise walk down to each one. With Landlock even one
         step takes time that grows with the depth.
         """
         for below in self._fds:

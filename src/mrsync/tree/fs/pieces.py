@@ -61,7 +61,7 @@ def cut(run: Iterable[Data], lengths: Iterable[int]) -> Iterator[list[Data]]:
 
 
 def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
-    """Write the buffers of a run one after another, but skip whole blocks of zeros. Raise OSError.
+    """Write the buffers of a run one after another, but leave out whole blocks of zeros. Raise OSError.
 
     position: offset in the file, which must have a hole or zeros where zeros are skipped. The caller sets its size.
     """

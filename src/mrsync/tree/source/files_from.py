@@ -34,7 +34,7 @@ class FilesFromScanner(Scanner):
         super().__init__(roots, manifest, selection)
         self._tree = PathTree()
         self._listed: set[int] = set()
-        self._opened: set[int] = set()  # listed with a slash at the end
+        self._opened: set[int] = set()  # listed with a slash at its end
         is_root_told = False
         for entry in selection.files or ():
             path, is_opened = normalized(entry)
