@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.doctor_options import parse_doctor
-from mrsync.cli.signals import signals_requesting
+from mrsync.cli.tool import print_json, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.measure.evidence import Evidence
 from mrsync.run.measure.finding import Finding
-from mrsync.run.stop import Stop
 from mrsync.tuples import NamedTuple
 
 SCHEMA = 1
@@ -34,16 +32,8 @@ class Conclusion(NamedTuple):
 def doctor(arguments: Sequence[str]) -> int:
     """Examine all targets and print the result. Return the exit status."""
     settings, output = parse_doctor(arguments)
-    with make_progress(output.progress, output.verbosity) as observer:
-        tell_all(observer, output.remarks)
-        stop = Stop()
-        with signals_requesting(stop):
-            outcome = examine(settings, observer, stop)
-    if output.progress == "json":
-        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
-    elif output.is_json:
-        print(json.dumps(outcome_fields(outcome), indent=1))
-    else:
+    outcome = run_tool(output, partial(examine, settings))
+    if not print_json(output, partial(outcome_fields, outcome)):
         _print(outcome, is_verbose=output.verbosity > 0)
     if sentence := complaint(outcome):
         print(f"mrsync doctor: {sentence}", file=sys.stderr)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.roundtrips import histogram_lines
 from mrsync.cli.settings import rtt_options
-from mrsync.cli.signals import signals_requesting
+from mrsync.cli.tool import print_json, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
-from mrsync.run.stop import Stop
 
 SCHEMA = 1
 ROWS_MAX = 20  # with more targets, inconspicuous ones share one row
@@ -33,17 +31,8 @@ def rtt(arguments: Sequence[str]) -> int:
     if is_for_people:
         print(_start(settings))
         print(time.ctime(), flush=True)
-    # 4.0.1 printed notices without the name of the program.
-    with make_progress(output.progress, output.verbosity, name="") as observer:
-        tell_all(observer, output.remarks)
-        stop = Stop()
-        with signals_requesting(stop):
-            outcome = measure(settings, observer, stop)
-    if output.progress == "json":
-        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
-    elif output.is_json:
-        print(json.dumps(outcome_fields(outcome), indent=1))
-    else:
+    outcome = run_tool(output, partial(measure, settings), name="")  # 4.0.1 printed notices without a name
+    if not print_json(output, partial(outcome_fields, outcome)):
         for line in outcome_lines(outcome, is_verbose=output.verbosity > 0):
             print(line)
     if sentence := complaint(outcome):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.verify_options import parse_verify
-from mrsync.cli.signals import signals_requesting
+from mrsync.cli.tool import print_json, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
-from mrsync.run.stop import Stop
 from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, verify_targets
 from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
@@ -29,16 +27,8 @@ NAMED = 3  # differences in the line of a host
 def verify(arguments: Sequence[str]) -> int:
     """Verify all targets and print the result. Return the exit status."""
     settings, output = parse_verify(arguments)
-    with make_progress(output.progress, output.verbosity) as observer:
-        tell_all(observer, output.remarks)
-        stop = Stop()
-        with signals_requesting(stop):
-            outcome = verify_targets(settings, observer, stop)
-    if output.progress == "json":
-        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
-    elif output.is_json:
-        print(json.dumps(outcome_fields(outcome), indent=1))
-    else:
+    outcome = run_tool(output, partial(verify_targets, settings))
+    if not print_json(output, partial(outcome_fields, outcome)):
         print(*lines(outcome, named=None if output.verbosity else NAMED), sep="\n")
     if sentence := complaint(outcome):
         print(f"mrsync verify: {sentence}", file=sys.stderr)

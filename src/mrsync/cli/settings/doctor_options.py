@@ -10,25 +10,15 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.run.observer import Notice
+from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL, DoctorSettings
-from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 
 RATE_BYTES_S = 25_000_000
 NOT_FOR_DOCTOR = {"rate"}  # in a settings file it is meant for syncs
 
 
-class DoctorOutput(NamedTuple):
-    """How to present the result."""
-
-    progress: str
-    is_json: bool
-    verbosity: int
-    remarks: tuple[Notice, ...]  # on TARGETS
-
-
-def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput]:
+def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, ToolOutput]:
     """Parse the command line. Raise UsageError."""
     parser = make_parser(DOCTOR)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
@@ -46,4 +36,4 @@ def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput
         remote=options.remote_of(parsed, DOCTOR, targets),
         **fields_of(DOCTOR, "settings", parsed),
     )
-    return settings, DoctorOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))
+    return settings, ToolOutput.of(parsed, targets)

@@ -10,24 +10,14 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.run.observer import Notice
+from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
-from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 
 NOT_FOR_RTT = {"group", "port"}  # in a settings file they are meant for syncs
 
 
-class RttOutput(NamedTuple):
-    """How to present the result."""
-
-    progress: str
-    is_json: bool
-    verbosity: int
-    remarks: tuple[Notice, ...]  # on TARGETS
-
-
-def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
+def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, ToolOutput]:
     """Parse the command line of rtt. Raise UsageError or FileError."""
     parser = make_parser(RTT)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
@@ -45,7 +35,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
         remote=options.remote_of(parsed, RTT, targets),
         **fields_of(RTT, "settings", parsed),
     )
-    return settings, RttOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))
+    return settings, ToolOutput.of(parsed, targets)
 
 
 def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:

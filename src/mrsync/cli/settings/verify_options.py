@@ -10,22 +10,12 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.run.observer import Notice
+from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL
 from mrsync.run.verify.verify import VerifySettings
-from mrsync.tuples import NamedTuple
 
 
-class VerifyOutput(NamedTuple):
-    """How to present the result."""
-
-    progress: str
-    is_json: bool
-    verbosity: int
-    remarks: tuple[Notice, ...]  # on TARGETS
-
-
-def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput]:
+def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, ToolOutput]:
     """Parse the command line. Raise UsageError."""
     parser = make_parser(VERIFY)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
@@ -38,4 +28,4 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput
         remote=options.remote_of(parsed, VERIFY, targets),
         **fields_of(VERIFY, "settings", parsed),
     )
-    return settings, VerifyOutput(parsed.progress, parsed.json, parsed.verbose, options.remarks_on(targets))
+    return settings, ToolOutput.of(parsed, targets)

@@ -1,0 +1,24 @@
+"""How doctor, verify and rtt present their results."""
+
+from __future__ import annotations
+
+import argparse
+
+from mrsync.cli.settings.options import remarks_on
+from mrsync.remote.targets import Targets
+from mrsync.run.observer import Notice
+from mrsync.tuples import NamedTuple
+
+
+class ToolOutput(NamedTuple):
+    """How to present the result of a tool. remarks: what to tell first, on TARGETS."""
+
+    progress: str
+    is_json: bool
+    verbosity: int
+    remarks: tuple[Notice, ...]
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, targets: Targets) -> ToolOutput:
+        """Return what the options say."""
+        return cls(options.progress, options.json, options.verbose, remarks_on(targets))

@@ -1,0 +1,35 @@
+"""What the commands mrsync doctor, mrsync verify and rtt have in common: one run, and its result as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mrsync.cli.output.progress import make_progress, tell_all
+from mrsync.cli.settings.tool_output import ToolOutput
+from mrsync.cli.signals import signals_requesting
+from mrsync.run.observer import Observer
+from mrsync.run.stop import Stop
+
+_Outcome = TypeVar("_Outcome")
+
+
+def run_tool(output: ToolOutput, run: Callable[[Observer, Stop], _Outcome], *, name: str = "mrsync") -> _Outcome:
+    """Return the outcome of a run, with a display until it ends. A signal stops it. name: see Progress."""
+    with make_progress(output.progress, output.verbosity, name) as observer:
+        tell_all(observer, output.remarks)
+        stop = Stop()
+        with signals_requesting(stop):
+            return run(observer, stop)
+
+
+def print_json(output: ToolOutput, fields: Callable[[], dict[str, Any]]) -> bool:
+    """Print the result as JSON if the user asks for that. Return whether that is so."""
+    if output.progress == "json":
+        print(json.dumps({"event": "outcome", **fields()}))
+    elif output.is_json:
+        print(json.dumps(fields(), indent=1))
+    else:
+        return False
+    return True
