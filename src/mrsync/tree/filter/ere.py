@@ -2,8 +2,8 @@
 
 Python's `re` backtracks, which takes exponential time for some patterns, such as `(a*)*b`. Here each byte that a
 pattern names is a position, and a bit in sets of positions (Glushkov's automaton, 1961). `follow` says which positions
-may take the next byte after each one. So a path is matched by keeping one set: the positions that have taken its last
-byte. What follows such a set is computed once and kept, up to SETS_MAX of them. SIZE_MAX and LINKS_MAX bound what
+may accept the next byte after each one. So a path is matched by keeping one set: the positions that have accepted its
+last byte. What follows such a set is computed once and kept, up to SETS_MAX of them. SIZE_MAX and LINKS_MAX bound what
 compiling takes. Matching is by bytes, as in the C locale.
 """
 
@@ -47,13 +47,13 @@ class Patterns:
             whole = whole.either(_Parser(text, automaton).parse())
         self._whole = whole
         self._follow = automaton.follow
-        alike: dict[int, int] = {}  # positions, by the bytes that they may take
-        for at, taken in enumerate(automaton.taken):
-            alike[taken] = alike.get(taken, 0) | 1 << at
-        self._takes = [0] * 256  # by byte, the positions that may take it
-        for taken, positions in alike.items():
-            for byte in _bits(taken):
-                self._takes[byte] |= positions
+        alike: dict[int, int] = {}  # positions, by the bytes that they accept
+        for at, accepted in enumerate(automaton.accepts):
+            alike[accepted] = alike.get(accepted, 0) | 1 << at
+        self._accepting = [0] * 256  # by byte, the positions that accept it
+        for accepted, positions in alike.items():
+            for byte in _bits(accepted):
+                self._accepting[byte] |= positions
         self._followers: dict[int, int] = {}  # by set of positions
 
     def match(self, path: bytes) -> bool:
@@ -61,34 +61,34 @@ class Patterns:
         whole = self._whole
         if whole.is_empty(at_start=True, at_end=not path):
             return True
-        reached, taken = whole.first[True], 0
+        reached, current = whole.first[True], 0
         for byte in path:
-            taken = reached & self._takes[byte]
-            if taken & whole.last[False]:
+            current = reached & self._accepting[byte]
+            if current & whole.last[False]:
                 return True
-            if not taken:
+            if not current:
                 return False
-            reached = self._behind(taken)
-        return bool(taken & whole.last[True])
+            reached = self._behind(current)
+        return bool(current & whole.last[True])
 
-    def _behind(self, taken: int) -> int:
-        """Return the positions that may take the byte after one that these positions have taken."""
-        reached = self._followers.get(taken)
+    def _behind(self, current: int) -> int:
+        """Return the positions that may accept the byte after one that these positions have accepted."""
+        reached = self._followers.get(current)
         if reached is None:
             reached = 0
-            for at in _bits(taken):
+            for at in _bits(current):
                 reached |= self._follow[at]
             if len(self._followers) >= SETS_MAX:
                 self._followers.clear()
-            self._followers[taken] = reached
+            self._followers[current] = reached
         return reached
 
 
 class _Part(NamedTuple):
     """A part of a pattern: sets of positions, as numbers with a bit for each.
 
-    first: those that may take its first byte: elsewhere, and where the path begins.
-    last: those that may take its last byte: elsewhere, and where the path ends.
+    first: those that may accept its first byte: elsewhere, and where the path begins.
+    last: those that may accept its last byte: elsewhere, and where the path ends.
     empty: where it matches no byte at all: a bit for each pair of (not) at the start and (not) at the end.
     """
 
@@ -113,17 +113,17 @@ _END = _Part((0, 0), (0, 0), 0b1010)
 
 
 class _Automaton:
-    """The positions of all patterns. taken: the bytes that each may take. follow: those that may take the next byte."""
+    """The positions of all patterns. accepts: the bytes that each accepts. follow: those that may accept the next."""
 
     def __init__(self) -> None:
-        self.taken: list[int] = []
+        self.accepts: list[int] = []
         self.follow: list[int] = []
         self._links = 0
 
-    def add(self, taken: int) -> _Part:
-        """Return a part that takes one byte out of a set, in which bit n stands for byte n."""
-        position = 1 << len(self.taken)
-        self._extend([taken], [0])
+    def add(self, accepted: int) -> _Part:
+        """Return a part that accepts one byte out of a set, in which bit n stands for byte n."""
+        position = 1 << len(self.accepts)
+        self._extend([accepted], [0])
         return _Part((position, position), (position, position), 0)
 
     def chain(self, one: _Part, other: _Part) -> _Part:
@@ -144,7 +144,7 @@ class _Automaton:
         if not most:
             return _EMPTY
         copies = [part]
-        end = len(self.taken)
+        end = len(self.accepts)
         for _ in range((most if most > 0 else max(least, 1)) - 1):
             copies.append(self._copied(part, begin, end))
         if most < 0:
@@ -158,16 +158,16 @@ class _Automaton:
 
     def _copied(self, part: _Part, begin: int, end: int) -> _Part:
         """Return a copy of the part that has the positions [begin, end), on new positions."""
-        shift = len(self.taken) - begin
-        self._extend(self.taken[begin:end], [follow << shift for follow in self.follow[begin:end]])
+        shift = len(self.accepts) - begin
+        self._extend(self.accepts[begin:end], [follow << shift for follow in self.follow[begin:end]])
         return _Part(
             (part.first[0] << shift, part.first[1] << shift), (part.last[0] << shift, part.last[1] << shift), part.empty
         )
 
-    def _extend(self, taken: list[int], follow: list[int]) -> None:
-        if len(self.taken) + len(taken) > SIZE_MAX:
+    def _extend(self, accepts: list[int], follow: list[int]) -> None:
+        if len(self.accepts) + len(accepts) > SIZE_MAX:
             raise ValueError("all patterns together are too large")
-        self.taken += taken
+        self.accepts += accepts
         self.follow += follow
 
     def _link(self, last: int, first: int) -> None:
@@ -223,7 +223,7 @@ class _Parser:
         return whole
 
     def _repeated(self) -> _Part:
-        begin = len(self._automaton.taken)
+        begin = len(self._automaton.accepts)
         part = self._atom()
         while True:
             mark = self._next()
