@@ -33,12 +33,14 @@ def run(*command: str | Path, environment: dict[str, str] | None = None, folder:
     return done.stdout
 
 
-def check_sync(folder: Path, command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
+def check_sync(
+    folder: Path, command: Sequence[str | Path], environment: dict[str, str] | None = None, shell: str | Path = "local"
+) -> None:
     """Sync with the program that this command starts."""
     site = Site(folder, ("a", "b"))
     write_files(site.source, {"small": 10, "d/large": 300_000})
     run(
-        *command, "-r", "local", "-m", "a,b", "-s", site.source, "-t", folder / "dest" / "{host}",
+        *command, "-r", shell, "-m", "a,b", "-s", site.source, "-t", folder / "dest" / "{host}",
         "-A", site.group, "-P", str(site.port), environment=environment, folder=folder,
     )  # fmt: skip
     assert [differences(site.source, site.dest(host)) for host in site.hosts] == [[], []]
@@ -133,3 +135,9 @@ def test_the_zipapp_needs_nothing_installed(tmp_path: Path, folder: Path) -> Non
     bare = (sys.executable, "-I", "-S", package)
     assert "no  AES-256-GCM" in run(*bare, "--version")
     check_sync(folder, bare)
+    shell = tmp_path / "rsh"  # HOST COMMAND...
+    shell.write_text('#!/bin/sh\nshift\nexec sh -c "$*"\n')
+    shell.chmod(0o755)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    check_sync(folder, bare, shell=shell)

@@ -16,7 +16,6 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from functools import cache
-from importlib.abc import InspectLoader
 
 from mrsync.tuples import NamedTuple
 
@@ -82,7 +81,8 @@ def _code(module: str) -> bytes:
     """Return the code of a module, as marshal keeps it. It is compiled only if Python has not kept it."""
     spec = importlib.util.find_spec(module)
     assert spec is not None  # its source was found
-    assert isinstance(spec.loader, InspectLoader)
+    assert spec.loader is not None
+    assert hasattr(spec.loader, "get_code")  # a zipapp's loader has it, too, but is no InspectLoader
     return marshal.dumps(spec.loader.get_code(module))
 
 
