@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.whole.site import Site, write_files
@@ -38,9 +40,21 @@ def test_a_dry_run_lists_what_would_be_refused(filled: Site) -> None:
     assert (ended.status, ended.target("b")["deleted"], len(list(filled.dest("b").iterdir()))) == (25, 120, 120)
     assert "b: *deleting   old119\n" in ended.stdout
     assert ended.stderr == (
-        "mrsync: without --dry-run, nothing would be changed on any target: most entries would be deleted on b;"
-        " if that is meant, give --delete or --max-delete\n"
+        "mrsync: without --dry-run, nothing would be changed on any target: most entries, or some of a home directory,"
+        " would be deleted on b; if that is meant, give --delete or --max-delete\n"
     )
+
+
+@pytest.mark.parametrize("home", ["a", "a/below"])
+def test_a_home_directory_loses_nothing_by_accident(site: Site, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    """Whatever path names it or what is above it."""
+    write_files(site.source, {"new": 10})
+    write_files(site.dest("a"), {".ssh/authorized_keys": 1, "below/file": 1})
+    monkeypatch.setenv("HOME", str(site.dest(home)))
+    ended = site.sync()
+    assert "a refuses to delete 4 of 4 entries of a home directory; if that is meant, give --delete" in ended.stderr
+    assert (ended.status, sorted(os.listdir(site.dest("a")))) == (25, [".ssh", "below"])
+    assert site.sync("--delete").status == 0
 
 
 @pytest.mark.parametrize("option", ["--delete", "--max-delete=1000"])

@@ -118,6 +118,12 @@ def _why_unwritable(fd: int) -> int:
     return 0
 
 
+def holds_home(root_fd: int) -> bool:
+    """Return whether the root of a destination is the home directory of who logged in here, or above it."""
+    users = {b"", os.environb.get(b"SUDO_USER", b"")}
+    return any(path_below(root_fd, os.path.expanduser(b"~" + user)) is not None for user in users)
+
+
 def path_below(root_fd: int, wanted: bytes) -> bytes | None:
     """Return where a path leads below the root of a destination, or None if it does not.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mrsync.tree.destination.root import (
     check_absent_root,
     check_not_file_system_root,
     check_room,
+    holds_home,
     open_root,
     path_below,
 )
@@ -161,5 +163,18 @@ def test_paths_below_the_root_directory() -> None:
     try:
         found = [path_below(fd, path) for path in (b"/", b".", b"/old", b"old", b"../a//b/", b"//old/x/..")]
         assert found == [b"", b"", b"old", b"old", b"a/b", b"old"]
+    finally:
+        os.close(fd)
+
+
+def test_the_home_of_who_called_sudo_is_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = pwd.getpwuid(os.getuid())
+    monkeypatch.setenv("HOME", "/nowhere")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    fd = os.open(user.pw_dir, os.O_RDONLY)
+    try:
+        assert not holds_home(fd)
+        monkeypatch.setenv("SUDO_USER", user.pw_name)
+        assert holds_home(fd)
     finally:
         os.close(fd)
