@@ -180,6 +180,9 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
 
             for line in rsync_statistics(outcome, output.human_level):
                 print(line)
+    if outcome.has_begun and output.progress != "json":
+        for hosts, trouble in report.troubles(outcome):
+            _complain(hosts, trouble)
     if complaint := report.complaint(outcome):
         _complain(name, complaint)
 

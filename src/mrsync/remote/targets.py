@@ -74,18 +74,18 @@ def read_targets(
     return Targets(hosts, tuple(own), frozenset(without), known, files)
 
 
-def named_among(text: str, targets: Targets) -> frozenset[str]:
+def named_among(text: str, targets: Targets, *, names_others: bool = False) -> frozenset[str]:
     """Return those of the hosts that `text` names, in the syntax of TARGETS.
 
-    HOST also names USER@HOST. Ignore names that are missing only because they were left out or excluded.
-    Raise UsageError for any other unknown name, or if there is no name.
+    HOST also names USER@HOST. Ignore names that are missing only because they were left out or excluded; names_others:
+    and all others that are not there. Raise UsageError for any other unknown name, or if there is no name.
     """
     names = _names(text)
     if not names:
         raise UsageError("it names no target")
     known = (*targets.hosts, *targets.left_out, *targets.excluded)
     strangers = names.keys() - {form for each in known for form in _forms(each)}
-    if strangers:
+    if strangers and not names_others:
         stranger = next(name for name in names if name in strangers)
         raise UsageError(f"{stranger} is not among the targets")
     return frozenset(host for host in targets.hosts if not names.keys().isdisjoint(_forms(host)))

@@ -111,12 +111,11 @@ def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
 
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
-    """Yield the verdict, then a line for each reason why targets are not complete, then details if asked for.
+    """Yield the verdict, then details if asked for.
 
     verbosity: number of -v. has_stats: whether --stats is given.
     """
     yield verdict(outcome)
-    yield from _incomplete(outcome)
     if verbosity or has_stats or outcome.is_dry_run:
         yield from _complete(outcome)
     if has_stats:
@@ -204,13 +203,14 @@ def _copies(outcome: Outcome) -> Iterator[str]:
         yield f"forwarded from target to target to {fold(relayed)}"
 
 
-def _incomplete(outcome: Outcome) -> Iterator[str]:
+def troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Yield each reason why targets are not complete that the user has not seen, after these targets, folded."""
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
         if target.state is not TargetState.DONE and (target.host not in outcome.ends_shown or target.sat_out):
             groups.setdefault(_trouble(target), []).append(target.host)
     for trouble, hosts in groups.items():
-        yield f"{fold(hosts)}: {trouble}"
+        yield fold(hosts), trouble
 
 
 def _trouble(target: TargetOutcome) -> str:

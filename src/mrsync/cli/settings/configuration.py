@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from mrsync.cli.registry.declared.output import SYSTEM_FILE
@@ -146,10 +147,28 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
             raise UsageError(f"{path}: there is no setting {key!r}{question}")
         try:
             words = list(_words(key, value, action))
-            parser.parse_args(words, settings)
+            with _nothing_required(parser):
+                parser.parse_args(words, settings)
         except UsageError as error:
             reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
             raise UsageError(f"{path}: {key}: {reason}") from error
+
+
+@contextmanager
+def _nothing_required(parser: Parser) -> Iterator[None]:
+    """Let a parser take one setting. What the program requires may be on the command line."""
+    everything: list[argparse.Action | argparse._MutuallyExclusiveGroup] = [
+        *parser._actions,
+        *parser._mutually_exclusive_groups,
+    ]
+    required = [each for each in everything if each.required]
+    for each in required:
+        each.required = False
+    try:
+        yield
+    finally:
+        for each in required:
+            each.required = True
 
 
 def _check_depth(path: str, text: bytes) -> None:

@@ -257,7 +257,8 @@ def remote_of(options: argparse.Namespace, program: str, targets: Targets) -> Re
     if remote.topology is not None and not os.path.isfile(remote.topology):
         raise UsageError(f"--topology {remote.topology}: there is no such file")
     if isinstance(options.sudo, str):
-        remote = _with_sudo_on(options.sudo, remote, targets)
+        is_typed = isinstance(getattr(options, "typed", options).sudo, str)
+        remote = _with_sudo_on(options.sudo, remote, targets, names_others=not is_typed)
     return remote if options.rsh == LOCAL else _as_listed(remote, targets, reads_become=options.sudo is None)
 
 
@@ -284,14 +285,17 @@ def _as_listed(remote: Remote, targets: Targets, *, reads_become: bool) -> Remot
     return remote._replace(is_sudo=True, sudo_only=None if is_everyone else becoming)
 
 
-def _with_sudo_on(text: str, remote: Remote, targets: Targets) -> Remote:
-    """Return how to start catchers, with sudo on the targets that --sudo names. Raise UsageError."""
+def _with_sudo_on(text: str, remote: Remote, targets: Targets, *, names_others: bool) -> Remote:
+    """Return how to start catchers, with sudo on the targets that --sudo names. Raise UsageError.
+
+    names_others: it may name targets of other runs, because it is in a settings file.
+    """
     try:
-        chosen = named_among(text, targets)
+        chosen = named_among(text, targets, names_others=names_others)
     except UsageError as error:
         raise UsageError(f"--sudo={text}: {error}") from error
-    if len(chosen) == len(targets.hosts):
-        return remote
+    if len(chosen) in (0, len(targets.hosts)):
+        return remote._replace(is_sudo=bool(chosen))
     if remote.topology is not None:
         raise UsageError(f"--sudo={text}: gateways (--topology) start all targets alike; give --sudo without names")
     if (remote.rsync_path or "").split()[:1] == ["sudo"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mrsync.cli.output.report import complaint, event_line, report_fields, size, summary_lines
+from mrsync.cli.output.report import complaint, event_line, report_fields, size, summary_lines, troubles
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
@@ -34,7 +34,9 @@ def outcome(*targets: TargetOutcome) -> Outcome:
 
 
 def summary(result: Outcome, verbosity: int = 0, *, has_stats: bool = False) -> list[str]:
-    return list(summary_lines(result, verbosity=verbosity, has_stats=has_stats))
+    """The verdict with details, then what is wrong."""
+    lines = summary_lines(result, verbosity=verbosity, has_stats=has_stats)
+    return [*lines, *map(": ".join, troubles(result))]
 
 
 def test_report_has_the_fields_of_the_contract() -> None:

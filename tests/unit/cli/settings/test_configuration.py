@@ -14,6 +14,7 @@ from mrsync.cli.settings import configuration
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.settings.options import parse_mrsync
 from mrsync.cli.settings.rtt_options import parse_rtt
+from mrsync.cli.settings.verify_options import parse_verify
 from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings, Remote
 from tests.programs import SOURCE
@@ -123,6 +124,8 @@ def test_a_bad_setting_is_one_sentence_with_its_place(tmp_path: Path, write: Wri
         ('"a"', [], Remote(is_sudo=True, sudo_only=frozenset({"a"}))),
         ('"a"', ["--sudo"], Remote(is_sudo=True)),
         ("true", ["--sudo=b"], Remote(is_sudo=True, sudo_only=frozenset({"b"}))),
+        ('"b,of-another-run"', [], Remote(is_sudo=True, sudo_only=frozenset({"b"}))),
+        ('"of-another-run"', [], Remote()),
     ],
 )
 def test_sudo_with_or_without_names(
@@ -228,6 +231,13 @@ def test_the_tools_read_their_settings(write: Write) -> None:
     assert (trips.network.group, trips.network.port) == (None, 7900)  # its own place
     assert trips.remote.directory == "/opt/mrsync"
     assert parse_rtt(["-m", "a", "--insecure"])[0].remote_shell is None
+
+
+def test_a_setting_needs_no_other_option_beside_it(write: Write) -> None:
+    write("user", 'sudo = "a"\ninterface = "lo"\n')
+    assert parse_verify(["-m", "a", "-t", "/d"])[0].remote.is_sudo
+    with pytest.raises(UsageError, match="required: -t/--dest"):
+        parse_verify(["-m", "a"])
 
 
 def test_an_unknown_setting_is_one_for_the_tools_too(write: Write) -> None:
