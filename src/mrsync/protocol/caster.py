@@ -432,6 +432,7 @@ class Caster:
         self._lateness.note_status(self._schedule.tx, (target.id for target in self.roster.live), now)
         self._outbox.apart_s = self._lateness.apart_s
         if not self._is_over:
+            self._admission.repeat_welcomes(now)
             for target in self.reach.tend(self._outbox, now):
                 self._endings.refuse_narrow(target, self.reach.step.mtu, now)
             self.relays.tend(self._schedule.transfer, now)

@@ -20,6 +20,7 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.messages import Hello
 
+WELCOME_S = 0.2  # until a target is welcomed again that has not reported; half of the time since, later on
 TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is taken
 
 
@@ -81,7 +82,16 @@ class Admission:
             return
         self._roster.admit(target, hello, source, now)
         self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
+        target.path.welcome_at = now + WELCOME_S
         self._on_joined(target, hello, now)
+
+    def repeat_welcomes(self, now: float) -> None:
+        """Welcome those again that have not reported yet: the welcome may be lost, and so may all hellos since."""
+        for target in self._roster.live:
+            path = target.path
+            if target.report is None and target.hello is not None and now >= path.welcome_at:
+                path.welcome_at = now + max(WELCOME_S, (now - target.joined_at) / 2)
+                self._outbox.welcome(target, target.hello, path.asked_at, path.token)
 
     def settle(self, now: float, *, is_last_call: bool) -> None:
         """Choose what all live targets can use, and refuse those that even the smallest packets do not reach.

@@ -26,6 +26,7 @@ class TargetPath:
     why_unicast: str = ""  # why it is served by unicast, at `verified`; empty: it is not
     routed_at: float = 0.0  # when why_unicast changed
     copy_at: float = 0.0  # no status is copied to it before
+    welcome_at: float = 0.0  # it is not welcomed again before
 
     via: Via = Via.CASTER
     parent: str = ""  # name of the target that forwards pages to this one

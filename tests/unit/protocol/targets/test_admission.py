@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from mrsync.protocol.core.events import TargetJoined
+from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
-from mrsync.protocol.targets.admission import TAKEOVER_S, Admission, is_taken
+from mrsync.protocol.targets.admission import TAKEOVER_S, WELCOME_S, Admission, is_taken
 from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.outbox import Outbox
@@ -23,7 +24,7 @@ from mrsync.protocol.targets.roster import Roster
 from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.messages import Compression, Ending, Farewell, NetworkShare, Phase, SealKind, Welcome
-from tests.unit.protocol.builders import GCM, HMAC, PAGE, SMALL, STEPS, are_files, found, hello, roster
+from tests.unit.protocol.builders import GCM, HMAC, PAGE, SMALL, STEPS, are_files, found, hello, report, roster
 from tests.unit.protocol.session import ACK_WAIT_S, Session
 from tests.unit.wire.samples import KEYS
 
@@ -69,6 +70,26 @@ class Door:
 
     def states(self) -> list[RosterState]:
         return [target.state for target in self.roster]
+
+
+def test_a_target_is_welcomed_again_until_it_reports() -> None:
+    door = Door()
+    door.hello(1)
+    door.outbox.take_all()
+    times = []
+    for step in range(600):
+        door.now = step / 100
+        door.admission.repeat_welcomes(door.now)
+        for send in door.outbox.take_all():
+            assert isinstance(send, SendMessage)
+            assert isinstance(send.message, Welcome)
+            assert (send.message.hello, send.destination) == (1, "address 1")
+            times.append(round(door.now, 1))
+    assert times[:2] == [WELCOME_S, 2 * WELCOME_S]
+    assert 7 < len(times) < 12
+    found(door.roster, 1).report = report(1)
+    door.admission.repeat_welcomes(60.0)
+    assert not door.outbox.take_all()
 
 
 def test_a_number_is_taken_while_its_catcher_reports() -> None:
