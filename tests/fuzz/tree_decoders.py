@@ -46,7 +46,7 @@ def tree_decoders() -> dict[str, Decoder]:
             [ProvenFile(len(record) + 1, grid, 150, 300, [], bytes(grid.proof_length(grid.divide(150, 300))))]
         )
     record.extend([ProvenFile(3, Grid(PAGE, 20, 32, "x"), 0, 20, [(0, 5), (10, 15)], bytes(32))])
-    journal = _journal()
+    journal = journal_of(bytes(60))
     access = acl.pack(
         [
             (acl.USER_OBJ, 7, acl.NO_ID),
@@ -80,7 +80,8 @@ def _patch(manifest: Manifest, entry: int) -> Manifest:
     return patch
 
 
-def _journal() -> bytes:
+def journal_of(notes: bytes) -> bytes:
+    """A journal of two files, of 1 and 2 bytes."""
     packer = packing.Packer(MAGIC)
     for blob in (b"tag", b"itself", b"boot"):
         packer.blob(blob)
@@ -93,7 +94,7 @@ def _journal() -> bytes:
     for typecode in "qqqQ":
         packer.column(array(typecode, [1, 2]))
     head = packer.packed()
-    return HEAD.pack(len(head)) + head + bytes(60)
+    return HEAD.pack(len(head)) + head + notes
 
 
 def _read_blocks(data: bytes, manifest: Manifest, files: list[int]) -> None:
