@@ -7,8 +7,7 @@ from array import array
 from collections.abc import Callable
 
 from mrsync.tree.fs.directories import Directories
-from mrsync.tree.model.limits import KIND_SHIFT
-from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.listing import Listing, positions_of
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 ACTIVITY_ENTRIES = 1000
@@ -47,12 +46,11 @@ class Prefetch:
                     pending = 0
                 if not listing.failures:
                     self._listings[number] = listing
-                for position, mode in enumerate(listing.modes):
-                    if mode >> KIND_SHIFT == DIRECTORY:
-                        name = listing.names[position]
-                        self._numbers[number, name] = len(names)
-                        names.append(name)
-                        parents.append(number)
+                for position in positions_of(DIRECTORY, listing.modes):
+                    name = listing.names[position]
+                    self._numbers[number, name] = len(names)
+                    names.append(name)
+                    parents.append(number)
             on_activity(pending)
         finally:
             directories.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-_NAME = b"mrsync"
+STATE_NAME = b"mrsync"
 
 
 def state_directory() -> bytes:
@@ -12,7 +12,7 @@ def state_directory() -> bytes:
     base = os.environb.get(b"XDG_STATE_HOME", b"")
     if not os.path.isabs(base):
         base = b"/var/lib" if os.geteuid() == 0 else os.path.expanduser(b"~/.local/state")
-    return os.path.join(base, _NAME)
+    return os.path.join(base, STATE_NAME)
 
 
 def position_in(root: bytes) -> list[bytes]:
@@ -23,7 +23,7 @@ def position_in(root: bytes) -> list[bytes]:
 
 def is_state_directory(parent_fd: int, name: bytes) -> bool:
     """Return whether a name in an open directory leads to the records of this host."""
-    if name != _NAME:
+    if name != STATE_NAME:
         return False
     try:
         return os.path.samestat(os.stat(state_directory()), os.stat(name, dir_fd=parent_fd, follow_symlinks=False))

@@ -7,7 +7,8 @@ import stat
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from itertools import compress, islice
+from operator import attrgetter, lt
 
 from mrsync.tree.model.limits import KIND_SHIFT
 
@@ -15,6 +16,7 @@ TIME_MAX = (1 << 63) - 1
 TIME_MIN = -(1 << 63)
 _CHUNK = 4096
 _CTIME = attrgetter("st_ctime_ns")
+_bytes_of = (512).__mul__  # a number of blocks, as stat counts them
 _ENCODING = sys.getfilesystemencoding()
 _REGULAR = stat.S_IFREG >> KIND_SHIFT
 _DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
@@ -115,7 +117,8 @@ class Listing:
         status = os.stat
         try:
             rows = [status(name, dir_fd=fd, follow_symlinks=False) for name in names]
-            targets = _link_targets(fd, names, rows)
+            links = positions_of(_LINK, [row[0] for row in rows])
+            targets = {i: os.readlink(names[i], dir_fd=fd) for i in links}
         except OSError:
             names, rows, targets = self._read_one_by_one(fd, names)
             if not names:
@@ -125,19 +128,22 @@ class Listing:
         self.extend(names, rows)
 
     def extend(self, names: list[bytes], rows: Sequence[os.stat_result]) -> None:
-        """Append at least one entry, given name and status. The caller must add the targets of soft links."""
+        """Append at least one entry, given name and status. The caller must add the targets of soft links.
+
+        Whole columns are made by loops in C, because a scan with nothing to do is little else.
+        """
         base = len(self.names)
-        modes, inodes, devices, link_counts, uids, gids, sizes = tuple(zip(*rows))[:7]
+        modes, inodes, devices, link_counts, uids, gids, sizes = map(list, islice(zip(*rows), 7))
         self.names += names
-        self.modes.extend(modes)
-        self.uids.extend(uids)
-        self.gids.extend(gids)
+        self.modes.fromlist(modes)
+        self.uids.fromlist(uids)
+        self.gids.fromlist(gids)
         if any(mode >> KIND_SHIFT != _REGULAR for mode in set(modes)):
-            sizes = tuple([size if mode >> KIND_SHIFT == _REGULAR else 0 for mode, size in zip(modes, sizes)])
+            sizes = [size if mode >> KIND_SHIFT == _REGULAR else 0 for mode, size in zip(modes, sizes)]
             self.devices.update(
                 {base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> KIND_SHIFT in _DEVICES}
             )
-        self.sizes.extend(sizes)
+        self.sizes.fromlist(sizes)
         self._add_times(base, [row.st_mtime_ns for row in rows])
         if self._has_identities:
             self.ctimes.extend(map(_CTIME, rows))
@@ -146,11 +152,12 @@ class Listing:
             for i, count in enumerate(link_counts):
                 if count > 1 and modes[i] >> KIND_SHIFT != _DIRECTORY:
                     self.inodes[base + i] = (devices[i], inodes[i])
-        self.sparse += [base + i for i, (row, size) in enumerate(zip(rows, sizes)) if row.st_blocks * 512 < size]
+        has_holes = map(lt, map(_bytes_of, [row.st_blocks for row in rows]), sizes)
+        self.sparse += compress(range(base, len(self.names)), has_holes)
 
-    def _add_times(self, base: int, times: Sequence[int]) -> None:
+    def _add_times(self, base: int, times: list[int]) -> None:
         if min(times) >= TIME_MIN and max(times) <= TIME_MAX:
-            self.mtimes.extend(times)
+            self.mtimes.fromlist(times)
             return
         for position, time in enumerate(times, base):
             clamped = max(TIME_MIN, min(TIME_MAX, time))
@@ -178,8 +185,11 @@ class Listing:
         return kept, rows, targets
 
 
-def _link_targets(fd: int, names: list[bytes], rows: list[os.stat_result]) -> dict[int, bytes]:
-    return {i: os.readlink(names[i], dir_fd=fd) for i, row in enumerate(rows) if row.st_mode >> KIND_SHIFT == _LINK}
+def positions_of(kind: int, modes: Sequence[int]) -> list[int]:
+    """Return the positions of all modes of a kind, quickly if there are none."""
+    if all(mode >> KIND_SHIFT != kind for mode in set(modes)):
+        return []
+    return [position for position, mode in enumerate(modes) if mode >> KIND_SHIFT == kind]
 
 
 def sorted_names(directory_fd: int) -> list[bytes]:

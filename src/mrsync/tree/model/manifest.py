@@ -13,13 +13,13 @@ import stat
 from array import array
 from bisect import bisect_left
 from copy import copy
-from itertools import accumulate, islice, repeat
+from itertools import accumulate, chain, compress, islice, repeat
 from operator import ge, lt
 
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
 from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, KIND_SHIFT, LINK_BYTES_MAX, NAME_BYTES_MAX
-from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
+from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing, positions_of
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
@@ -30,6 +30,7 @@ OWNERS_MAX = 1 << 20
 DIGEST_BYTES = 16
 NO_DIGEST = bytes(DIGEST_BYTES)  # stands for a file that could not be read, and equals no file
 MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of device numbers on Linux
+_NAMES_AT_ONCE = 4096
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
 REGULAR = stat.S_IFREG >> KIND_SHIFT
@@ -113,10 +114,7 @@ class Manifest:
             self.link_targets[base + position] = target
         for position, number in listing.devices.items():
             self.devices[base + position] = number
-        if any(mode >> KIND_SHIFT == DIRECTORY for mode in set(listing.modes)):
-            self.directories.extend(
-                [i for i, mode in enumerate(listing.modes, base) if mode >> KIND_SHIFT == DIRECTORY]
-            )
+        self.directories.extend([base + position for position in positions_of(DIRECTORY, listing.modes)])
         self.child_starts.append(len(self.names))
 
     def add_nothing(self) -> None:
@@ -220,7 +218,7 @@ class Manifest:
         self.names = NameColumn.split(unpacker.joined_strings(count))
         self.modes = unpacker.column("H", count)
         _check_modes(self.modes, unpacker)
-        self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT == DIRECTORY])
+        self.directories = array("I", positions_of(DIRECTORY, self.modes))
         self._decode_tree(unpacker)
         _check_names(self.names, self.parents, unpacker)
         for name, typecode in (("uids", "I"), ("gids", "I"), ("sizes", "q"), ("mtimes", "q")):
@@ -270,15 +268,15 @@ class Manifest:
     def _check_numbers(self, unpacker: Unpacker) -> None:
         if min(self.sizes) < 0:
             raise unpacker.error("a size is negative")
-        if any(mode >> KIND_SHIFT != REGULAR for mode in set(self.modes)) and any(
-            size for size, mode in zip(self.sizes, self.modes) if mode >> KIND_SHIFT != REGULAR
-        ):
+        kinds = {mode >> KIND_SHIFT for mode in set(self.modes)} - {REGULAR, DIRECTORY}
+        others = chain(self.directories, *(positions_of(kind, self.modes) for kind in kinds))
+        if any(self.sizes[entry] for entry in others):
             raise unpacker.error("something that is not a file has a size")
         if NO_OWNER in self.uids or NO_OWNER in self.gids:
             raise unpacker.error("an owner is not a user or group")
 
     def _decode_links(self, unpacker: Unpacker) -> None:
-        links = [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT == LINK]
+        links = positions_of(LINK, self.modes)
         targets = unpacker.strings(len(links))
         if targets and not (min(map(len, targets)) > 0 and max(map(len, targets)) <= LINK_BYTES_MAX):
             raise unpacker.error("a soft link has an impossible target")
@@ -339,8 +337,10 @@ def _check_names(names: NameColumn, parents: array[int], unpacker: Unpacker) -> 
         raise unpacker.error("a name is empty, '.' or '..'")
     if names.longest() > NAME_BYTES_MAX:
         raise unpacker.error("a name is too long")
-    for entry, is_unordered in enumerate(map(ge, names, islice(names, 1, None)), 1):
-        if is_unordered and parents[entry] == parents[entry - 1]:
+    for first in range(0, len(names) - 1, _NAMES_AT_ONCE):
+        some = names[first : first + _NAMES_AT_ONCE + 1]
+        unordered = compress(range(first + 1, first + len(some)), map(ge, some, islice(some, 1, None)))
+        if any(parents[entry] == parents[entry - 1] for entry in unordered):
             raise unpacker.error("names in a directory are out of order or come twice")
 
 

@@ -16,7 +16,7 @@ from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import name_owners
-from mrsync.tree.fs.state_directory import is_state_directory
+from mrsync.tree.fs.state_directory import STATE_NAME, is_state_directory
 from mrsync.tree.fs.temporary_names import PREFIX, is_temporary
 from mrsync.tree.fs.xattrs import source_xattr_selection
 from mrsync.tree.model.attributes import UNKNOWN
@@ -350,6 +350,5 @@ def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
 
 def drop_records(listing: Listing, fd: int) -> None:
     """Drop the records that this host, as a target, keeps of other syncs. fd: of the listed directory."""
-    records = [i for i, name in enumerate(listing.names) if is_state_directory(fd, name)]
-    if records:
-        listing.keep([i for i in range(len(listing.names)) if i not in records])
+    if STATE_NAME in listing.names and is_state_directory(fd, STATE_NAME):
+        listing.keep([i for i, name in enumerate(listing.names) if name != STATE_NAME])

@@ -156,6 +156,14 @@ def test_a_hostile_manifest_is_refused(what: str) -> None:
         Manifest.decode(manifest.encode())
 
 
+@pytest.mark.parametrize("at_once", range(1, 6))
+def test_names_are_in_order_where_two_pieces_meet(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("mrsync.tree.model.manifest._NAMES_AT_ONCE", at_once)
+    Manifest.decode(sample().encode())
+    for what in ("out of order", "the same name twice"):
+        test_a_hostile_manifest_is_refused(what)
+
+
 def test_no_entry_at_all_is_refused() -> None:
     with pytest.raises(ProtocolDataError):
         Manifest.decode(Manifest().encode())
