@@ -240,11 +240,27 @@ class TreeJobs:
         """Return whether a commit that ends before plan file `end` may wait to share its disk flush with later ones."""
         return self._manifest.policy.durable and self.rounds is not None and not self.rounds.is_end(end)
 
+    def next_commit(self, granted: Sequence[CommitGranted]) -> tuple[list[CommitGranted], list[CommitGranted]]:
+        """Divide what is granted into the next commit and the rest.
+
+        If only names change, a commit has at most SHORT_FILES. So the loop does all of them where renames are quick:
+        else each large one would go to the worker, and the writes behind it as well. `--commit job` divides nothing.
+        """
+        end = granted[-1].end
+        if self._only_renames and self._manifest.policy.commit != "job":
+            end = min(end, granted[0].first + SHORT_FILES)
+        now = [each._replace(end=min(each.end, end)) for each in granted if each.first < end]
+        return now, [each._replace(first=max(each.first, end)) for each in granted if each.end > end]
+
     def is_short(self, granted: Sequence[CommitGranted]) -> bool:
-        """Return whether a commit is only a few renames: nothing is flushed, kept or cleared away for them."""
-        files = granted[-1].end - granted[0].first
+        """Return whether a commit is only a few renames."""
+        return self._only_renames and granted[-1].end - granted[0].first <= SHORT_FILES
+
+    @property
+    def _only_renames(self) -> bool:
+        """Whether commits flush, keep and clear away nothing."""
         policy = self._manifest.policy
-        return files <= SHORT_FILES and not (policy.durable or policy.backup or self._comparison.obstacles)
+        return not (policy.durable or policy.backup or self._comparison.obstacles)
 
     def commit(self, granted: Sequence[CommitGranted]) -> list[Failure]:
         """Rename granted plan files into place, except those that some target sits out. Return what failed.

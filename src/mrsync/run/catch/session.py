@@ -172,13 +172,13 @@ class TreeSession:
             self._gathering.start()
 
     def _commit(self) -> None:
-        """Commit everything granted so far in one job. While a commit runs, further grants gather for the next job."""
+        """Commit what was granted. While a commit runs, further grants gather for the next one."""
         self._stop_gathering()
         if self._is_committing:
             return
-        granted, self._granted = self._granted, []
-        if granted:
+        if self._granted:
             self._is_committing = True
+            granted, self._granted = self._jobs.next_commit(self._granted)
             job, done = partial(self._jobs.commit, granted), partial(self._tell_committed, granted[-1].end)
             self._work(job, done, is_short=self._jobs.is_short(granted))
 
@@ -237,8 +237,8 @@ class TreeSession:
         self._tell_failures(failures)
         self._catcher.set_progress(self._loop.now(), committed=end)
         self._is_committing = False
-        if self._gathering is None:
-            self._commit()
+        if self._gathering is None and self._granted:
+            self._loop.post(self._commit)  # the sockets are read before
 
     def _tell_result(self, finished: Finished) -> None:
         now, done, rounds = self._loop.now(), finished.result, self._jobs.rounds

@@ -200,7 +200,28 @@ def test_a_short_commit_is_done_at_once(host: Host) -> None:
     assert (host.dest / "a").read_bytes() == b"0123456789"
 
 
-@pytest.mark.parametrize("what", ["flushes", "backups", "a directory to clear away", "many files"])
+def test_many_files_are_committed_a_few_at_a_time(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--commit file` each part is short enough for the loop."""
+    for name in "bce":
+        (host.source / name).write_text(name)
+    parts, commit = list[tuple[int, int, bool]](), TreeJobs.commit
+
+    def noted(jobs: TreeJobs, granted: Sequence[CommitGranted]) -> list[Failure]:
+        parts.append((granted[0].first, granted[-1].end, threading.current_thread() is threading.main_thread()))
+        return commit(jobs, granted)
+
+    monkeypatch.setattr(TreeJobs, "commit", noted)
+    monkeypatch.setattr("mrsync.run.catch.jobs.SHORT_FILES", 2)
+    stage(host, Policy())
+    host.session.on_event(CommitGranted(0, 3, ((2, 3),)))
+    host.session.on_event(CommitGranted(3, 4, ()))
+    while not (host.dest / "e").exists():
+        host.loop.wait(10)
+    assert parts == [(0, 2, True), (2, 4, True)]
+    assert [(host.dest / name).exists() for name in "abc"] == [True, True, False]
+
+
+@pytest.mark.parametrize("what", ["flushes", "backups", "a directory to clear away", "--commit job"])
 def test_the_worker_does_a_commit_that_may_take_long(host: Host, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     is_here, commit = list[bool](), TreeJobs.commit
 
@@ -211,9 +232,10 @@ def test_the_worker_does_a_commit_that_may_take_long(host: Host, monkeypatch: py
     monkeypatch.setattr(TreeJobs, "commit", noted)
     if what == "a directory to clear away":
         (host.dest / "a").mkdir(parents=True)
-    if what == "many files":
+    if what == "--commit job":
         monkeypatch.setattr("mrsync.run.catch.jobs.SHORT_FILES", 0)
-    stage(host, Policy(durable=what == "flushes", backup=what == "backups", suffix="~"))
+    rule = "job" if what == "--commit job" else "file"
+    stage(host, Policy(durable=what == "flushes", backup=what == "backups", suffix="~", commit=rule))
     host.session.on_event(CommitGranted(0, 1, ()))
     host.told()
     assert is_here == [False]
