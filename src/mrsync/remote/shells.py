@@ -24,6 +24,7 @@ from mrsync.remote.contact import Contact
 from mrsync.remote.guard import Guard
 from mrsync.remote.launcher import REPLY_S, CatcherExited, Choice, LaunchEvent, talking, wait_for_all
 from mrsync.remote.lines import LineReader
+from mrsync.spelling import counted
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
 NO_ANSWER = "does it start commands (ForceCommand in sshd_config, SessionType in ssh_config), and is it overloaded?"
@@ -263,6 +264,7 @@ def _allow_descriptors(target_count: int) -> None:
     wanted = target_count * DESCRIPTORS_EACH + DESCRIPTORS_SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and wanted > hard:
-        raise StartError(f"{target_count} targets need {wanted} open files, and only {hard} are allowed (ulimit -n)")
+        targets = counted(target_count, "target")
+        raise StartError(f"a run with {targets} needs {wanted} open files, and only {hard} are allowed (ulimit -n)")
     if soft != resource.RLIM_INFINITY and wanted > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -124,4 +124,5 @@ def _outcome(
 
 
 def _failure(path: bytes, number: int, action: str = "write") -> SatOut:
-    return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")
+    hint = ", is something mounted there?" if number == errno.EBUSY else ""
+    return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}{hint}")

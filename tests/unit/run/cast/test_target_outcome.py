@@ -68,13 +68,14 @@ def test_absent_target_has_no_time() -> None:
 
 def test_target_that_sat_out_a_file_is_partial() -> None:
     target = ended()
-    target.sat_out = {4: 28, 2: 13}
+    target.sat_out = {4: 28, 2: 13, 3: 16}
     target.needs = RangeSet([(20, 50)])
-    told = outcome(target, (4, 40, "of n1"), (2, 20, "of n1"))
+    told = outcome(target, (4, 40, "of n1"), (2, 20, "of n1"), (3, 30, "of n1"))
     assert told.state is TargetState.PARTIAL
-    assert told.reason == "2 of its entries could not be changed"
+    assert told.reason == "3 of its entries could not be changed"
     assert told.sat_out == (
         SatOut(b"file 2", "EACCES", "cannot write: Permission denied"),
+        SatOut(b"file 3", "EBUSY", "cannot write: Device or resource busy, is something mounted there?"),
         SatOut(b"file 4", "ENOSPC", "cannot write: No space left on device"),
     )
 
