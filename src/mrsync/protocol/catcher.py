@@ -20,7 +20,7 @@ from mrsync.protocol.core.events import (
 )
 from mrsync.protocol.core.sends import CatcherSend, SendMessage
 from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
-from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable, keepalive_s
+from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
 from mrsync.protocol.receiving.candidates import Candidate
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
@@ -28,6 +28,7 @@ from mrsync.protocol.receiving.grants import Grants
 from mrsync.protocol.receiving.joining import Joining
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.relaying import Relaying
+from mrsync.protocol.receiving.report_turns import ReportTurns, cycle_s
 from mrsync.protocol.receiving.reporter import Counters, Reporter
 from mrsync.wire.formats.record_codec import wants_records
 from mrsync.wire.geometry import Geometry
@@ -47,8 +48,6 @@ from mrsync.wire.messages import (
 from mrsync.wire.records import FailedRecord, LogRecord
 from mrsync.wire.terms import Term
 
-INTERVAL_GROWTH, INTERVALS_MAX = 1.5, 50.0  # times longer, while nothing is heard between two reports
-RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
 CONTINUATIONS_MAX = 3  # of a report: with losses in every page, 512 pages fit into four, as many as are retained
@@ -63,12 +62,7 @@ class Catcher:
         self._config = config
         self._geometry: Geometry | None = None
         self._counter = 0
-        self._slot = 0
-        self._reported_at = now
         self._continued_at = -math.inf  # the last report that did not fit into one datagram
-        self._tx_reported = 0
-        self._done_reported = 0  # tx_done
-        self._intervals = 1.0  # until a report is repeated
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
         self._messages: list[CatcherSend] = []
@@ -78,6 +72,7 @@ class Catcher:
         tell, counters = self._events.append, self._reporter.counters
         self._grants = Grants(self._reception, self._reporter, tell)
         self.relaying = Relaying(config, self._reception, counters, self._next_counter, tell)
+        self._turns = ReportTurns(config.target, self.relaying, now)
         self._joining = Joining(config, self._timers, self._next_counter, self._say, tell)
         self._joining.start(now)
 
@@ -205,7 +200,7 @@ class Catcher:
             self._end(CatcherTrigger.FAREWELL, message.ending, message.reason)
         elif isinstance(message, Ack) and is_ours:
             if self._reporter.receive_ack(message.log_offset):
-                self._report_by(now + self._cycle_s())
+                self._report_by(now + cycle_s(joined.status))
             self._heard(now)
         elif self.relaying.receive(message, now):
             self._report_by(now)
@@ -263,7 +258,7 @@ class Catcher:
         """Report when it is due: what is not needed here, and not written, holds back the window like what is."""
         if self.relaying.is_fed:
             self.relaying.note_done(now)
-        elif self._is_report_due:
+        elif self._turns.is_due(self._status, self._reception.tx_done):
             self._report_by(now)
 
     def coded_useless(self) -> None:
@@ -303,13 +298,15 @@ class Catcher:
         is_whole = self._reception.written(object, pages, tx_done, now)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
         self.relaying.note_done(now)
+        status = self._status
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(object)))
-            self._report_by(self._in_turn(now, self._cycle_s()))
+            self._report_by(self._turns.in_turn(now, cycle_s(status)))
         elif self.relaying.is_fed:
-            self._report_by(now + self._interval_s())
+            self._report_by(now + self._turns.interval_s(status))
         else:
-            self._report_by(now if self._is_report_due else self._in_turn(now, self._interval_s()))
+            is_due = self._turns.is_due(status, self._reception.tx_done)
+            self._report_by(now if is_due else self._turns.in_turn(now, self._turns.interval_s(status)))
 
     # outputs
 
@@ -352,9 +349,9 @@ class Catcher:
             self._reception.believe(status, now)
         self._grants.take(status)
         if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
-            self._report_by(self._in_turn(now, self._cycle_s()))
+            self._report_by(self._turns.in_turn(now, cycle_s(status)))
         elif self._reporter.has_news:
-            self._report_by(self._in_turn(now, self._interval_s()))
+            self._report_by(self._turns.in_turn(now, self._turns.interval_s(status)))
 
     def _open_objects(self, status: Status, now: float) -> None:
         """Take geometry and objects from a status. Contents wait until the plan is decoded."""
@@ -373,9 +370,9 @@ class Catcher:
     def _join(self, candidate: Candidate, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
         self._joining.join(candidate, now)
-        self._slot = welcome.slot
+        self._turns.slot = welcome.slot
         self._events.append(Welcomed())
-        self._report_by(now + self._slot * SLOT_S)
+        self._report_by(now + welcome.slot * SLOT_S)
         self._take_part(candidate, now)
         self._receive_welcome(candidate, welcome, now)
 
@@ -429,19 +426,8 @@ class Catcher:
         self._messages.append(SendMessage(report, joined.session))
         if now >= self._continued_at + CONTINUED_APART_S * joined.status.target_count and not self.relaying.is_fed:
             self._say_continuations(report, joined, now)
-        self._reported_at, self._done_reported = now, report.tx_done
         self.relaying.note_report(now)
-        is_news = report.tx_seen != self._tx_reported
-        self._intervals = 1.0 if is_news else min(INTERVALS_MAX, INTERVAL_GROWTH * self._intervals)
-        self._tx_reported = report.tx_seen
-        interval_s = self._interval_s() * self._intervals
-        keepalive_by = now + keepalive_s(joined.status.ack_wait_s)
-        if report.needs:
-            self._report_by(min(keepalive_by, now + interval_s))
-        elif report.log_bytes:
-            self._report_by(min(keepalive_by, now + interval_s + RETRY_S))
-        else:
-            self._report_by(keepalive_by)
+        self._report_by(self._turns.on_report(report, joined.status, now))
 
     def _say_continuations(self, report: Report, joined: Candidate, now: float) -> None:
         """Send what did not fit into a report."""
@@ -453,25 +439,6 @@ class Catcher:
             self._counter += 1
             self._continued_at = now
             self._messages.append(SendMessage(report, joined.session))
-
-    @property
-    def _is_report_due(self) -> bool:
-        """Whether this is a monitor, and as many bursts are done since the last report as the caster has asked for."""
-        status, done = self._status, self._reception.tx_done - self._done_reported
-        return status is not None and done >= status.report_pages and self._config.target in status.monitors
-
-    def _interval_s(self) -> float:
-        """Seconds between reports while something changes."""
-        told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
-        return max(told_s, self.relaying.report_s, 2 * self._cycle_s()) if self.relaying.is_fed else told_s
-
-    def _in_turn(self, now: float, apart_s: float) -> float:
-        """Return when to report what all targets report now: in our slot of the cycle, so long after the last one."""
-        return max(now + self._slot * SLOT_S, self._reported_at + apart_s)
-
-    def _cycle_s(self) -> float:
-        """Seconds in which every target can report once."""
-        return self._status.target_count * SLOT_S if self._status else 0.0
 
     def _next_counter(self) -> int:
         self._counter += 1

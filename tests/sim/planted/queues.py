@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.slowstart import SlowStart
+from mrsync.protocol.receiving.report_turns import ReportTurns
 from tests.sim.planted.fault import Fault
 
 EMPTY_PATH = "a fair session finds the rate of an empty path and hardly loses anything"
@@ -17,9 +17,9 @@ MANY_LOSE = "four lose a packet in twenty, and a fair session fills the link all
 QUEUE_FAULTS = (
     Fault(
         "every target reports as often as a monitor",
-        Catcher,
-        "_is_report_due",
-        "and self._config.target in status.monitors",
+        ReportTurns,
+        "is_due",
+        "and self._target in status.monitors",
         "",
         found_by="a slow processor is kept busy by reports",
     ),

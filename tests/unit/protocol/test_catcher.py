@@ -6,8 +6,6 @@ import pytest
 
 from mrsync.protocol.catcher import (
     CONTINUED_APART_S,
-    INTERVAL_GROWTH,
-    RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
 )
@@ -21,6 +19,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import CatcherState
 from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.protocol.receiving.assembly import Verdict
+from mrsync.protocol.receiving.report_turns import INTERVAL_GROWTH, RETRY_S
 from mrsync.wire.formats.record_codec import RecordDecoder
 from mrsync.wire.messages import (
     Ack,
