@@ -105,6 +105,17 @@ def read_lines_bounded(file: BinaryIO, limit: int = ENTRIES_BYTES_MAX) -> Iterat
         yield line
 
 
+def absolute(path: bytes) -> bytes:
+    """Return a path from / on that has no `.` and `..` and leads where the kernel goes.
+
+    Behind a soft link, `..` is the directory above the link's goal. Raise FileNotFoundError if the path is relative and
+    the working directory no longer exists.
+    """
+    whole = path if path.startswith(b"/") else os.path.join(os.getcwdb(), path)
+    above, mark, rest = (whole + b"/").rpartition(b"/../")
+    return os.path.normpath(os.path.join(os.path.realpath(above + b"/.."), rest.lstrip(b"/")) if mark else whole)
+
+
 def close_quietly(fd: int) -> None:
     """Close a descriptor and ignore errors, which have no meaning after reading or when the file is dropped."""
     with suppress(OSError):

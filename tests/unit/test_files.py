@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.files import LINE_BYTES_MAX, open_named, open_regular, open_regular_below, read_lines_bounded
+from mrsync.files import LINE_BYTES_MAX, absolute, open_named, open_regular, open_regular_below, read_lines_bounded
 
 
 def make_link(path: Path) -> None:
@@ -91,3 +91,24 @@ def test_lines_without_end_are_not_read() -> None:
     with open_named("/dev/zero") as zeros, pytest.raises(OSError, match="a line has more than 4 MiB"):
         list(read_lines_bounded(zeros))
     assert len(next(read_lines_bounded(io.BytesIO(b"a" * LINE_BYTES_MAX)))) == LINE_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("l/..", "far"), ("l/../", "far"), ("l/./../x//y", "far/x/y"), ("a/l/../..", ""), ("l/../l", "far/l"),
+        ("l", "l"), ("l/", "l"), ("missing/../a", "a"), ("..", ".."), (".", ""), ("l/..x", "l/..x"), ("/..", "/"),
+    ],
+)  # fmt: skip
+def test_dots_behind_a_link_lead_where_the_kernel_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, found: str
+) -> None:
+    (tmp_path / "far/goal").mkdir(parents=True)
+    (tmp_path / "a").mkdir()
+    for link in ("l", "a/l"):
+        (tmp_path / link).symlink_to(tmp_path / "far/goal")
+    monkeypatch.chdir(tmp_path)
+    expected = os.path.normpath(tmp_path / found)
+    assert {absolute(os.fsencode(path)), absolute(os.fsencode(tmp_path / path))} == {os.fsencode(expected)}
+    if os.path.exists(path):
+        assert os.path.samefile(path, expected)

@@ -11,7 +11,7 @@ from itertools import islice
 from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import ExitStatus, FileError, SelectionError
-from mrsync.files import LINES_HELD_MAX, open_named, read_lines_bounded
+from mrsync.files import LINES_HELD_MAX, absolute, open_named, read_lines_bounded
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import format_lines
 
@@ -26,7 +26,7 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
     """
     options = make_parser(FILELIST, called=name).parse_args(arguments)
     lines = _read_lines(options.output)
-    items, doubts = translate(lines, os.fsencode(os.path.abspath(options.source)), is_itemized=options.itemized)
+    items, doubts = translate(lines, absolute(os.fsencode(options.source)), is_itemized=options.itemized)
     try:
         sys.stdout.buffer.writelines(format_lines(items))
         sys.stdout.buffer.flush()

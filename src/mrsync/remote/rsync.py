@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 
 from mrsync.errors import SelectionError, UsageError
+from mrsync.files import absolute
 from mrsync.remote.command import RemoteShell
 from mrsync.remote.reasons import describe
 
@@ -82,7 +83,7 @@ def command_line(
     """
     words = [program, "-avW", "--dry-run", f"--out-format={OUTPUT}", *options]
     if shell is None:
-        there = os.path.abspath(dest)
+        there = absolute(dest)
     else:
         # -s: protect the path from the remote login shell
         words += [

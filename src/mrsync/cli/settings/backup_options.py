@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mrsync.errors import FileError, UsageError
-from mrsync.files import open_named, read_bounded
+from mrsync.files import absolute, open_named, read_bounded
 from mrsync.tree.model.policy import Policy
 
 DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # as in mrsync 4.0.1
@@ -74,17 +74,17 @@ def _base(basedir: str, source: str) -> str:
 
     Raise UsageError if it is not below.
     """
-    base, whole = (os.path.abspath(path).rstrip("/") + "/" for path in (basedir, source))
+    base, whole = (os.path.join(absolute(os.fsencode(path)), b"") for path in (basedir, source))
     if not whole.startswith(base):
         raise UsageError(f"--backup-base {basedir}: SOURCE is not below it")
-    return whole[len(base) :]
+    return os.fsdecode(whole[len(base) :])
 
 
 def check_local_backups(policy: Policy, dests: Mapping[str, bytes]) -> None:
     """Raise UsageError if backups of several targets on this host would mix. dests: destination directory by host."""
     if policy.backup_dir:
         places = {
-            os.path.normpath(os.path.join(dest, os.fsencode(policy.backup_dir.replace("{host}", host))))
+            os.path.realpath(os.path.join(dest, os.fsencode(policy.backup_dir.replace("{host}", host))))
             for host, dest in dests.items()
         }
         if len(places) < len(dests):

@@ -19,7 +19,7 @@ from mrsync.cli.settings.configuration import parse_configured
 from mrsync.cli.settings.form import form_of
 from mrsync.cli.settings.info_flags import apply_info
 from mrsync.cli.settings.places import (
-    absolute,
+    absolute_source,
     check_local_dests,
     check_remote_dest,
     doubts_of,
@@ -87,7 +87,7 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
     form = form_of(arguments)
     options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
     take_positionals(options)
-    source = os.fsencode(absolute(options.source or ""))
+    source = absolute_source(options.source or "")
     dest = os.fsencode(options.dest) if options.dest else source
     return Draft(source, dest, options.targets or "", _output(options))
 
@@ -95,7 +95,7 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
     """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     options = make_parser(MULTICASTER).parse_args(arguments)
-    source = os.fsencode(absolute(options.source or ""))
+    source = absolute_source(options.source or "")
     return Draft(source, b"", options.targets or "", _output(options))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
+from mrsync.files import absolute
 from mrsync.remote.targets import is_address
 from mrsync.spelling import closest, did_you_mean
 from mrsync.tree.fs.mounts import Mounts
@@ -74,18 +75,18 @@ def source_of(text: str | None) -> bytes:
     """
     if not text:
         raise UsageError("SOURCE is missing (-s)")
-    source = os.fsencode(absolute(text))
-    if not os.path.isdir(source):
-        if os.path.lexists(source):
+    source = absolute_source(text)
+    if not os.path.isdir(text):
+        if os.path.lexists(text):
             raise SelectionError(f"the source {text} is not a directory")
         raise SelectionError(f"the source {text} does not exist{_meant(source)}")
     return source
 
 
-def absolute(path: str) -> str:
+def absolute_source(path: str) -> bytes:
     """Return the absolute path. Raise SelectionError if the working directory no longer exists."""
     try:
-        return os.path.abspath(path)
+        return absolute(os.fsencode(path))
     except FileNotFoundError as error:
         raise SelectionError(
             f"the working directory no longer exists: give the source {path} as an absolute path"

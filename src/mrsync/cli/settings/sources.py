@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import Any
 
-from mrsync.cli.settings.places import absolute, source_of
+from mrsync.cli.settings.places import absolute_source, source_of
 from mrsync.errors import SelectionError, UsageError
 from mrsync.tree.source.selection import Operand
 
@@ -37,7 +37,7 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
         raise UsageError(f"SOURCEs are in {len(operands)} directories; a run can have {OPERANDS_MAX}")
     if not any(os.path.isdir(operand.root) for operand in operands):
         raise SelectionError(f"the directory of the source {options.source} does not exist")
-    source = os.fsencode(absolute(options.source))
+    source = absolute_source(options.source)
     if len(operands) == 1 and operands[0].names is None and os.path.isdir(source):
         return source, {}
     return source, {"operands": operands}
@@ -45,7 +45,7 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
 
 def all_sources(options: argparse.Namespace) -> list[bytes]:
     """Return the paths of all SOURCEs."""
-    return [os.fsencode(absolute(text)) for text in options.sources]
+    return [absolute_source(text) for text in options.sources]
 
 
 def is_one_file(options: argparse.Namespace) -> bool:
@@ -68,7 +68,7 @@ def _is_there(text: str) -> bool:
 
 def _operand(text: str) -> Operand:
     """Return an operand as rsync means it: a path that ends with /, . or .. means the contents of the directory."""
-    path = os.fsencode(os.path.join(absolute("."), text))
+    path = os.path.join(absolute_source("."), os.fsencode(text))
     directory, name = os.path.split(path)
     return Operand(path) if name in (b"", b".", b"..") else Operand(directory, (name,))
 
@@ -77,12 +77,12 @@ def _relative_operand(text: str) -> Operand:
     """Return an operand of --relative, where paths begin in several directories. Raise UsageError."""
     root, path = _split_relative(text)
     path = os.path.normpath(path)
-    if "/" in path or path == "..":
+    if "/" in path:
         raise UsageError(
             f"SOURCEs of --relative that begin in several directories have one name behind /./, and {text} has more: "
             "run mrsync once for each directory"
         )
-    directory = os.fsencode(absolute(root or "."))
+    directory = absolute_source(root or ".")
     return Operand(directory) if path == "." else Operand(directory, (os.fsencode(path),))
 
 
@@ -101,13 +101,15 @@ def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
 def _relative_source(sources: list[str]) -> tuple[bytes, dict[str, Any]]:
     """Return the common directory of paths for --relative, and the selection of these paths."""
     parts = [_split_relative(text) for text in sources]
-    root = os.fsencode(absolute(parts[0][0] or "."))
+    root = absolute_source(parts[0][0] or ".")
     return root, {"files": tuple([os.fsencode(path) for _, path in parts]), "is_recursive": True}
 
 
 def _split_relative(text: str) -> tuple[str, str]:
-    """Split a path into the directory where it begins, and the part that is transferred."""
-    if _MARK in text:
-        root, _, path = text.partition(_MARK)
-        return root or "/", path
-    return ("/" if text.startswith("/") else ""), text.lstrip("/")
+    """Split a path into the directory where it begins, and the part that is transferred. Raise UsageError."""
+    root, mark, path = text.partition(_MARK)
+    if not mark:
+        root, path = "", text.lstrip("/")
+    if ".." in path.split("/"):
+        raise UsageError(f"SOURCE {text}: the path that --relative keeps has a .., name the directory itself")
+    return root or ("/" if text.startswith("/") else ""), path

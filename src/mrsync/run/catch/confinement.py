@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mrsync.files import NAMED
+from mrsync.files import NAMED, absolute
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
 from mrsync.tree.destination.destination import Destination
@@ -25,7 +25,7 @@ def confine(
         directories.append(open_deepest(destination.removals.backups.outside_path))
     if record_keeper is not None and record_keeper.fd >= 0:
         directories.append(os.dup(record_keeper.fd))
-    emptied = [open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
+    emptied = [open_deepest(os.path.dirname(absolute(destination.path)))] if destination.is_new else []
     if area is not None and area.fd >= 0:
         directories.append(os.dup(area.fd))
         emptied.append(os.dup(area.above_fd))

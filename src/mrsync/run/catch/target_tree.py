@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mrsync.files import absolute
 from mrsync.ranges import merged
 from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.activity import Activity
@@ -87,7 +88,7 @@ class TargetTree:
             alternates.close()
 
     def _foresee_area(self, name: str) -> None:
-        near_fd = open_deepest(os.path.abspath(self._path))
+        near_fd = open_deepest(absolute(self._path))
         try:
             foresee_area(self._path, near_fd, name, self._host)
         finally:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from typing import Callable
 
+from mrsync.files import absolute
 from mrsync.run.measure.facts import NO_PARENT, NOT_DIRECTORY, DiskFacts, HostCounters
 from mrsync.transport.network.interface import IPV6, Interface
 
@@ -108,7 +109,7 @@ def disk_facts(dest: bytes, *, clock: Callable[[], float] = time.monotonic) -> D
 
     The file is gone afterwards. Problems are in the `error` of the facts.
     """
-    wanted = os.path.abspath(dest or b".")
+    wanted = absolute(dest or b".")
     place = wanted
     while not os.path.isdir(place):
         place = os.path.dirname(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from mrsync.errors import FileError
-from mrsync.files import NAMED, close_quietly
+from mrsync.files import NAMED, absolute, close_quietly
 from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
@@ -48,7 +48,7 @@ class Alternates:
 
     def _open(self, manifest: Manifest, path: bytes, root_fd: int | None, wanted: bytes) -> None:
         if root_fd is None:
-            fd = os.open(os.path.normpath(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
+            fd = os.open(absolute(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
         else:
             fd = open_directory_from(root_fd, wanted)
         self._root_fds.append(fd)

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mrsync.files import absolute
 from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.destination.tree_remover import TreeRemover
 from mrsync.tree.fs.directories import Directories
@@ -53,7 +54,7 @@ class Removals:
         from mrsync.tree.filter.protection import Protection
 
         more = self.backups.rules if self.backups is not None else ()
-        self.protection = Protection(self._manifest, os.path.abspath(self._path_to_root), more)
+        self.protection = Protection(self._manifest, absolute(self._path_to_root), more)
         return self.protection
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Container, Sequence
 
+from mrsync.files import absolute
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
 from mrsync.tree.filter.merge_files import TreeReader
@@ -35,11 +36,11 @@ class SourceFilter:
             self._filters = Filters(
                 selection.rules,
                 rules.SENDER,
-                os.path.abspath(root),
+                absolute(root),
                 has_nuls=selection.has_nuls,
                 deletes_excluded=deletes_excluded,
             )
-        self._read = TreeReader(os.path.abspath(root))
+        self._read = TreeReader(absolute(root))
         self._scopes: dict[int, Scope] = {}
 
     def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:

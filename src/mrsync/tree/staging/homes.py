@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mrsync.errors import FileError
-from mrsync.files import CAUTIOUS, NAMED, close_quietly, may_others_write
+from mrsync.files import CAUTIOUS, NAMED, absolute, close_quietly, may_others_write
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, TEMP_DIR
@@ -173,7 +173,7 @@ def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
     """
     wanted = os.fsencode(name.replace("{host}", host))
     try:
-        fd = os.open(os.path.abspath(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
+        fd = os.open(absolute(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
     except OSError as error:
         raise FileError(f"--temp-dir {printable(wanted)}: {error.strerror}") from error
     try:

@@ -263,6 +263,9 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("{source} [fd00::7]::mod", "not by an rsync daemon|no host can have"),
         ("{source} rsync://a/mod", "not by an rsync daemon"),
         ("{source} RSYNC://u@a:873/mod", "not by an rsync daemon"),
+        ("-R {source}/../source a:/x", "--relative keeps has a .., name the directory"),
+        ("-R {source}/./.. a:/x", "--relative keeps has a .., name the directory"),
+        ("-R {source}/./. {source}/../source/./../b a:/x", "--relative keeps has a .."),
         ("{source} ssh://a/x", "not by an rsync daemon"),
         ("{source} a:~", "is a home directory"),
         ("{source} a:~/", "is a home directory"),
@@ -286,6 +289,22 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
 def test_contradictions_get_a_sentence(source: str, arguments: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence.format()):
         parse_mrsync(arguments.format(source=source).split())
+
+
+@pytest.mark.parametrize(
+    ("words", "root"),
+    [("-m a -s l/..", "far"), ("l/../ a:/x", "far"), ("l/.. l/../goal/ a:/x", "far"), ("-R l/.././goal a:/x", "far")],
+)
+def test_dots_behind_a_link_name_the_tree_that_the_kernel_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, root: str
+) -> None:
+    (tmp_path / "far/goal").mkdir(parents=True)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/l").symlink_to("../far/goal")
+    monkeypatch.chdir(tmp_path / "here")
+    assert parse_mrsync(words.split())[0].source == os.fsencode(tmp_path / root)
+    with pytest.raises(SelectionError, match=r"missing/\.\. does not exist"):
+        parse_mrsync(["-m", "a", "-s", "missing/.."])
 
 
 @pytest.mark.parametrize(("kind", "trouble"), [("missing", "does not exist"), ("file", "is not a directory")])

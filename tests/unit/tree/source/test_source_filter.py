@@ -47,6 +47,19 @@ def test_files_of_other_sizes_are_left_alone(tmp_path: Path) -> None:
     assert sync(source, dest, selection=limited).is_noop
 
 
+def test_rules_above_a_source_behind_a_link_are_those_of_its_own_directory(tmp_path: Path) -> None:
+    (tmp_path / "far/goal").mkdir(parents=True)
+    (tmp_path / "far/.r").write_text("- hidden\n")
+    (tmp_path / ".r").write_text("- seen\n")
+    for name in ("hidden", "seen"):
+        (tmp_path / "far/goal" / name).touch()
+    (tmp_path / "l").symlink_to("far/goal")
+    found = scan(os.fsencode(tmp_path / "l/../goal"), Policy(), Selection(rules=(MERGE._replace(pattern=b"/.r"),)))
+    assert found.manifest.names[1:] == [b"hidden", b"seen"]
+    found = scan(os.fsencode(tmp_path / "l/.."), Policy(), Selection(rules=(MERGE,)))
+    assert {name for name in found.manifest.names[1:] if name in (b"hidden", b"seen")} == {b"seen"}
+
+
 def test_a_bad_rule_in_the_source_ends_the_scan(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/.r").write_text("- fine\nnonsense\n")

@@ -102,7 +102,7 @@ OPTIONS = (
         (MRSYNC,),
         "in `mrsync SOURCE... TARGETS:DEST`: keep the paths of SOURCEs as given, including their directories;"
         " the kept path begins after `/./`, if there is one. Paths that begin in several directories have one name "
-        "behind `/./`: `/srv/./www /etc/./nginx`",
+        "behind `/./`: `/srv/./www /etc/./nginx`. A kept path has no `..`",
         rsync="-R --relative",
     ),
     Option(
