@@ -20,7 +20,7 @@ from mrsync.protocol.core.events import (
 )
 from mrsync.protocol.core.sends import CatcherSend, SendMessage
 from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
-from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable
+from mrsync.protocol.core.timers import TURN_S, Timer, TimerTable
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
 from mrsync.protocol.receiving.candidates import Candidate
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
@@ -370,9 +370,9 @@ class Catcher:
     def _join(self, candidate: Candidate, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
         self._joining.join(candidate, now)
-        self._turns.slot = welcome.slot
+        self._turns.turn = welcome.turn
         self._events.append(Welcomed())
-        self._report_by(now + welcome.slot * SLOT_S)
+        self._report_by(now + welcome.turn * TURN_S)
         self._take_part(candidate, now)
         self._receive_welcome(candidate, welcome, now)
 

@@ -140,7 +140,7 @@ class Status(NamedTuple):
     monitors: tuple[int, ...]  # at most 3: the monitor and two standbys
     report_pages: int  # a monitor reports when it has done so many bursts, needed or not
     report_interval_us: int  # the longest time between two reports while something changes
-    is_poll: bool  # all targets report now, each in its slot
+    is_poll: bool  # all targets report now, each in its turn
     commit: CommitSpan
     ack_wait_s: int
     generation: int = 0  # the highest of all pages that were sent
@@ -170,7 +170,7 @@ class Welcome(NamedTuple):
     instance: int
     counter: int
     target: int
-    slot: int
+    turn: int
     hello: int  # counter of the answered hello
     token: int  # of the receiving address, for the next hello; 0: the hello was old
 

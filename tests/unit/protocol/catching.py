@@ -7,7 +7,7 @@ from typing import Any
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent
 from mrsync.protocol.core.sends import SendMessage
-from mrsync.protocol.core.timers import SLOT_S
+from mrsync.protocol.core.timers import TURN_S
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.wire.messages import ObjectKind, ObjectState, Probe, Report, Welcome
 from tests.unit.protocol.builders import GEOMETRY, HMAC, status
@@ -35,7 +35,7 @@ def seeking(**details: Any) -> Catcher:
 
 
 def welcome(**details: Any) -> Welcome:
-    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "slot": 3, "hello": 1, "token": 1, **details})
+    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "turn": 3, "hello": 1, "token": 1, **details})
 
 
 def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Catcher:
@@ -46,7 +46,7 @@ def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Ca
     catcher.receive_message(welcome(hello=2), 7, 0.0)
     if wanted is not None:
         catcher.want(CONTENTS, wanted, 0.0)
-    catcher.handle_timeout(3 * SLOT_S)
+    catcher.handle_timeout(3 * TURN_S)
     catcher.sends(0.0)
     events(catcher)
     return catcher

@@ -17,7 +17,7 @@ from mrsync.protocol.core.events import (
     Welcomed,
 )
 from mrsync.protocol.core.states import CatcherState
-from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, SLOT_S
+from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, TURN_S
 from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.protocol.receiving.report_turns import INTERVAL_GROWTH, RETRY_S
 from mrsync.wire.formats.record_codec import RecordDecoder
@@ -61,7 +61,7 @@ def test_the_session_opens_when_its_seal_is_chosen() -> None:
 def test_first_report_comes_in_its_slot() -> None:
     catcher = seeking()
     catcher.receive_message(status(1, report_interval_us=200_000, objects=NOTHING), 7, 0.0)
-    catcher.receive_message(welcome(slot=400), 7, 0.0)
+    catcher.receive_message(welcome(turn=400), 7, 0.0)
     catcher.sends(0.0)
     assert said(catcher, 0.09) == []
     assert isinstance(only_report(catcher, 0.1), Report)
@@ -138,7 +138,7 @@ def test_a_complete_object_is_an_event_and_reported_in_its_slot() -> None:
     catcher = joined(phase=Phase.COMPARING, active=ObjectKind.MANIFEST)
     write(catcher, ObjectKind.MANIFEST, 0, 2, 1.0)
     assert events(catcher) == [ObjectHeld(ObjectKind.MANIFEST)]
-    assert only_report(catcher, 1.0 + 3 * SLOT_S).frontier == 1
+    assert only_report(catcher, 1.0 + 3 * TURN_S).frontier == 1
 
 
 def test_nothing_wanted_is_held_at_once() -> None:
@@ -161,7 +161,7 @@ def test_a_poll_is_answered_in_its_slot() -> None:
     catcher = joined(objects=NOTHING)
     catcher.receive_message(status(2, is_poll=True, objects=NOTHING), 7, 0.5)
     assert said(catcher, 0.5) == []
-    assert only_report(catcher, 0.5 + 3 * SLOT_S).tx_seen == 2
+    assert only_report(catcher, 0.5 + 3 * TURN_S).tx_seen == 2
 
 
 def test_events_common_to_all_are_reported_in_slots_and_rarely() -> None:
@@ -169,18 +169,18 @@ def test_events_common_to_all_are_reported_in_slots_and_rarely() -> None:
     catcher = joined(wanted=[(0, 100)], objects=sent)
     only_report(catcher, 4.9)
     write(catcher, CONTENTS, 0, 1, 5.0)
-    assert said(catcher, 5.0 + 2 * SLOT_S) == []
-    assert only_report(catcher, 5.0 + 3 * SLOT_S).frontier == 1
-    write(catcher, CONTENTS, 1, 2, 5.0 + 4 * SLOT_S)
+    assert said(catcher, 5.0 + 2 * TURN_S) == []
+    assert only_report(catcher, 5.0 + 3 * TURN_S).frontier == 1
+    write(catcher, CONTENTS, 1, 2, 5.0 + 4 * TURN_S)
     assert said(catcher, 5.0 + INTERVAL_S) == []
-    assert only_report(catcher, 5.0 + 3 * SLOT_S + INTERVAL_S).frontier == 2
+    assert only_report(catcher, 5.0 + 3 * TURN_S + INTERVAL_S).frontier == 2
 
 
 def test_without_news_a_keepalive_is_sent() -> None:
     catcher = joined(objects=NOTHING)
     catcher.receive_message(status(2, objects=NOTHING), 7, 0.1)
     assert said(catcher, 0.9) == []
-    assert isinstance(only_report(catcher, 3 * SLOT_S + KEEPALIVE_MAX_S), Report)
+    assert isinstance(only_report(catcher, 3 * TURN_S + KEEPALIVE_MAX_S), Report)
 
 
 def test_needs_are_repeated_ever_more_rarely_until_something_comes() -> None:
@@ -226,7 +226,7 @@ def test_a_long_log_goes_on_after_each_acknowledgement() -> None:
     first = only_report(catcher, 0.1)
     end = len(first.log_bytes)
     catcher.receive_message(Ack(INSTANCE, 1, 0, end), 7, 0.1)
-    assert only_report(catcher, 0.1 + 4 * SLOT_S).log_offset == end  # four targets make a round
+    assert only_report(catcher, 0.1 + 4 * TURN_S).log_offset == end  # four targets make a round
 
 
 def test_progress_on_files_is_reported_at_once_when_all_pages_are_held() -> None:

@@ -144,7 +144,7 @@ class Stand:
         """Have it welcomed to the session."""
         self.codec = self.cast(STATUS)
         assert isinstance(self.codec.decode(self.caster.recv(2000)), Hello)
-        self.tell(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))
+        self.tell(Welcome(instance=7, counter=9, target=3, turn=0, hello=1, token=1))
 
     def next_report(self) -> Report:
         """Return the next report that arrives."""
@@ -258,7 +258,7 @@ def test_a_status_that_is_sent_on_from_elsewhere_draws_nothing_there(stand: Stan
             newer = STATUS._replace(counter=counter)
             thief.sendto(codec.encode(newer), (GROUP, stand.port))
             stand.cast(newer)
-        answer = codec.encode(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))
+        answer = codec.encode(Welcome(instance=7, counter=9, target=3, turn=0, hello=1, token=1))
         stand.caster.sendto(answer, stand.reply_address)
         for _ in range(2):
             assert isinstance(codec.decode(stand.caster.recv(2000)), (Hello, Report))

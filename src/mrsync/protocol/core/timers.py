@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-SLOT_S = 0.00025  # between two reports of a cycle: 4000 reports/s, however many targets there are
+TURN_S = 0.00025  # between two reports of a cycle: 4000 reports/s, however many targets there are
 KEEPALIVE_SHARE = 8  # reports per ack wait while nothing changes
 KEEPALIVE_MAX_S = 1.0
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Callable
 
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
-from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable
+from mrsync.protocol.core.timers import TURN_S, Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters
@@ -27,7 +27,7 @@ CLAIM_S = 0.02
 CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
 CLAIM_FIRST_S = 0.1  # while the parent was not heard
 CLAIM_GROWTH, CLAIM_MAX_S = 1.5, 1.0  # of the time between claims that nothing was heard after
-CLAIMS_APART_SLOTS = 4  # in an island: a relay gets a thousand claims per second, however many children it has
+CLAIMS_APART_TURNS = 4  # in an island: a relay gets a thousand claims per second, however many children it has
 COUNTERS_AHEAD_MAX = 4096  # per second since the last feed; a counter further ahead is forged
 
 
@@ -164,7 +164,7 @@ class ParentLink:
     @property
     def _turn_s(self) -> float:
         """The shortest time in seconds between two claims, unless the parent asks for one."""
-        return CLAIMS_APART_SLOTS * SLOT_S * self.target_count if self._is_islander else 0.0
+        return CLAIMS_APART_TURNS * TURN_S * self.target_count if self._is_islander else 0.0
 
     def note_done(self, now: float) -> None:
         """Note that pages were written, or passed by because they are not needed here."""

@@ -1,6 +1,6 @@
 """ReportTurns: when a catcher reports.
 
-All targets report in turn, each in its own slot of the cycle, so that their reports do not arrive together. While
+Each target reports in its own turn of the cycle, so that their reports do not arrive together. While
 something changes, a report is due after the interval that the caster asks for, and that of a monitor as soon as it has
 done as many bursts. Needs are repeated at growing intervals as long as nothing is heard between two reports, because
 more reports would not bring repairs sooner. Without news, a keepalive shows that the target is there.
@@ -8,7 +8,7 @@ more reports would not bring repairs sooner. Without news, a keepalive shows tha
 
 from __future__ import annotations
 
-from mrsync.protocol.core.timers import SLOT_S, keepalive_s
+from mrsync.protocol.core.timers import TURN_S, keepalive_s
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.wire.messages import Report, Status
 
@@ -18,14 +18,14 @@ RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log 
 
 def cycle_s(status: Status | None) -> float:
     """Return the seconds in which every target can report once."""
-    return status.target_count * SLOT_S if status else 0.0
+    return status.target_count * TURN_S if status else 0.0
 
 
 class ReportTurns:
-    """The times of one target's reports. slot: its place in the cycle. relaying: whether a parent gets its claims."""
+    """The times of one target's reports. turn: its place in the cycle. relaying: whether a parent gets its claims."""
 
     def __init__(self, target: int, relaying: Relaying, now: float) -> None:
-        self.slot = 0
+        self.turn = 0
         self._target = target
         self._relaying = relaying
         self._reported_at = now
@@ -39,8 +39,8 @@ class ReportTurns:
         return max(told_s, self._relaying.report_s, 2 * cycle_s(status)) if self._relaying.is_fed else told_s
 
     def in_turn(self, now: float, apart_s: float) -> float:
-        """Return when to report what all targets report now: in our slot, and so long after the last report."""
-        return max(now + self.slot * SLOT_S, self._reported_at + apart_s)
+        """Return when to report what all targets report now: in our turn, and so long after the last report."""
+        return max(now + self.turn * TURN_S, self._reported_at + apart_s)
 
     def is_due(self, status: Status | None, tx_done: int) -> bool:
         """Return whether this is a monitor that has done as many bursts as the caster has asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mrsync.protocol.core.timers import SLOT_S
+from mrsync.protocol.core.timers import TURN_S
 from mrsync.protocol.pace.delay import Delay
 from mrsync.protocol.sending.loss_trials import LossTrials
 from mrsync.wire.limits import PAGES_MAX
@@ -77,7 +77,7 @@ class Audience:
     @property
     def cycle_s(self) -> float:
         """Seconds in which every listener can report once."""
-        return len(self.flows) * SLOT_S
+        return len(self.flows) * TURN_S
 
     def is_answering(self, flow: Flow, now: float) -> bool:
         """Return whether a listener receives something and its reports arrive, as far as can be known."""

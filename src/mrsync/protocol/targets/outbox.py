@@ -80,7 +80,7 @@ class Outbox:
         source: the address that hello came from. token: for its next hello, which shows that it receives there.
         """
         counter = self._next_counter()
-        self._say(Welcome(hello.instance, counter, target.id, target.slot, hello.counter, token), source)
+        self._say(Welcome(hello.instance, counter, target.id, target.turn, hello.counter, token), source)
 
     def refuse(self, hello: Hello, source: Address, reason: str) -> None:
         """Refuse a catcher. The answer is not longer than a HELLO, because the sender's address may be forged."""

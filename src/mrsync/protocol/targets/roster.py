@@ -37,7 +37,7 @@ class Target:
     reason: str = ""
     hint: str = ""  # from the application; appended to the reason if the target never joins
     hello: Hello | None = None  # the last one
-    slot: int = 0
+    turn: int = 0
     joined_at: float = 0.0
     ended_at: float = 0.0
     report: Report | None = None
@@ -169,7 +169,7 @@ class Roster:
         target.path.source = source
         target.joined_at = target.flow.answered_at = now
         target.progress = LifeSigns(now)
-        target.slot = len(self._live)
+        target.turn = len(self._live)
         self._live = [*self._live, target]
         self.count_listeners()
 

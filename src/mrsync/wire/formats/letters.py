@@ -27,7 +27,7 @@ _HELLO = Layout(
 )
 _WELCOME = Layout(
     ("target", "H", "welcome-target"),
-    ("slot", "H", "welcome-slot"),
+    ("turn", "H", "welcome-turn"),
     ("hello", "I", "welcome-hello"),
     ("token", "I", "welcome-token"),
 )

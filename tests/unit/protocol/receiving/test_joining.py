@@ -108,7 +108,7 @@ def test_only_its_own_welcome_counts_and_once() -> None:
     catcher.receive_message(welcome(instance=INSTANCE + 1), 7, 0.0)
     assert catcher.state is CatcherState.SEEKING
     catcher.receive_message(welcome(), 7, 0.0)
-    catcher.receive_message(welcome(slot=9), 7, 0.0)
+    catcher.receive_message(welcome(turn=9), 7, 0.0)
     assert events(catcher) == [Welcomed(), SessionOpened(7, GEOMETRY, SealKind.HMAC_SHA256)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.core.timers import SLOT_S, keepalive_s
+from mrsync.protocol.core.timers import TURN_S, keepalive_s
 from mrsync.protocol.receiving.report_turns import INTERVALS_MAX, RETRY_S, ReportTurns, cycle_s
 from tests.unit.protocol.builders import report, status
 from tests.unit.protocol.catching import joined
@@ -16,11 +16,11 @@ def turns(target: int = 7) -> ReportTurns:
     return ReportTurns(target, joined().relaying, 0.0)
 
 
-def test_targets_report_in_their_slots() -> None:
+def test_targets_report_in_their_turns() -> None:
     made = turns()
-    made.slot = 40
-    assert cycle_s(CAST) == pytest.approx(100 * SLOT_S)
-    assert made.in_turn(1.0, 0.01) == pytest.approx(1.0 + 40 * SLOT_S)
+    made.turn = 40
+    assert cycle_s(CAST) == pytest.approx(100 * TURN_S)
+    assert made.in_turn(1.0, 0.01) == pytest.approx(1.0 + 40 * TURN_S)
     made.on_report(report(counter=1), CAST, 1.005)
     assert made.in_turn(1.0, 0.1) == pytest.approx(1.105)  # so long after the last report
 

@@ -104,7 +104,7 @@ def test_a_hello_is_welcomed_as_often_as_it_comes() -> None:
     session.hello(0)
     session.hello(0, counter=2)
     first, second = session.messages(Welcome)
-    assert (first.instance, first.slot, second.slot) == (100, 0, 0)
+    assert (first.instance, first.turn, second.turn) == (100, 0, 0)
     assert first.counter < second.counter
     assert session.heard == [TargetJoined(0)]
 

@@ -30,7 +30,7 @@ def test_slots_follow_the_order_of_arrival() -> None:
     known = Roster({0: "a", 1: "b"})
     known.admit(found(known, 1), hello(1), "there", 5.0)
     known.admit(found(known, 0), hello(0), "here", 6.0)
-    assert [(target.id, target.slot) for target in known.live] == [(1, 0), (0, 1)]
+    assert [(target.id, target.turn) for target in known.live] == [(1, 0), (0, 1)]
 
 
 def test_an_end_is_final() -> None:
@@ -149,7 +149,7 @@ def test_union_of_needs_and_lowest() -> None:
     assert known.union_of_needs().whole() == RangeSet([(0, 9)])
     assert known.union_of_basis().whole() == RangeSet()
     assert known.lowest(lambda target: target.id + 1) == 1
-    assert known.every(lambda target: target.slot < 3)
+    assert known.every(lambda target: target.turn < 3)
     assert not Roster({}).every(lambda target: True)
     assert Roster({}).lowest(lambda target: 1) == 0
 

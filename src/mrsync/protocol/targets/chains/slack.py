@@ -7,7 +7,7 @@ all answers later still.
 from __future__ import annotations
 
 from mrsync.protocol.core.lateness import Lateness
-from mrsync.protocol.core.timers import SLOT_S
+from mrsync.protocol.core.timers import TURN_S
 from mrsync.protocol.targets.chains.link import Link
 from mrsync.protocol.targets.roster import Roster
 
@@ -34,7 +34,7 @@ class Slack:
     @property
     def typical_s(self) -> float:
         """The seconds for a link whose ends are no later than others."""
-        return 4 * len(self._roster.live) * SLOT_S + self._for(self._late_s)
+        return 4 * len(self._roster.live) * TURN_S + self._for(self._late_s)
 
     def of(self, link: Link) -> float:
         """Return the seconds for a link, whose ends may be busier than others."""
