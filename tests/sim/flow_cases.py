@@ -109,7 +109,7 @@ FLOW_CASES = (
     ),
     case(
         "a long way is filled, though buffers are small",
-        (replace(GOOD, delay_s=0.05, buffer_bytes=2 << 20),) * 2,
+        (replace(GOOD, delay_s=0.05, buffer_bytes=425984),) * 2,
         (DONE,) * 2,
         4.0,
         uplink_bytes_s=5e7,

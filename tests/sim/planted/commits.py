@@ -40,7 +40,7 @@ COMMIT_FAULTS = (
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
-        found_by="they need different files, so that they cannot decode for each other",
+        found_by="files are sat out",
     ),
     Fault("exceptions are lost on the way", Grants, "take", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(

@@ -6,7 +6,8 @@ decrease multiplicative, as in Jacobson (SIGCOMM 1988), with two additions.
 Invariants: no burst is sent beyond the window. And the slowest target has at most QUEUE_S_MAX of its own time queued in
 front of it, in the network, its socket and its disk. The second holds because a window that fills a longer queue is cut
 to that length once per round trip. The rate stays, because the queue does not run empty. The limit set by receive
-buffers applies to what is queued, not to what a long path holds.
+buffers applies to what is queued, not to what a long path holds. Without a queue, what the window grows by will be on
+the path as well. So small buffers do not keep the window from growing fast.
 
 Without a queue, the window grows by a quarter per round trip, up to nine tenths of the size at the last cut, or without
 a limit if that was long ago. At 300 ms this fills 90 % of a link within two seconds of a cut; a page per round trip
@@ -95,7 +96,9 @@ class Window:
             self._is_probing = False
             self.size = max(float(WINDOW_BURSTS_MIN), self.size * (delay.floor_s + QUEUE_S_MAX) / delay.rtt_s)
         else:
-            self.size = min(self._limit + self._on_the_way, self.size + self._step(delay, now))
+            growth = (1.0 if self._is_probing else GROWTH) if delay.is_quiet else 0.0
+            limit = self._limit + (1 + growth) * self._on_the_way
+            self.size = min(limit, self.size + self._step(delay, now))
 
     def _step(self, delay: Delay, now: float) -> float:
         if self._is_probing:
