@@ -260,8 +260,8 @@ OPTIONS = (
         "the Python on the targets; default: python3",
         REMOTE,
         LAUNCHERS,
-        "the Python on the targets, 3.9 or newer, with a command before it if needed (`nice -n 19 python3`); "
-        "default: `python3`",
+        "the Python on the targets, 3.9 or newer, with a command before it if needed (`nice -n 19 python3`). It is "
+        "started with `-E`, so `PYTHONHOME` does not count; default: `python3`",
         metavar="P",
         type=values.remote_words,
         default=_REMOTE.python,
