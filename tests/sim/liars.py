@@ -198,7 +198,7 @@ class Unbelieving(Oracle):
     def judge_coded(self, send: Any) -> None:
         """Nor here."""
 
-    def _judge_skipped(self, kind: ObjectKind, end: int) -> None:
+    def _judge_skipped(self, object: ObjectKind, end: int) -> None:
         """Nor here."""
 
     def judge_hop(self, child: Any, send: Any, mask: int) -> None:

@@ -305,19 +305,19 @@ class MasterHost:
                 self._world.network.send(host, cast, packets, size_bytes, leaves_at)
 
     def _send_page(self, send: SendPage) -> None:
-        kind, page, mask, tx = send
-        is_cached = self._is_cached(kind, page)
-        count = self._world.packet_count(kind, page)
+        object, page, mask, tx = send
+        is_cached = self._is_cached(object, page)
+        count = self._world.packet_count(object, page)
         if mask == 0 or not is_cached:
             mask = (1 << count) - 1
         if not is_cached:
-            self._seal(kind, page, tx)
-        self._touch(kind, page)
+            self._seal(object, page, tx)
+        self._touch(object, page)
         if self._world.scenario.compressed_share:
-            self.caster.page_compressed(kind, page, count, self.clock.now)
+            self.caster.page_compressed(object, page, count, self.clock.now)
         packets = mask.bit_count()
         size = self._world.geometry.slice_bytes
-        burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)
+        burst = Burst(object, page, self._generations[object, page], count, mask, tx)
         self._cast(burst, packets, size)
         self.caster.clock.on_left(tx, self.clock.now + self._free_at - self._world.events.now)
 
@@ -339,36 +339,36 @@ class MasterHost:
         for page, mask in plain.items():
             self._send_page(SendPage(send.object, page, mask, send.tx))
 
-    def _is_cached(self, kind: int, page: int) -> bool:
-        return (kind, page) in self._cached
+    def _is_cached(self, object: int, page: int) -> bool:
+        return (object, page) in self._cached
 
-    def _touch(self, kind: int, page: int) -> None:
-        self._cached.pop((kind, page), None)
-        self._cached[kind, page] = None
+    def _touch(self, object: int, page: int) -> None:
+        self._cached.pop((object, page), None)
+        self._cached[object, page] = None
         if len(self._cached) > self._world.scenario.cached_pages:
             del self._cached[next(iter(self._cached))]
 
-    def _seal(self, kind: ObjectKind, page: int, tx: int) -> None:
+    def _seal(self, object: ObjectKind, page: int, tx: int) -> None:
         """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
-        generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
-        self._oracle.packets_read_again += self._world.packet_count(kind, page) * (generation > 0)
+        generation = self._generations[object, page] = self._generations.get((object, page), -1) + 1
+        self._oracle.packets_read_again += self._world.packet_count(object, page) * (generation > 0)
         if generation > self._generation:
             self._generation = generation
             for send in self.caster.announce_reading(generation, tx):
                 self._send(send)
-        if kind not in CONTENTS:
+        if object not in CONTENTS:
             return
         plan, scenario = self._world.plan, self._world.scenario
-        files = plan.files_of(kind, page) if generation else plan.files_ending_on(kind, page)
+        files = plan.files_of(object, page) if generation else plan.files_ending_on(object, page)
         share = scenario.late_void_share if generation else scenario.void_share
         for file in files:
             if file not in self._world.changed and self._rng.random() < share:
                 self._world.changed.add(file)
                 if self.caster.invalidate_file(file):
                     self._world.void.add(file)
-        self._world.spoilt[kind, page, generation] = self._world.changed.intersection(plan.files_of(kind, page))
+        self._world.spoilt[object, page, generation] = self._world.changed.intersection(plan.files_of(object, page))
         if not generation and scenario.commit_rule is CommitRule.EACH:
-            self.caster.mark_read(plan.files_before(kind, page + 1))
+            self.caster.mark_read(plan.files_before(object, page + 1))
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""

@@ -93,19 +93,21 @@ class Oracle:
         elif isinstance(event, Withdrawn):
             self.commits.judge_withdrawn(host)
 
-    def _judge_held(self, host: TargetHost, kind: ObjectKind, end: int) -> None:
-        known = host.judged.get(kind, 0)
+    def _judge_held(self, host: TargetHost, object: ObjectKind, end: int) -> None:
+        known = host.judged.get(object, 0)
         if end <= known:
             return
-        host.judged[kind] = end
-        wanted = RangeSet([(0, self._world.page_count(kind))])
-        if kind in CONTENTS:
+        host.judged[object] = end
+        wanted = RangeSet([(0, self._world.page_count(object))])
+        if object in CONTENTS:
             plan = self._world.plan
-            wanted = RangeSet(plan.pages_of(file) for file in host.storage.left if plan.kind_of(file) is kind)
+            wanted = RangeSet(plan.pages_of(file) for file in host.storage.left if plan.object_of(file) is object)
         for first, behind in wanted.clipped(known, end):
             for page in range(first, behind):
-                if (kind, page) not in host.written:
-                    raise Violation(f"{host.address} says that it holds {end} pages of {kind!r}, but {page} is missing")
+                if (object, page) not in host.written:
+                    raise Violation(
+                        f"{host.address} says that it holds {end} pages of {object!r}, but {page} is missing"
+                    )
 
     def _judge_ending(self, host: TargetHost, event: SessionEnded) -> None:
         if event.ending is Ending.DONE and not host.storage.is_finished:
@@ -130,8 +132,8 @@ class Oracle:
             self.commits.judge_changed(event.files)
 
     def judge_status(self, status: Status) -> None:
-        for kind, state in zip(ObjectKind, status.objects, strict=True):
-            self._judge_skipped(kind, state.pages_sent)
+        for object, state in zip(ObjectKind, status.objects, strict=True):
+            self._judge_skipped(object, state.pages_sent)
         self.commits.judge_status(status)
 
     def count_report(self) -> None:
@@ -155,14 +157,14 @@ class Oracle:
         self.packets_repaired += mask.bit_count()
         self.packets_wasted += sum(not self._is_missed(send.object, send.page, index) for index in bits(mask))
 
-    def _judge_skipped(self, kind: ObjectKind, end: int) -> None:
+    def _judge_skipped(self, object: ObjectKind, end: int) -> None:
         """Pages of the contents may be left out if no live target wants them."""
-        for page in range(self._next_page[kind], end):
-            if kind is not ObjectKind.CONTENTS or self._is_wanted(kind, page):
-                raise Violation(f"page {end} of {kind!r} comes before page {page}")
+        for page in range(self._next_page[object], end):
+            if object is not ObjectKind.CONTENTS or self._is_wanted(object, page):
+                raise Violation(f"page {end} of {object!r} comes before page {page}")
 
-    def _is_wanted(self, kind: ObjectKind, page: int) -> bool:
-        return any((kind, page) in host.storage.wanted for host in self.commits.live_hosts())
+    def _is_wanted(self, object: ObjectKind, page: int) -> bool:
+        return any((object, page) in host.storage.wanted for host in self.commits.live_hosts())
 
     def judge_hop(self, children: list[TargetHost], send: SendPage, mask: int) -> None:
         """Count what relays send, and what of it is sent again to children that do not miss it."""
@@ -184,10 +186,10 @@ class Oracle:
                 raise Violation("a coded packet of one term")
             self.packets_wasted += not any(self._is_missed(send.object, *term) for term in terms)
 
-    def _is_missed(self, kind: ObjectKind, page: int, index: int) -> bool:
-        files = self._world.plan.files_of(kind, page) if kind in CONTENTS else []
+    def _is_missed(self, object: ObjectKind, page: int, index: int) -> bool:
+        files = self._world.plan.files_of(object, page) if object in CONTENTS else []
         return any(
-            host.misses((kind, page), index)
-            and (kind not in CONTENTS or any(file in host.storage.left for file in files))
+            host.misses((object, page), index)
+            and (object not in CONTENTS or any(file in host.storage.left for file in files))
             for host in self.commits.live_hosts()
         )

@@ -26,8 +26,8 @@ class Plan:
         self.is_again = False
         self._entry_bytes = entry_bytes
         self._page_bytes = 1  # until it is fixed
-        self._starts: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
-        self._ends: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
+        self._starts: dict[ObjectKind, list[int]] = {object: [] for object in CONTENTS}
+        self._ends: dict[ObjectKind, list[int]] = {object: [] for object in CONTENTS}
 
     def are_files(self, first: int, end: int) -> bool:
         """Whether targets may need these entries."""
@@ -44,31 +44,31 @@ class Plan:
         self.is_again = True
         self._append(ObjectKind.CONTENTS_AGAIN, entries, sizes)
 
-    def _append(self, kind: ObjectKind, entries: Sequence[int], sizes: Sequence[int]) -> None:
+    def _append(self, object: ObjectKind, entries: Sequence[int], sizes: Sequence[int]) -> None:
         self.files += entries
         for size in sizes:
-            self._starts[kind].append(self.contents_bytes[kind])
-            self.contents_bytes[kind] += size
-            self._ends[kind].append(self.contents_bytes[kind])
+            self._starts[object].append(self.contents_bytes[object])
+            self.contents_bytes[object] += size
+            self._ends[object].append(self.contents_bytes[object])
 
-    def kind_of(self, file: int) -> ObjectKind:
+    def object_of(self, file: int) -> ObjectKind:
         """The object that holds the contents of this plan file."""
         return ObjectKind.CONTENTS if file < self.first_count else ObjectKind.CONTENTS_AGAIN
 
-    def _base(self, kind: ObjectKind) -> int:
-        return 0 if kind is ObjectKind.CONTENTS else self.first_count
+    def _base(self, object: ObjectKind) -> int:
+        return 0 if object is ObjectKind.CONTENTS else self.first_count
 
     def pages_of(self, file: int) -> tuple[int, int]:
         """The range of pages that hold something of this plan file; empty for an empty file."""
-        kind = self.kind_of(file)
-        at = file - self._base(kind)
-        start, end = self._starts[kind][at], self._ends[kind][at]
+        object = self.object_of(file)
+        at = file - self._base(object)
+        start, end = self._starts[object][at], self._ends[object][at]
         first = start // self._page_bytes
         return (first, -(-end // self._page_bytes)) if end > start else (first, first)
 
     def keys_of(self, file: int) -> list[tuple[int, int]]:
         """The same pages as (object, page)."""
-        return [(self.kind_of(file), page) for page in range(*self.pages_of(file))]
+        return [(self.object_of(file), page) for page in range(*self.pages_of(file))]
 
     def pages_of_entries(self, entries: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """The ranges of pages that hold something of these entries, file by file of the first round."""
@@ -76,17 +76,17 @@ class Plan:
         first_round = enumerate(self.files[: self.first_count])
         return [self.pages_of(file) for file, entry in first_round if entry in wanted]
 
-    def files_of(self, kind: ObjectKind, page: int) -> list[int]:
+    def files_of(self, object: ObjectKind, page: int) -> list[int]:
         """Plan files that have something on this page of the contents."""
-        starts, ends, base = self._starts[kind], self._ends[kind], self._base(kind)
+        starts, ends, base = self._starts[object], self._ends[object], self._base(object)
         low = bisect_right(ends, page * self._page_bytes)
         high = bisect_left(starts, (page + 1) * self._page_bytes)
         return [base + at for at in range(low, high) if ends[at] > starts[at]]
 
-    def files_before(self, kind: ObjectKind, page: int) -> int:
+    def files_before(self, object: ObjectKind, page: int) -> int:
         """The first plan file that has something on this page or behind it."""
-        return self._base(kind) + bisect_right(self._ends[kind], page * self._page_bytes)
+        return self._base(object) + bisect_right(self._ends[object], page * self._page_bytes)
 
-    def files_ending_on(self, kind: ObjectKind, page: int) -> list[int]:
+    def files_ending_on(self, object: ObjectKind, page: int) -> list[int]:
         """Plan files whose last page this is."""
-        return [file for file in self.files_of(kind, page) if self.pages_of(file)[1] == page + 1]
+        return [file for file in self.files_of(object, page) if self.pages_of(file)[1] == page + 1]

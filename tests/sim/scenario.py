@@ -139,11 +139,11 @@ class Scenario:
         full_bytes = self.geometry.slice_bytes + PACKET_ROOM_BYTES
         return (Step(full_bytes + 28, full_bytes, self.geometry), *self.smaller)
 
-    def compressed_count(self, kind: int, page: int, count: int) -> int:
+    def compressed_count(self, object: int, page: int, count: int) -> int:
         """Return the number of packets of a page that would have `count` of them uncompressed."""
         if not self.compressed_share:
             return count
-        rng = random.Random(f"page {self.seed} {kind} {page}")
+        rng = random.Random(f"page {self.seed} {object} {page}")
         return rng.randint(1, count) if rng.random() < self.compressed_share else count
 
     @property

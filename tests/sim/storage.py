@@ -104,11 +104,11 @@ class Storage:
                 self.wanted.update(plan.keys_of(file))
         self._want(ObjectKind.CONTENTS_AGAIN, sorted(self.again))
 
-    def _want(self, kind: ObjectKind, files: list[int], *, is_less: bool = False) -> None:
+    def _want(self, object: ObjectKind, files: list[int], *, is_less: bool = False) -> None:
         for file in files:
             self.left[file] = len(self.wanted.intersection(self._plan.keys_of(file)))
-        pages = RangeSet((page, page + 1) for wanted_kind, page in sorted(self.wanted) if wanted_kind == kind)
-        self._catcher.want(kind, list(pages), self._clock.now, is_less=is_less)
+        pages = RangeSet((page, page + 1) for wanted_object, page in sorted(self.wanted) if wanted_object == object)
+        self._catcher.want(object, list(pages), self._clock.now, is_less=is_less)
         self._tell(files)
         self.after()
 
@@ -123,9 +123,9 @@ class Storage:
             return page < share * self._plan.pages_of(self._plan.first_count - 1)[1]
         return share > 0 and self._rng.random() < share
 
-    def write(self, kind: ObjectKind, pages: list[int]) -> None:
+    def write(self, object: ObjectKind, pages: list[int]) -> None:
         """Contents pages are on the disk now."""
-        touched = [file for page in pages for file in self._plan.files_of(kind, page) if file in self.left]
+        touched = [file for page in pages for file in self._plan.files_of(object, page) if file in self.left]
         for file in touched:
             self.left[file] -= 1
         self._tell(touched)

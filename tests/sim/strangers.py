@@ -39,13 +39,15 @@ class Strangers:
 
     def _forge(self) -> None:
         rng, world = self._rng, self._world
-        kind = rng.choice(tuple(ObjectKind))
-        page = rng.randrange(world.page_count(kind) + 2)
-        count = world.packet_count(kind, page)
+        object = rng.choice(tuple(ObjectKind))
+        page = rng.randrange(world.page_count(object) + 2)
+        count = world.packet_count(object, page)
         if world.scenario.compressed_share:
             count = rng.randint(1, count)
         mask = (1 << count) - 1 if rng.random() < 0.2 else 1 << rng.randrange(count)
-        burst = Burst(kind, page, rng.choice((0, 0, 1, 65535)), count, mask, rng.choice((1, 50, 500, 60000, 2**32 - 1)))
+        burst = Burst(
+            object, page, rng.choice((0, 0, 1, 65535)), count, mask, rng.choice((1, 50, 500, 60000, 2**32 - 1))
+        )
         self._send(burst, (1 << mask.bit_count()) - 1)
 
     def _replay_control(self) -> None:

@@ -202,13 +202,13 @@ class TargetHost:
         now = self.clock.now
         self.catcher.counters.queue_pages = len(self.reception.opened)
         self.written.update(key for key, _ in batch)
-        for kind in ObjectKind:
-            pages = [page for (object, page), _ in batch if object == kind]
+        for object in ObjectKind:
+            pages = [page for (written, page), _ in batch if written == object]
             if pages:
-                tx_done = max(tx for (object, _), tx in batch if object == kind)
-                if kind in CONTENTS:
-                    self.storage.write(kind, pages)
-                self.catcher.pages_written(kind, pages, tx_done, now)
+                tx_done = max(tx for (written, _), tx in batch if written == object)
+                if object in CONTENTS:
+                    self.storage.write(object, pages)
+                self.catcher.pages_written(object, pages, tx_done, now)
         if self.reception.opened:
             self._write()
         self.pump()

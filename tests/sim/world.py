@@ -82,19 +82,21 @@ class World:
         """A catcher's datagram sets out for the caster."""
         self.network.answer(index, datagram, partial(self.hear_answer, address), self.events.now)
 
-    def object_bytes(self, kind: int) -> int:
+    def object_bytes(self, object: int) -> int:
         scenario = self.scenario
-        if kind == ObjectKind.PLAN_AGAIN and not self.plan.is_again:
+        if object == ObjectKind.PLAN_AGAIN and not self.plan.is_again:
             return 0
-        if kind in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
+        if object in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
             return scenario.plan_bytes
-        return scenario.manifest_bytes if kind == ObjectKind.MANIFEST else self.plan.contents_bytes[ObjectKind(kind)]
+        return (
+            scenario.manifest_bytes if object == ObjectKind.MANIFEST else self.plan.contents_bytes[ObjectKind(object)]
+        )
 
-    def packet_count(self, kind: int, page: int) -> int:
+    def packet_count(self, object: int, page: int) -> int:
         """Packets of a page of an object; of a full page where there is no such page."""
-        geometry, size = self.geometry, self.object_bytes(kind)
+        geometry, size = self.geometry, self.object_bytes(object)
         count = geometry.packet_count(size, page) if page < geometry.page_count(size) else geometry.packets
-        return self.scenario.compressed_count(kind, page, count)
+        return self.scenario.compressed_count(object, page, count)
 
-    def page_count(self, kind: ObjectKind) -> int:
-        return self.geometry.page_count(self.object_bytes(kind))
+    def page_count(self, object: ObjectKind) -> int:
+        return self.geometry.page_count(self.object_bytes(object))
