@@ -14,6 +14,7 @@ SOURCE = PROJECT / "src"
 TESTS = PROJECT / "tests"
 
 LINE_LENGTH_MAX = 120
+UNWRAPPED = ("CHANGELOG.md", "cli.md")  # an item of the former is one line; tables of the latter are long anyway
 MODULE_LINES_MAX = 500
 FUNCTION_LINES_MAX = 60
 VAGUE_NAMES = re.compile(r"(?i)util|helper|common|misc|manager")
@@ -90,6 +91,15 @@ def untidy_text(path: Path) -> Iterator[str]:
         yield "the last line has no end"
 
 
+def overlong_prose(text: str) -> Iterator[int]:
+    """Yield the numbers of lines of a document that are too long, and are no code, table or picture."""
+    is_code = False
+    for number, line in enumerate(text.splitlines(), 1):
+        is_code ^= line.lstrip().startswith("```")
+        if len(line) > LINE_LENGTH_MAX and not is_code and not line.lstrip().startswith(("|", "![", "<")):
+            yield number
+
+
 def test_modules_are_tidy() -> None:
     assert [f"{relative(path)}: {problem}" for path in python_files() for problem in untidy_module(path)] == []
 
@@ -97,6 +107,11 @@ def test_modules_are_tidy() -> None:
 def test_files_are_tidy() -> None:
     texts = [path for path in committed_files() if path.suffix != ".png"]
     assert [f"{relative(path)}: {problem}" for path in texts for problem in untidy_text(path)] == []
+
+
+def test_documents_are_wrapped() -> None:
+    documents = [path for path in committed_files() if path.suffix == ".md" and path.name not in UNWRAPPED]
+    assert [f"{relative(path)}:{number}" for path in documents for number in overlong_prose(path.read_text())] == []
 
 
 def test_every_module_is_used() -> None:
@@ -144,4 +159,6 @@ def test_planted_untidiness_is_found() -> None:
     assert list(overlong("x = 1\n" * (MODULE_LINES_MAX + 1)))
     assert list(overlong("def f():\n" + "    x = 1\n" * FUNCTION_LINES_MAX))
     assert lacks_future_annotations("def f() -> int: ...")
+    long = "word " * LINE_LENGTH_MAX
+    assert list(overlong_prose(f"{long}\n| {long} |\n```\n{long}\n```\n{long}\n")) == [1, 6]
     assert FORBIDDEN_WORDS.search("# TO" + "DO: later")
