@@ -11,9 +11,10 @@ from contextlib import suppress
 from enum import Enum
 
 from mrsync.errors import ProtocolDataError
+from mrsync.files import absolute
 from mrsync.tree.destination.backupdir import BackupDirectory
 from mrsync.tree.destination.deletion_limit import DeletionLimit
-from mrsync.tree.destination.root import path_below
+from mrsync.tree.destination.root import place_from
 from mrsync.tree.destination.tree_remover import TreeRemover
 from mrsync.tree.filter.ere import Patterns
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
@@ -72,13 +73,13 @@ class Backups:
         if b"/" in self._suffix or b"\0" in self._suffix + directory or not (self._suffix or directory):
             raise ProtocolDataError("the manifest is damaged: its policy has an impossible suffix")
         if directory:
-            place = os.path.normpath(os.path.join(os.path.abspath(path), directory))
-            below = path_below(root_fd, place)
-            if below == b"":
+            place, is_below = place_from(root_fd, directory)
+            if not place:
                 raise ProtocolDataError("the backup directory is the destination itself")
-            self._directory = BackupDirectory(root_fd, place, below, on_made, hidden_mode)
-            if below is not None:
-                self.rules = (f"P /{_quoted(os.fsdecode(below))}/***",)
+            outside = b"" if is_below else absolute(os.path.join(path, place))
+            self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_made, hidden_mode)
+            if is_below:
+                self.rules = (f"P /{_quoted(os.fsdecode(place))}/***",)
         elif not policy.deletes_excluded:
             self.rules = (_suffix_rule(os.fsdecode(self._suffix)),)
 

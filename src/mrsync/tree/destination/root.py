@@ -125,19 +125,29 @@ def holds_home(root_fd: int) -> bool:
 
 
 def path_below(root_fd: int, wanted: bytes) -> bytes | None:
-    """Return where a path leads below the root of a destination, or None if it does not.
+    """Return where a path leads below the root of a destination, or None if it does not. wanted: as for place_from."""
+    place, is_below = place_from(root_fd, wanted)
+    return place if is_below else None
 
-    wanted: absolute, or relative to the root. Above the root, links and mounts may lead to it under any name.
+
+def place_from(root_fd: int, wanted: bytes) -> tuple[bytes, bool]:
+    """Return where a path leads from the root of a destination on, and whether that is below it.
+
+    wanted: absolute, or relative to the root. Above the root, links and mounts may lead to it under any name. Below it
+    no link is followed, so a `..` there takes away the name before it.
     """
-    root, names = os.fstat(root_fd), os.path.normpath(wanted).split(b"/")
-    for count in range(names[0] in (b"", b".", b".."), len(names) + 1):
+    root, names = os.fstat(root_fd), (wanted or b".").split(b"/")
+    for count in range(names[0] in (b"", b".."), len(names) + 1):
         above = b"/".join(names[:count]) or (b"/" if count else b".")
         try:
-            if os.path.samestat(os.stat(above, dir_fd=root_fd), root):
-                return b"/".join(names[count:]).strip(b"/")
+            is_root = os.path.samestat(os.stat(above, dir_fd=root_fd), root)
         except OSError:
-            return None
-    return None
+            break
+        if is_root:
+            rest = os.path.normpath(b"/".join([b".", *names[count:]]))
+            leads_out = rest.split(b"/")[0] == b".."
+            return place_from(root_fd, rest) if leads_out else (b"" if rest == b"." else rest, True)
+    return wanted, False
 
 
 def open_directory_from(root_fd: int, wanted: bytes) -> int:
@@ -145,11 +155,11 @@ def open_directory_from(root_fd: int, wanted: bytes) -> int:
 
     Below the root no link is followed, whatever name leads to it, because others may have put the link there.
     """
-    below = path_below(root_fd, wanted)
-    if below is None:
-        return os.open(os.path.normpath(wanted), os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
+    place, is_below = place_from(root_fd, wanted)
+    if not is_below:
+        return os.open(place, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
     fd = os.dup(root_fd)
-    for name in filter(None, below.split(b"/")):
+    for name in filter(None, place.split(b"/")):
         try:
             deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)
         finally:

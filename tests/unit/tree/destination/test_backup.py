@@ -276,6 +276,17 @@ def test_a_directory_below_the_destination_is_known_by_any_name(tmp_path: Path) 
         os.close(fd)
 
 
+@pytest.mark.parametrize("directory", ["../bak", "bak", "f/../bak", "f/../../bak", "../a/bak"])
+@pytest.mark.parametrize("dest", ["x/l", "x/l/../a"])
+def test_a_directory_is_found_from_the_destination_that_is_open(tmp_path: Path, dest: str, directory: str) -> None:
+    write(tmp_path, {"x/a/f": "other", "y/a/f": "old", "source/f": "new"})
+    (tmp_path / "x/l").symlink_to("../y/a")
+    assert sync(tmp_path / "source", tmp_path / dest, policy=backup_policy(backup_dir=directory)).failures == []
+    assert (tmp_path / os.path.normpath(f"y/a/{directory}") / "f").read_text() == "old"
+    assert sorted(os.listdir(tmp_path / "x")) == ["a", "l"]
+    assert os.listdir(tmp_path / "x/a") == ["f"]
+
+
 def test_a_target_may_have_a_suffix_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     fd = os.open(tmp_path, os.O_RDONLY)

@@ -16,8 +16,10 @@ from mrsync.tree.destination.root import (
     check_not_file_system_root,
     check_room,
     holds_home,
+    open_directory_from,
     open_root,
     path_below,
+    place_from,
 )
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
@@ -163,6 +165,23 @@ def test_paths_below_the_root_directory() -> None:
     try:
         found = [path_below(fd, path) for path in (b"/", b".", b"/old", b"old", b"../a//b/", b"//old/x/..")]
         assert found == [b"", b"", b"old", b"old", b"a/b", b"old"]
+    finally:
+        os.close(fd)
+
+
+def test_a_path_out_of_the_root_follows_no_link_in_it(tmp_path: Path) -> None:
+    (tmp_path / "far/goal").mkdir(parents=True)
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "dest/sub").symlink_to(tmp_path / "far/goal")
+    (tmp_path / "old").mkdir()
+    root = os.fsencode(tmp_path)
+    fd = os.open(tmp_path / "dest", os.O_RDONLY)
+    try:
+        for path in (b"sub/../../old", b"../dest/sub/../../old", root + b"/dest/sub/../../old"):
+            assert place_from(fd, path) == (b"../old", False)
+            found = open_directory_from(fd, path)
+            assert os.path.samestat(os.fstat(found), os.stat(tmp_path / "old"))
+            os.close(found)
     finally:
         os.close(fd)
 
