@@ -105,6 +105,11 @@ def _list_of_a_link(folder: Path) -> None:
     (folder / "s1/l2").symlink_to("b")
 
 
+def _list_through_links(folder: Path) -> None:
+    (folder / "s1/b/up").symlink_to("..")
+    (folder / "list").write_text("l\nl/deep/c\nout/y\nb/up/x/keep\ndangling/c\na/b\n")
+
+
 def _list_of_directories(folder: Path) -> None:
     (folder / "list").write_text("e\nb/\nx/keep\n")
 
@@ -163,6 +168,9 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "listed links that rules for directories exclude": (_list_of_links, "-ai --exclude=l/ --files-from=list s1"),
     "listed links to directories, and such rules": (_list_of_a_link, "-aik --exclude=l2/ --files-from=list s1"),
     "listed links to themselves": (_list_of_a_loop, "-ai --delete --files-from=list s1"),
+    "listed paths through links, and all below": (_list_through_links, "-air --delete --files-from=list s1"),
+    "a path through links": (_list_through_links, "-aiR s1/l/c s1/b/up/x s1"),
+    "a path that leads up": (_nothing, "-aiR s1/b/../x"),
     "listed directories without files": (_list_of_directories, "-aim --delete --files-from=list s1"),
     "listed links, and all below": (_list_of_links, "-air --delete --files-from=list s1"),
     "backups beside": (_nothing, "-aib --suffix=.bak --delete s1/"),

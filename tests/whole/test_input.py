@@ -86,7 +86,7 @@ MISTAKES = {
     ),
     "no such option": Mistake(("--frobnicate",), 1, "unrecognized arguments: --frobnicate (see mrsync --help)"),
     "no place for the report": Mistake(
-        ("--report", "/no/report.json"), 1, "--report /no/report.json: cannot write in /no, which does not exist"
+        ("--report", "/no/report.json"), 11, "--report /no/report.json: cannot write in /no, which does not exist"
     ),
     "report of no known kind": Mistake(
         ("--report", "report.csv"), 1, "--report report.csv: only .json and .html can be written"

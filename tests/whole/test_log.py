@@ -15,8 +15,10 @@ def test_runs_are_logged_from_start_to_end(site: Site) -> None:
     site.source.mkdir()
     (site.source / "f").write_text("x")
     log = site.folder / "log"
-    assert site.sync("--log-file", log, "--log-format", "json").status == 0
+    ended = site.sync("--log-file", log, "--log-format", "json", "-i", "--quiet")
+    assert (ended.status, ended.stdout) == (0, "")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["text"] for line in lines if line["event"] == "change"][-1:] == ["a,b,c: >f+++++++++ f"]
     assert (lines[0]["event"], lines[0]["targets"], lines[-1]["event"]) == ("start", "a,b,c", "end")
     assert lines[-1]["exit_status"] == 0
     assert lines[-1]["seconds"] > 0

@@ -221,10 +221,11 @@ LINES = """
 1  ... -X --delta                                | -X
 1  ... -X --commit job                           | -X
 1  ... --report x.csv                            | x.csv
-1  ... --report /no/such/x.json                  | /no/such
-1  ... --report dir                              | dir
-1  ... --report src/file/x.json                  | src/file
-1  ... --metrics /no/such/m                      | /no/such
+11 ... --report /no/such/x.json                  | /no/such
+11 ... --report dir                              | dir
+11 ... --report src/file/x.json                  | src/file
+11 ... --metrics /no/such/m.prom                 | /no/such
+1  ... --metrics dir/m                           | --metrics dir/m: node_exporter reads files in .prom only
 11 ... --log-file /no/such/l                     | /no/such/l: No such file
 11 ... --log-file dir                            | dir: Is a directory
 11 ... --log-file pipe                           | pipe
@@ -239,6 +240,8 @@ LINES = """
 1  mrsync -m a,b -s src --sudo=                  | --sudo=: it names no target
 1  ... --topology nofile                         | -r local
 1  ... --remote-python 'python3; rm'             | 'python3;'
+1  ... --remote-python python3.99                | --remote-python, --remote-user, --sudo and --topology are for other
+1  mrsync verify -m a -t x -r local -l joe       | not for -r local
 1  ... --remote-user 'a b'                       | 'a b'
 1  ... --fanout 0                                | --fanout: '0'
 1  ... --connect-timeout x                       | --connect-timeout: 'x'

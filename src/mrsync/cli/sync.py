@@ -47,7 +47,7 @@ def sync(name: str, arguments: Sequence[str]) -> int:
     settings = settings._replace(session=draw_session())
     files = ResultFiles(name, arguments, output, partial(_complain, name))
     outcome = _logged_run(name, settings, output, arguments, files)
-    _tell(name, outcome, output, itemizes=settings.policy.itemizes)
+    _tell(name, outcome, output)
     return outcome.exit_status
 
 
@@ -64,6 +64,8 @@ def _logged_run(
         if log is not None:
             log.begin(name, settings.source, settings.dest, fold(list(settings.targets)), arguments)
         outcome = _run(name, settings, output, log, files)
+        if settings.policy.itemizes:
+            _tell_changes(outcome, output, log)
         if log is not None:
             log.end(outcome)
     return outcome
@@ -162,14 +164,20 @@ def _status(error: Exception) -> ExitStatus:
     return error.exit_status if isinstance(error, MrsyncError) else ExitStatus.USAGE
 
 
-def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:
-    """Print the end of the run, for people or for programs."""
-    if itemizes:
-        from mrsync.cli.output.itemized import change_events, change_lines
+def _tell_changes(outcome: Outcome, output: Output, log: LogFile | None) -> None:
+    """Print all changes, unless the run is quiet, and log them."""
+    from mrsync.cli.output.itemized import change_events, change_lines
 
-        is_json = output.progress == "json"
-        for line in change_events(outcome) if is_json else change_lines(outcome, output.line_format):
+    is_json = output.progress == "json"
+    for line in change_events(outcome) if is_json else change_lines(outcome, output.line_format):
+        if not output.is_quiet:
             print(line)
+        if log is not None:
+            log.change(line)
+
+
+def _tell(name: str, outcome: Outcome, output: Output) -> None:
+    """Print the end of the run, for people or for programs."""
     if output.progress == "json":
         print(report.event_line(outcome))
     elif outcome.has_begun and not output.is_quiet:

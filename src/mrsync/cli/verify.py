@@ -15,6 +15,7 @@ from mrsync.cli.tool import print_json, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
+from mrsync.run.settings import dest_for
 from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, verify_targets
 from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
@@ -29,17 +30,23 @@ def verify(arguments: Sequence[str]) -> int:
     settings, output = parse_verify(arguments)
     outcome = run_tool(output, partial(verify_targets, settings))
     if not print_json(output, partial(outcome_fields, outcome)):
-        print(*lines(outcome, named=None if output.verbosity else NAMED), sep="\n")
+        print(*lines(outcome, settings.dest, named=None if output.verbosity else NAMED), sep="\n")
     if sentence := complaint(outcome):
         print(f"mrsync verify: {sentence}", file=sys.stderr)
     return outcome.exit_status
 
 
-def lines(outcome: VerifyOutcome, named: int | None = NAMED) -> list[str]:
-    """Return one line for each group of hosts with the same result. named: number of differences to name; None: all."""
+def lines(outcome: VerifyOutcome, dest: bytes, named: int | None = NAMED) -> list[str]:
+    """Return one line for each group of hosts with the same result. named: number of differences to name; None: all.
+
+    dest: as the user gave it: {host} in it keeps no hosts apart.
+    """
     groups: dict[str, list[VerifiedTarget]] = {}
     for target in outcome.targets:
-        groups.setdefault(_text(target, named), []).append(target)
+        text = _text(target, named)
+        if b"{host}" in dest:
+            text = text.replace(printable(dest_for(dest, target.host)), printable(dest))
+        groups.setdefault(text, []).append(target)
     shown = []
     for text, targets in groups.items():
         times = [target.verdict.at for target in targets if target.verdict is not None and target.verdict.at]

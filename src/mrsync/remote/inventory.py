@@ -1,7 +1,8 @@
-"""Read files that list targets: Ansible inventories (INI or YAML), and plain lists as their simplest case."""
+"""Read files that list targets: Ansible inventories (INI or YAML), plain lists as their simplest case, and reports."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shlex
@@ -13,6 +14,7 @@ from mrsync.errors import UsageError
 from mrsync.tuples import NamedTuple
 
 ALL = "all"
+FAILED = "failed"  # of a report: the targets that are not complete, not fit, or not equal
 PORT_MAX, PORT_DIGITS = 65535, 5
 SHOWN_MAX = 80
 LINE_LENGTH_MAX = 1 << 16  # shlex takes time by its square
@@ -212,10 +214,12 @@ def _texts_of(found: re.Match[str], numbers: range) -> list[str]:
     return [chr(code) for code in numbers]
 
 
-# YAML
+# YAML and JSON
 
 
 def _read_yaml(path: str, text: str) -> Inventory:
+    if text.lstrip().startswith("{") and (report := _report_in(text)) is not None:
+        return _read_report(path, report)
     try:
         import yaml  # type: ignore[import-untyped]  # ClusterShell brings it
     except ImportError as error:
@@ -241,6 +245,31 @@ def _read_table(path: str, table: Any) -> Inventory:
     for group in inventory.groups.values():
         for host in group.hosts.keys() & variables.keys():
             group.add(host, _texts(variables[host]))
+    return inventory
+
+
+def _report_in(text: str) -> dict[str, Any] | None:
+    """Return the targets of a JSON report of mrsync, or None if the text is none."""
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    targets = table.get("targets")
+    is_report = (
+        "exit_status" in table and isinstance(targets, dict) and all(isinstance(x, dict) for x in targets.values())
+    )
+    return targets if is_report else None
+
+
+def _read_report(path: str, targets: dict[str, Any]) -> Inventory:
+    """Return all targets of a report, those that failed, and those in each state."""
+    inventory = Inventory(path)
+    inventory.group(FAILED)
+    for host, fields in targets.items():
+        state = str(fields.get("state", ""))
+        is_good = state == "done" or fields.get("is_fit") is True or fields.get("is_equal") is True
+        for name in filter(None, (ALL, state, "" if is_good else FAILED)):
+            inventory.group(name).add(host, {})
     return inventory
 
 

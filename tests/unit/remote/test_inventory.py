@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -93,6 +94,26 @@ DOUBLED_YAML = "x0: &x0 {hosts: {h: }}\n" + "\n".join(
     f"x{i}: &x{i} {{children: {{a{i}: *x{i - 1}, b{i}: *x{i - 1}}}}}" for i in range(1, 40)
 )
 DB = ["postgres@db-a", "postgres@db-b", "postgres@db-c"]
+
+
+def test_the_targets_that_failed_are_a_group_of_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = {"node1": "done", "joe@node2": "lost", "fd00::3": "unreachable", "node4": "partial"}
+    run = {"schema": 1, "exit_status": 23, "targets": {host: {"state": state} for host, state in states.items()}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    path = f"@{tmp_path}/run.json"
+    assert read_targets(f"{path}:failed").hosts == ("joe@node2", "fd00::3", "node4")
+    assert read_targets(f"{path}:lost,node9").hosts == ("joe@node2", "node9")
+    assert read_targets(path).hosts == tuple(states)
+    for key in ("is_fit", "is_equal"):  # of the doctor, and of mrsync verify
+        checked = {"exit_status": 23, "targets": {"a": {key: True}, "b": {key: False, "reason": "x"}}}
+        (tmp_path / "run.json").write_text(json.dumps(checked))
+        assert read_targets(f"{path}:failed").hosts == ("b",)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(run).encode())))
+    assert read_targets("-").hosts == tuple(states)
+    run["targets"] = {"a": {"state": "done"}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UsageError, match=r"no target in '.*run.json:failed'"):
+        read_targets(f"{path}:failed")
 
 
 def test_ini_by_group_and_as_a_file(ini: Path) -> None:

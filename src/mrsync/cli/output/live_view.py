@@ -22,7 +22,7 @@ RATES_KEPT = 16  # in the sparkline, one per frame
 SILENT_S = 2.0  # seconds without a packet, after which a target is marked
 WAITING_MIN = 64  # pages; fewer wait at every relay now and then
 STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
-NAME_WIDTH_MAX = 32
+NAME_WIDTH, NOTE_WIDTH = 32, 40  # what names may take of any line, and what longer ones leave to notes
 ENDED = ("lost", "refused", "unreachable")
 
 SENDING = ("digesting", "casting")  # phases in which bytes count
@@ -166,7 +166,8 @@ def _table(snapshot: Snapshot, width: int, room: int) -> list[FrameLine]:
         return []
     shown = heapq.nsmallest(room - 1 if len(live) < room else room - 2, live, key=_urgency)
     longest = max([len(target.host) for target in shown], default=0)
-    names = max(6, min(NAME_WIDTH_MAX, longest, max(width - 46, min(16, width - 20))))
+    room_for_names = max(width - 46, min(16, width - 20))
+    names = max(6, min(longest, room_for_names, max(NAME_WIDTH, room_for_names - NOTE_WIDTH)))
     lines: list[FrameLine] = [
         [
             (text, "bold")

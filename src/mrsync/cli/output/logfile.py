@@ -1,4 +1,4 @@
-"""The log file: one line for the start of each session, for its end, for every notice, and for each debug line."""
+"""The log file: a line for the start and end of each session, for notices, itemized changes, and debug lines."""
 
 from __future__ import annotations
 
@@ -83,6 +83,10 @@ class LogFile:
             seconds=outcome.seconds.total,
         )
 
+    def change(self, line: str) -> None:
+        """Log a change as it is printed."""
+        self._write("change", text=line)
+
     def trace(self, kind: str, fields: dict[str, object]) -> None:
         """Log a line of `protocol/traced.py`."""
         self._write(kind, **fields)
@@ -127,6 +131,8 @@ def _text_line(now: str, session: str, event: str, fields: dict[str, Any]) -> st
     if event == "notice":
         host = f"{fields['host']}: " if "host" in fields else ""
         words = [host + fields["text"]]
+    elif event == "change":
+        words = [event, fields["text"]]
     else:
         words = [event, *(f"{name}={_quoted(str(value))}" for name, value in fields.items())]
     line = " ".join((now, session, *words))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from mrsync.escaping import escape_controls
-from mrsync.run.cast.outcome import Outcome, TargetState
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 
 
 def metrics(outcome: Outcome, ended_at: float) -> str:
     """Return the metrics in text exposition format 0.0.4. ended_at: seconds since the epoch.
 
-    The labels `source` and `dest` distinguish runs of different trees.
+    The labels `source` and `dest` distinguish runs of different trees. Each target has four series.
     """
     return "".join(f"{line}\n" for line in _lines(outcome, ended_at))
 
@@ -38,13 +38,28 @@ def _lines(outcome: Outcome, ended_at: float) -> Iterator[str]:
         ("kernel_drops", "Packets dropped in targets' sockets", sum(each.kernel_drops for each in outcome.targets)),
     )
     for name, text, value in gauges:
-        yield f"# HELP mrsync_{name} {text}"
-        yield f"# TYPE mrsync_{name} gauge"
+        yield from _gauge(name, text)
         yield f"mrsync_{name}{{{labels}}} {value}"
-    yield "# HELP mrsync_targets Targets of the last run by how it ended for them"
-    yield "# TYPE mrsync_targets gauge"
+    yield from _gauge("targets", "Targets of the last run by how it ended for them")
     for state in TargetState:
         yield f'mrsync_targets{{{labels},state="{state.value}"}} {outcome.count(state)}'
+    for name, text, figure in _OF_TARGETS:
+        yield from _gauge(name, text)
+        for target in outcome.targets:
+            yield f'mrsync_{name}{{{labels},target="{_escaped(target.host)}"}} {figure(target)}'
+
+
+_OF_TARGETS: tuple[tuple[str, str, Callable[[TargetOutcome], float]], ...] = (
+    ("target_complete", "Whether the target equals the source", lambda one: int(one.state is TargetState.DONE)),
+    ("target_written_bytes", "Bytes written on the target", lambda one: one.bytes_written),
+    ("target_deleted", "Entries deleted on the target", lambda one: one.deleted),
+    ("target_duration_seconds", "How long the run took for the target", lambda one: one.seconds),
+)
+
+
+def _gauge(name: str, text: str) -> Iterator[str]:
+    yield f"# HELP mrsync_{name} {text}"
+    yield f"# TYPE mrsync_{name} gauge"
 
 
 def _escaped(text: str) -> str:

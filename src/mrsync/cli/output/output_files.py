@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 
-from mrsync.errors import FileError, UsageError
+from mrsync.errors import FileError
 
 MODE = 0o640
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -20,16 +20,16 @@ _LOG = "it must be a regular file of yours or root's, no link, with one name"
 
 
 def check_output(option: str, path: str) -> None:
-    """Raise UsageError if `replace_file` could not write there now. option: its name, for the message."""
+    """Raise FileError if `replace_file` could not write there now. option: its name, for the message."""
     folder = os.path.dirname(path) or "."
     if not os.access(folder, os.W_OK | os.X_OK):
         reason = ""
         if not os.path.isdir(folder):
             reason = ", which is no directory" if os.path.lexists(folder) else ", which does not exist"
-        raise UsageError(f"{option} {path}: cannot write in {folder}{reason}")
+        raise FileError(f"{option} {path}: cannot write in {folder}{reason}")
     if _is_replaceable(path):
         return
-    raise UsageError(f"{option} {path}: it exists and is not a regular file")
+    raise FileError(f"{option} {path}: it exists and is not a regular file")
 
 
 def replace_file(text: str, path: str) -> None:

@@ -65,6 +65,7 @@ def _bash() -> Iterator[str]:
     yield "  [[ -n $found ]] || COMPREPLY=()"
     yield '  local broken=${cur%"${cur##*[@:=]}"}  # what bash takes for words of their own'
     yield '  COMPREPLY=("${COMPREPLY[@]#"$broken"}")'
+    yield "  [[ $found != *@* ]] || compopt -o nospace  # a list of groups may go on"
     yield "}"
     yield "_mrsync_words() {"
     yield "  local cur=$3"
@@ -102,7 +103,7 @@ def _bash_value(option: Option) -> str:
 def _zsh() -> Iterator[str]:
     yield f"#compdef {' '.join(INSTALLED)}"
     yield "# zsh completion of mrsync and its programs"
-    yield '_mrsync_groups() { compadd -- ${(f)"$(nodeset --list 2>/dev/null)"} }'
+    yield '_mrsync_groups() { compadd -S "" -- ${(f)"$(nodeset --list 2>/dev/null)"} }'
     yield "_mrsync_hosts() {"
     yield "  compset -P '*,'"
     yield "  _alternative 'hosts:host:_hosts' 'groups:group:_mrsync_groups' 'files:file:_files'"

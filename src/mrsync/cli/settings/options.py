@@ -249,17 +249,34 @@ def targets_of(options: argparse.Namespace, *, keeps_own_host: bool) -> Targets:
 
 def remote_of(options: argparse.Namespace, program: str, targets: Targets) -> Remote:
     """Return how to start catchers on these targets. Raise UsageError."""
-    is_sudo = options.sudo not in (None, False)
-    remote = Remote(directory=options.remote_dir, is_sudo=is_sudo, **fields_of(program, "remote", options))
-    remote = _started_like_rsync(remote)
-    if options.rsh == LOCAL and (remote.directory or remote.topology or remote.user or remote.is_sudo):
-        raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
+    if options.rsh == LOCAL:
+        return _on_this_host(options, program)
+    remote = _asked_remote(options, program)
     if remote.topology is not None and not os.path.isfile(remote.topology):
         raise UsageError(f"--topology {remote.topology}: there is no such file")
     if isinstance(options.sudo, str):
         is_typed = isinstance(getattr(options, "typed", options).sudo, str)
         remote = _with_sudo_on(options.sudo, remote, targets, names_others=not is_typed)
-    return remote if options.rsh == LOCAL else _as_listed(remote, targets, reads_become=options.sudo is None)
+    return _as_listed(remote, targets, reads_become=options.sudo is None)
+
+
+def _asked_remote(options: argparse.Namespace, program: str) -> Remote:
+    is_sudo = options.sudo not in (None, False)
+    remote = Remote(directory=options.remote_dir, is_sudo=is_sudo, **fields_of(program, "remote", options))
+    return _started_like_rsync(remote)
+
+
+def _on_this_host(options: argparse.Namespace, program: str) -> Remote:
+    """Return how to start catchers on this host. Raise UsageError if the command line says more of it.
+
+    What settings files say of other hosts counts for those only.
+    """
+    default = {name: getattr(Remote(), name) for name in ("directory", "topology", "user", "is_sudo", "python")}
+    typed = _asked_remote(getattr(options, "typed", options), program)
+    if typed != typed._replace(**default):
+        names = "--remote-dir, --remote-python, --remote-user, --sudo and --topology"
+        raise UsageError(f"{names} are for other hosts, not for -r local")
+    return _asked_remote(options, program)._replace(**default)
 
 
 def _as_listed(remote: Remote, targets: Targets, *, reads_become: bool) -> Remote:
@@ -340,13 +357,18 @@ def remarks_on(targets: Targets) -> tuple[Notice, ...]:
 
 
 def _output(options: argparse.Namespace, targets: Targets | None = None) -> Output:
-    """Return what to print and write. targets: None if they are not known, because the command line is wrong."""
+    """Return what to print and write. targets: None if they are not known, because the command line is wrong.
+
+    Raise UsageError, or FileError if a file could not be written.
+    """
     if problem := problem_of(options.out_format or ""):
         raise UsageError(f"--out-format {options.out_format}: {problem}")
     reports = {os.path.splitext(path)[1]: path for path in options.report}  # the last path of each kind counts
     for kind, path in reports.items():
         if kind not in (".json", ".html"):
             raise UsageError(f"--report {path}: only .json and .html can be written")
+    if options.metrics and not options.metrics.endswith(".prom"):
+        raise UsageError(f"--metrics {options.metrics}: node_exporter reads files in .prom only")
     files = [*(("--report", path) for path in reports.values()), ("--metrics", options.metrics)]
     for option, path in files:
         if path:

@@ -247,13 +247,15 @@ class _Doctor:
     def _outcome(self) -> DoctorOutcome:
         hosts = self._settings.targets
         evidence = [self._experiments.evidence(target, hosts) for target in range(len(hosts))]
-        hearing = [seen for seen in evidence if seen.facts is not None and not seen.is_deaf]
+        reached = [seen for seen in evidence if seen.facts is not None]
+        hearing = [seen for seen in reached if not seen.is_deaf]
         setting = Setting(
             group=self._rendezvous.group,
             port=self._rendezvous.port,
             ttl=self._rendezvous.ttl,
             interfaces=",".join(interface.name for interface in self._rendezvous.interfaces),
             is_everyone_mute=bool(hearing) and all(seen.is_mute for seen in hearing),
+            is_everyone_deaf=bool(reached) and not hearing,
             rate_bytes_s=self._settings.rate_bytes_s,
         )
         return DoctorOutcome(

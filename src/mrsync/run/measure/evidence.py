@@ -76,4 +76,5 @@ class Setting(NamedTuple):
     ttl: int
     interfaces: str  # the master's that the group is cast on, separated by commas
     is_everyone_mute: bool = False
+    is_everyone_deaf: bool = False
     rate_bytes_s: float = 0.0

@@ -104,22 +104,28 @@ def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     return None
 
 
-def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding:
+    """Report that the group is lost on the way, although unicast passes.
+
+    That is no fault where no target hears it, as in most clouds: targets pass pages on to one another there.
+    """
     if seen.routers:
-        return Finding(
-            "router does not forward the group",
-            f"{seen.routers} between, and unicast passes; no TTL helps",
-            "set up multicast routing (PIM, smcroute); until then it gets a copy of its own by unicast",
+        cause, detail = "router does not forward the group", f"{seen.routers} between, and unicast passes; no TTL helps"
+        remedy = "set up multicast routing (PIM, smcroute)"
+    elif facts.is_wireless:
+        cause, detail = "WiFi", "the access point does not pass multicast on"
+        remedy = "use a cable, or --unicast"
+    else:
+        cause = "network does not forward the group"
+        detail = (
+            "unicast to the same port passes, membership is reported: IGMP is dropped on the way, or a switch snoops"
         )
-    if facts.is_wireless:
-        return Finding("WiFi", "the access point does not pass multicast on", "use a cable, or --unicast")
-    return Finding(
-        "network does not forward the group",
-        "unicast to the same port passes, membership is reported: IGMP is dropped on the way, or a switch snoops"
-        " without a querier",
-        "allow IGMP, and enable a querier on the switch or disable snooping; until then it gets a copy of its own"
-        " by unicast",
-    )
+        detail += " without a querier"
+        remedy = "allow IGMP, and enable a querier on the switch or disable snooping"
+    if setting.is_everyone_deaf:
+        detail = "no target hears multicast, as in most clouds; unicast passes"
+        return Finding(cause, detail, f"none is needed: targets pass pages on to one another; or {remedy}", False)
+    return Finding(cause, detail, f"{remedy}; until then it gets a copy of its own by unicast")
 
 
 def unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:

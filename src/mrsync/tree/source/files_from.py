@@ -26,8 +26,9 @@ class FilesFromScanner(Scanner):
 
     A path that ends in a slash stands for a directory and its direct children; with selection.is_recursive, every
     listed directory is scanned completely. Deletions are limited to such directories. Filter rules, except those of
-    per-directory merge files, apply to listed paths, but not to the directories above them. A missing path, a path
-    through a soft link, and a link that leads back to itself and is listed with a slash, are errors.
+    per-directory merge files, apply to listed paths, but not to the directories above them. Links that paths lead
+    through become directories, as for rsync. A missing path, and a link that leads back to itself and is listed with a
+    slash, are errors.
     """
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
@@ -56,7 +57,7 @@ class FilesFromScanner(Scanner):
                 _check_link(self._root_fd, path)
         except OSError as error:
             above = os.path.dirname(path)
-            is_vanished = above and not _is_directory(self._root_fd, above)  # then rsync deletes nothing
+            is_vanished = above and not _is_directory(self._root_fd, above, follows=True)  # rsync deletes nothing then
             if is_vanished and not self._selection.ignores_missing:
                 self._errors.append(Failure.of(error, path, FIND))
             elif not is_vanished:
@@ -78,7 +79,7 @@ class FilesFromScanner(Scanner):
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing)
-        self._follow_opened(fd, listing, known)
+        passed = self._follow(fd, listing, known)
         self._mounts.omit(fd, listing, known)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
@@ -89,22 +90,27 @@ class FilesFromScanner(Scanner):
             number = known.get(name, _NOWHERE)
             self._places.append(number)
             is_below = directory in self._whole and name not in excluded
-            if is_below or (self._selection.is_recursive and number in self._listed):
+            if name not in passed and (is_below or (self._selection.is_recursive and number in self._listed)):
                 self._whole.add(entry)
         return listing
 
-    def _follow_opened(self, fd: int, listing: Listing, known: dict[bytes, int]) -> None:
-        """Replace links to directories, if they are listed with a slash at the end, by the directories, as rsync does.
+    def _follow(self, fd: int, listing: Listing, known: dict[bytes, int]) -> set[bytes]:
+        """Replace links to directories by the directories, if they are listed with a slash or paths lead through them.
 
-        known: numbers of the listed names in the directory, which is open as fd.
+        known: numbers of the listed names in the directory, which is open as fd. Return the names of those links that
+        paths lead through only: nothing else of their directories is listed.
         """
+        passed = set()
         for position in list(listing.links):
             name = listing.names[position]
-            if known.get(name) in self._opened:
+            number = known.get(name, _NOWHERE)
+            if number in self._opened or number in self._tree.children:
                 with suppress(OSError):  # a link to nothing stays one
                     status = os.stat(name, dir_fd=fd)
                     if stat.S_ISDIR(status.st_mode):
                         listing.follow(position, status)
+                        passed.update([] if number in self._opened else [name])
+        return passed
 
     def _is_recursed(self, directory: int) -> bool:
         return directory in self._whole and self._manifest.parents[directory] in self._whole

@@ -67,6 +67,13 @@ def test_a_narrow_terminal_shows_whole_names_and_whole_columns() -> None:
     assert shown(frame(casting(fleet(60)), rate_of(100, 250), 30, 24))[4] == "node0000  receiving     40 %"
 
 
+def test_a_wide_terminal_shows_long_names() -> None:
+    long = "storage-17.rack-3.frankfurt.example.net"
+    snapshot = casting((TargetProgress(long, "present", 1),))
+    assert shown(frame(snapshot, Rate(), 200, 24))[-1].startswith(f"{long}  receiving")
+    assert shown(frame(snapshot, Rate(), 90, 24))[-1].startswith(f"{long[:31]}…  receiving")
+
+
 def test_targets_are_counted_by_state() -> None:
     lines = shown(frame(casting(fleet(60)), Rate(), 80, 24))
     assert lines[2] == "52 receiving · 2 silent · 2 done · 2 lost · 2 unreachable · 0.99 % repairs"

@@ -28,6 +28,23 @@ def test_every_line_is_of_the_text_format() -> None:
     assert 'state="lost"} 0\n' in text
 
 
+def test_each_target_has_its_own_series() -> None:
+    ended = (
+        TargetOutcome("n1", TargetState.DONE, bytes_written=7, deleted=2, seconds=1.5),
+        TargetOutcome("n2", TargetState.LOST),
+    )
+    told: dict[str, list[str]] = {}
+    for line in metrics(Outcome(1, b"/s", b"/d", ended), 0.0).splitlines():
+        if ',target="' in line:
+            told.setdefault(line.split("{")[0], []).append(line.split('target="')[1])
+    assert told == {
+        "mrsync_target_complete": ['n1"} 1', 'n2"} 0'],
+        "mrsync_target_written_bytes": ['n1"} 7', 'n2"} 0'],
+        "mrsync_target_deleted": ['n1"} 2', 'n2"} 0'],
+        "mrsync_target_duration_seconds": ['n1"} 1.5', 'n2"} 0.0'],
+    }
+
+
 def run() -> Outcome:
     return Outcome(1, b'/a"b\\c\nd\xff', b"/to", (TargetOutcome("n", TargetState.DONE, packets_lost=4),), entries=3)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.cli.output.output_files import check_output, open_log, replace_file
-from mrsync.errors import FileError, UsageError
+from mrsync.errors import FileError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -69,7 +69,7 @@ def test_unfinished_files_have_names_that_cannot_be_guessed(tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", ["/dev/null", "."])
 def test_a_device_or_directory_is_not_replaced(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="not a regular file"):
+    with pytest.raises(FileError, match="not a regular file"):
         check_output("--metrics", os.path.join(tmp_path, name))
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 

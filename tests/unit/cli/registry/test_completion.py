@@ -32,6 +32,7 @@ BASH = """
 COMP_LINE=$1 COMP_POINT=${#1}
 read -ra COMP_WORDS <<<"$1"
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+compopt() { echo "$@" >options; }
 _mrsync_complete
 printf '%s\\n' "${COMPREPLY[@]}"
 """
@@ -54,6 +55,8 @@ def test_bash_completes_words(environment: Path, line: str, completed: str) -> N
     done = subprocess.run(["bash", "-c", BASH, "bash", line], capture_output=True, text=True, check=True)
     word = completed.rpartition("@")[2] if "@" in completed else completed  # bash takes what is behind @ for a word
     assert (done.stdout.splitlines(), done.stderr) == ([word], "")
+    has_options = (environment / "options").exists()  # the list may go on behind a group
+    assert has_options == ("@" in completed)
 
 
 @pytest.mark.parametrize("line", ["mrsync -m we", "mrsync -m a,we", "mrsync -aH src/ we", "mrsync -aH src/ a,we"])

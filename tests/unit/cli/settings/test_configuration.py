@@ -84,6 +84,14 @@ def test_the_command_line_overrides_a_setting_that_excludes_it(tmp_path: Path, w
     assert (remote.directory, remote.python) == (None, "python3.12")
 
 
+def test_settings_for_other_hosts_do_not_count_on_this_one(tmp_path: Path, write: Write) -> None:
+    write("user", 'remote-python = "python3.99"\nremote-user = "joe"\n')
+    command = ["-m", "a", "-r", "local", "-s", str(tmp_path), "-t", str(tmp_path.with_name("dest"))]
+    assert parse_mrsync(command)[0].remote == Remote()
+    with pytest.raises(UsageError, match="for other hosts, not for -r local"):
+        parse_mrsync([*command, "--remote-python", "python3.12"])
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

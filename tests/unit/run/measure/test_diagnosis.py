@@ -124,6 +124,15 @@ def test_hints_are_not_faults(seen: Evidence, cause: str) -> None:
     assert (finding.cause, finding.is_fault) == (cause, False)
 
 
+@pytest.mark.parametrize("seen", [DEAF, DEAF._replace(routers=2), with_facts(DEAF, is_wireless=True)])
+def test_a_network_without_multicast_for_anyone_is_no_fault(seen: Evidence) -> None:
+    (finding,) = diagnose(seen, SETTING._replace(is_everyone_deaf=True))
+    assert not finding.is_fault
+    assert finding.remedy.startswith("none is needed: targets pass pages on to one another; or ")
+    for fault in ({"ttl_needed": 3}, {"heard_from": "eth1"}, {"port": NONE}):
+        assert diagnose(seen._replace(**fault), SETTING._replace(is_everyone_deaf=True))[0].is_fault
+
+
 def test_a_disk_that_counts_no_inodes_is_not_full() -> None:
     assert diagnose(with_disk(free_inodes=-1), SETTING) == []
 

@@ -49,6 +49,7 @@ def paths(found: Scan) -> list[bytes]:
         ([b"./d//e/../1", b"/a", b"../../x/."], [b"a", b"d", b"d/1", b"x", b"x/4"]),
         ([b"."], [b"a", b"d", b"ld", b"x"]),
         ([b"ld"], [b"ld"]),
+        ([b"ld/e/2", b"ld"], [b"ld", b"ld/e", b"ld/e/2"]),  # rsync makes a directory of such a link
     ],
 )
 def test_listed_paths_and_the_way_to_them(source: Path, files: list[bytes], taken: list[bytes]) -> None:
@@ -58,15 +59,16 @@ def test_listed_paths_and_the_way_to_them(source: Path, files: list[bytes], take
 def test_recursive_lists_take_whole_directories(source: Path) -> None:
     assert paths(scanned(source, b"d/e", is_recursive=True)) == [b"d", b"d/e", b"d/e/2", b"d/e/f", b"d/e/f/3"]
     assert len(paths(scanned(source, b".", is_recursive=True))) == 10
+    below = [path for path in paths(scanned(source, b".", b"ld/1", is_recursive=True)) if path.startswith(b"ld/")]
+    assert below == [b"ld/1"]  # and nothing else that the link leads to
 
 
-def test_missing_paths_and_paths_through_links_are_errors(source: Path) -> None:
-    found = scanned(source, b"nowhere", b"a/b", b"ld/1", b"x/4")
+def test_missing_paths_and_paths_through_files_are_errors(source: Path) -> None:
+    found = scanned(source, b"nowhere", b"a/b", b"x/4")
     assert paths(found) == [b"x", b"x/4"]
     assert [(failure.errno, failure.path) for failure in found.errors] == [
         (errno.ENOENT, b"nowhere"),
         (errno.ENOTDIR, b"a/b"),
-        (errno.ENOTDIR, b"ld/1"),
     ]
 
 

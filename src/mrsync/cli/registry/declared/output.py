@@ -87,7 +87,7 @@ OPTIONS = (
         "--quiet",
         "print only errors and warnings",
         OUTPUT,
-        manual="print only errors and warnings: no display, no verdict",
+        manual="print only errors and warnings: no display, no changes, no verdict",
         field="output.is_quiet",
         rsync="-q --quiet",
     ),
@@ -104,8 +104,8 @@ OPTIONS = (
         OUTPUT,
         manual="write the whole outcome: a name in `.json` for programs, in `.html` a page with charts for people. "
         "Both may be given. They are written at every end, including errors and Ctrl-C, atomically and with "
-        "mode 640; an existing file or link is replaced. If a report cannot be written, this is reported, and"
-        " the exit status remains that of the run",
+        "mode 640; an existing file or link is replaced. If FILE cannot be written when the run starts, nothing does "
+        "(status 11); if it cannot be written at the end, this is reported, and the status remains that of the run",
         metavar="FILE",
         kind=LIST,
         default=[],
@@ -126,11 +126,11 @@ OPTIONS = (
         "append the start and end of sessions, and every notice",
         OUTPUT,
         manual="append one line for the start of the session (source, DEST, targets, options), one for every notice "
-        "whatever `-v` is, and one for the end (exit status, outcome, bytes, seconds), each with time, "
-        "session and event. Each line is a single write, so sessions may share a file; line breaks in names "
-        "are escaped. The log must be a regular file owned by you or root, not a link; a new one gets mode "
-        "640. If it cannot be opened, nothing starts (status 11); if it cannot be written later, this is "
-        "reported and the run goes on",
+        "whatever `-v` is, one for every change with `-i` or `--out-format` (also with `--quiet`), and one for the end "
+        "(exit status, outcome, bytes, seconds), each with time, session and event. Each line is a single write, so "
+        "sessions may share a file; line breaks in names are escaped. The log must be a regular file owned by you or "
+        "root, not a link; a new one gets mode 640. If it cannot be opened, nothing starts (status 11); if it cannot "
+        "be written later, this is reported and the run goes on",
         metavar="F",
         field="output.log_file",
         completes=PATH,
@@ -161,7 +161,8 @@ OPTIONS = (
         "write figures for Prometheus (node_exporter's textfile collector)",
         OUTPUT,
         manual="write figures of the run for Prometheus (node_exporter's textfile collector), in the same way as "
-        "reports. A directory with the setgid bit gives the file the collector's group",
+        "reports: of the run, and for each target whether it is complete, bytes written, deletions and seconds. A "
+        "directory with the setgid bit gives the file the collector's group",
         metavar="FILE.prom",
         field="output.metrics",
         completes=PATH,
