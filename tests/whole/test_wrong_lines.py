@@ -52,7 +52,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("src/sub", "dir", "out/a"):
         (folder / name).mkdir(parents=True)
     files = {
-        "src/file": "new", "src/sub/file": "new", "out/a/file": "old", "empty": "", "bad.json": "{", "short.key": "abc",
+        "src/file": "new", "src/sub/file": "new", "out/a/file": "old", "empty": "", "bad.json": "{",
+        "done.json": '{"exit_status": 0, "targets": {"a": {"state": "done"}}}',
+        "odd.json": '{"exit_status": 5, "targets": {"a b": {"state": "lost"}}}', "short.key": "abc",
         "open.key": 32 * "k", "inventory.yml": "all:\n  hosts:\n    n1:\n", "huge.ini": "[all]\nn[1:99999999]\n",
         "bad.toml": "a = [\n", "unknown.toml": "frobnicate = 1\n", "kind.toml": "port = 'x'\n",
         "open.toml": "rate = '1M'\n",

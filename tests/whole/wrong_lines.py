@@ -222,9 +222,71 @@ LINES = """
 1  ... -X --commit job                           | -X
 1  ... --report x.csv                            | x.csv
 11 ... --report /no/such/x.json                  | /no/such
-11 ... --report dir                              | dir
+1  ... --report dir                              | dir
 11 ... --report src/file/x.json                  | src/file
 11 ... --metrics /no/such/m.prom                 | /no/such
+1  mrsync -avz --delete                          | give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE
+1  mrsync -a                                     | give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE
+1  mrsync -a --frobnicate                        | -a is for SOURCE... TARGETS:DEST only
+1  mrsync -a- src/ a:/d                          | --archive takes no value
+1  mrsync -a-verbose src/ a:/d                   | --archive takes no value
+1  mrsync -m a -s src -t a:/d                    | DEST a:/d has a host, which TARGETS name
+1  mrsync -m a:/d -s src                         | a:/d: give the path with -t, and the names of hosts alone with -m
+1  mrsync -m a,b:/d -s src                       | a,b:/d: give the path with -t
+1  mrsync verify -m a:/d -t /d                   | a:/d: give the path with -t
+3  mrsync -a src/file/ a:/d                      | the source src/file/ is not a directory
+3  mrsync -a pipe/. a:/d                         | the source pipe/. is not a directory
+3  mrsync -a src/nosuch src/also a:/d            | the source src/nosuch does not exist
+1  mrsync -a src/ ./d                            | ./d has no colon: give SOURCE TARGETS:DEST, such as node1:./d
+1  mrsync -aR src/../src/file a:/d               | --relative keeps the path src/../src/file, and .. cannot be kept
+1  mrsync -a --no-R --files-from empty src a:/d  | --no-relative is not supported with --files-from
+1  mrsync -a --files-from=empty src src a:/d     | a list names paths below one SOURCE
+11 mrsync -a --files-from=a:/list src/ b:/d      | a:/list: No such file
+11 mrsync -av --log-file=/no/dir/x src/ a:/d     | /no/dir/x: No such file
+1  mrsync -m @done.json:failed -s src            | no target in '@done.json:failed'
+1  mrsync -m @done.json:lost -s src              | there is no group lost in done.json; there are all, done, failed
+1  mrsync -a src/ @done.json:failed:/d           | no target in '@done.json:failed'
+1  mrsync -m @odd.json -s src                    | no host can have the name 'a b'
+1  mrsync -m @bad.json:failed -s src             | cannot understand the inventory bad.json
+1  mrsync -m @list.json:failed -s src            | list.json has no groups
+1  mrsync -a --chmod=D755F644 src/ a:/d          | D755F644 is not a change of a mode
+1  mrsync -a --chmod=888 src/ a:/d               | 888 is not a change of a mode
+1  mrsync -a --usermap=x src/ a:/d               | --usermap x: give FROM:TO
+1  mrsync -a -b --suffix= src/ a:/d              | --suffix '': give one without a slash
+1  mrsync -a --link-dest=x --copy-dest=y src a:/d | cannot be mixed
+1  mrsync -a --inplace --delay-updates src/ a:/d | --delay-updates is not supported: use --commit job
+1  mrsync -a --zc=foo src/ a:/d                  | 'foo' is not one of auto, zstd, zlib, none
+1  mrsync -a --contimeout=5 src/ a:/d            | use --connect-timeout instead
+1  mrsync -a --timeout=-5 src/ a:/d              | '-5' is not a number of seconds
+1  mrsync -a --port=0 src/ a:/d                  | '0' is not a port
+1  mrsync -a -f src/ a:/d                        | give SOURCE TARGETS:DEST
+1  mrsync -a --filter=dir-merge src/ a:/d        | 'dir-merge' lacks its pattern
+11 mrsync -a --filter='merge /no/file' src/ a:/d | /no/file: No such file
+1  mrsync -a --deleted src/ a:/d                 | did you mean --delete?
+1  mrsync -a --max-delete src/ a:/d              | --max-delete: 'src/' is not a whole number
+1  mrsync -a -e src/ a:/d                        | give SOURCE TARGETS:DEST
+1  mrsync -a src/ a:/d/ b                        | TARGETS:DEST comes last, and b has no colon
+1  mrsync -a src/ a:/d,b:/d                      | list all targets before one colon
+1  mrsync -a src/ 'a[1-3:/d'                     | unbalanced brackets
+1  mrsync -a src/ joe@:/d                        | no host can have the name 'joe@'
+1  mrsync -a src/ ssh://a/d                      | not by an rsync daemon; give TARGETS:DEST
+1  mrsync -a src/ d/e:/f                         | targets file d/e: No such file
+1  mrsync -a a::mod/ /d                          | a::mod/ is on another host
+1  ... --metrics report                          | node_exporter reads files in .prom only
+1  ... --report report                           | only .json and .html
+1  ... --slow-target kill                        | choose from 'wait', 'shed'
+1  ... --commit=Job                              | choose from 'file', 'each', 'job'
+1  ... --share most                              | choose from 'fair', 'all', 'polite'
+10 ... -I eth0,nope                              | there is no interface
+1  ... --list x --synclist y                     | cannot be given together
+1  ... --key-file x                              | there is no option --key-file
+1  ... --remote-dir /opt/bin                     | for other hosts, not for -r local
+1  mrsync verify -m a -t d --report x.json       | unrecognized arguments: --report x.json
+1  mrsync doctor -m a -s src                     | unrecognized arguments: -s src
+1  mrsync verfy -m a                             | did you mean verify
+1  multicatcher -i 0 -t d --insecure --suffix a/b | 'a/b': give one without a slash
+1  multicatcher -i -1 -t d --insecure            | '-1' is not an id
+11 mrsync report done.json                       | done.json is not a report of mrsync
 1  ... --metrics dir/m                           | --metrics dir/m: node_exporter reads files in .prom only
 11 ... --log-file /no/such/l                     | /no/such/l: No such file
 11 ... --log-file dir                            | dir: Is a directory
@@ -240,7 +302,7 @@ LINES = """
 1  mrsync -m a,b -s src --sudo=                  | --sudo=: it names no target
 1  ... --topology nofile                         | -r local
 1  ... --remote-python 'python3; rm'             | 'python3;'
-1  ... --remote-python python3.99                | --remote-python, --remote-user, --sudo and --topology are for other
+1  ... --remote-python python3.99                | are for other hosts, not for -r local
 1  mrsync verify -m a -t x -r local -l joe       | not for -r local
 1  ... --remote-user 'a b'                       | 'a b'
 1  ... --fanout 0                                | --fanout: '0'

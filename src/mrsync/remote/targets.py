@@ -24,6 +24,7 @@ BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?
 PORTED = re.compile(BRACKETED.pattern + r":[0-9]+")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
+PLACED = re.compile(r"[^/]+:[/~]")  # HOST:PATH
 RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 WORD = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")  # between commas that are not in brackets
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
@@ -259,6 +260,8 @@ def _read(path: str) -> str:
         with open_named(path) as file:
             return _decoded(file)
     except OSError as error:
+        if PLACED.match(path):
+            raise UsageError(f"{path}: give the path with -t, and the names of hosts alone with -m") from error
         where = "targets from stdin" if path == STDIN else f"targets file {path}"
         raise UsageError(f"cannot read the {where}: {error.strerror}") from error
 

@@ -111,7 +111,7 @@ class Parser(ArgumentParser):
             name, rest = f"-{letter}", word[place + 1 :]
             action = self._option_string_actions.get(name)
             if action is None:
-                unknown = word if place == 1 else f"-{word[place:]}"
+                unknown = word if place == 1 or letter == "-" else f"-{word[place:]}"  # not --REST, which has a meaning
                 found.strangers.append(unknown)
                 found.options.append(unknown)
                 return

@@ -9,6 +9,7 @@ from mrsync.cli.registry.declared.foreign import DEFAULTS
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import Parser, Words, make_parser
 from mrsync.cli.registry.rsync_form import make_rsync_parser
+from mrsync.cli.settings.places import FORMS
 from mrsync.errors import UsageError
 from mrsync.run.settings import LOCAL
 from mrsync.tuples import NamedTuple
@@ -32,6 +33,8 @@ def form_of(words: Sequence[str]) -> Form:
     own = make_parser(MRSYNC)
     mine = own.sort_out(words)
     if not mine.operands:
+        if mine.strangers and not _names_a_place(mine) and not make_rsync_parser().sort_out(words).strangers:
+            raise UsageError(FORMS)  # options of rsync, and nothing else
         return Form(list(words), own, own)
     if not mine.strangers:
         _check_list(mine)
@@ -55,6 +58,12 @@ def _fits(operands: Sequence[str], mine: Sequence[str]) -> bool:
     *sources, there = operands
     are_enough = all if os.path.lexists(mine[0]) else any
     return bool(sources) and ":" in there and are_enough(map(os.path.lexists, sources))
+
+
+def _names_a_place(line: Words) -> bool:
+    """Return whether a line names targets or the source by an option."""
+    named = {word.partition("=")[0] for word in line.options}
+    return not named.isdisjoint(("-m", "--targets", "-s", "--source"))
 
 
 def _has_own_places(line: Words) -> bool:

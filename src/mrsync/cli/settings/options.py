@@ -274,7 +274,7 @@ def _on_this_host(options: argparse.Namespace, program: str) -> Remote:
     default = {name: getattr(Remote(), name) for name in ("directory", "topology", "user", "is_sudo", "python")}
     typed = _asked_remote(getattr(options, "typed", options), program)
     if typed != typed._replace(**default):
-        names = "--remote-dir, --remote-python, --remote-user, --sudo and --topology"
+        names = "--remote-dir, --remote-python, --remote-user, --rsync-path, --sudo and --topology"
         raise UsageError(f"{names} are for other hosts, not for -r local")
     return _asked_remote(options, program)._replace(**default)
 

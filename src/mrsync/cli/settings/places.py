@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import absolute
-from mrsync.remote.targets import is_address
+from mrsync.remote.targets import PLACED, is_address
 from mrsync.spelling import closest, did_you_mean
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.source.selection import OffLimits, Selection
 
-_FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
+FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
 _REMOTE = re.compile(r"[^/]+:")  # HOST:PATH
 _ANOTHER = re.compile(r",[\w@.\[\]-]+:[/~.]")  # in DEST: another HOST:PATH
 _BRACED = re.compile(r"\{(\w+)\}")
@@ -26,7 +26,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     """Convert `SOURCE... TARGETS:DEST` to the options -s, -m and -t; `sources` gets all SOURCEs. Raise UsageError."""
     if not options.positionals:
         if not options.source and not options.targets:
-            raise UsageError(_FORMS)
+            raise UsageError(FORMS)
         options.sources = [options.source] if options.source else []
         return
     *options.sources, there = options.positionals
@@ -42,10 +42,10 @@ def take_positionals(options: argparse.Namespace) -> None:
         end = "" if ":" in there else f"; TARGETS:DEST comes last, and {there} has no colon"
         raise UsageError(f"SOURCE {remote} is on another host; mrsync copies from this host to others only{end}")
     if not options.sources:
-        raise UsageError(_FORMS)
+        raise UsageError(FORMS)
     if ":" not in there:
-        example = f"node1:{there}" if there.startswith("/") else f"{there}:/srv/data"
-        raise UsageError(f"{there} has no colon: {_FORMS.replace('DEST', f'DEST, such as {example}', 1)}")
+        example = f"node1:{there}" if "/" in there else f"{there}:/srv/data"
+        raise UsageError(f"{there} has no colon: {FORMS.replace('DEST', f'DEST, such as {example}', 1)}")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
     if "" in options.sources:
@@ -110,7 +110,12 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
 
 
 def check_remote_dest(text: str) -> None:
-    """Raise UsageError for a home directory or one above it, because everything else there would be deleted."""
+    """Raise UsageError for a home directory or one above it, because everything else there would be deleted.
+
+    Also for HOST:PATH, which would be a strange directory below the home directory.
+    """
+    if PLACED.match(text):
+        raise UsageError(f"DEST {text} has a host, which TARGETS name; if it is a path, write ./{text}")
     path = os.path.normpath(text)
     inside = os.path.normpath(text.partition("/")[2] or ".") if text.startswith("~") else path
     if inside == "." or inside.split("/")[0] == "..":

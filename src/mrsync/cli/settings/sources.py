@@ -28,7 +28,8 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     if not options.is_rsync_form or is_listed:
         return source_of(options.source), {}
     if not (any(map(_is_there, options.sources)) or options.ignore_missing_args or options.delete_missing_args):
-        raise SelectionError(f"the source {options.source} does not exist")
+        is_file = os.path.lexists(options.source.rstrip("/."))
+        raise SelectionError(f"the source {options.source} {'is not a directory' if is_file else 'does not exist'}")
     if options.relative and len({_split_relative(text)[0] for text in options.sources}) == 1:
         return _relative_source(options.sources)
     as_operand = _relative_operand if options.relative else _operand

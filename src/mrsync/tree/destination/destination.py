@@ -194,10 +194,12 @@ class Destination:
 def rename_file(manifest: Manifest, path: bytes) -> bytes:
     """Name the only entry of a manifest after the last component of a path, and return the directory part.
 
-    Raise FileError if the manifest has more entries or the path has no usable last component.
+    Rules may have excluded that entry. Raise FileError if the manifest has more entries, or the path has no usable last
+    component.
     """
     directory, name = os.path.split(path)
-    if len(manifest) != 2 or not name or name in (b".", b".."):
+    if len(manifest) > 2 or not name or name in (b".", b".."):
         raise FileError(f"the destination {printable(path)} is not a directory")
-    manifest.names = NameColumn([b"", name])
+    if len(manifest) == 2:
+        manifest.names = NameColumn([b"", name])
     return directory or b"."

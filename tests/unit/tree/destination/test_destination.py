@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import FileError
-from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.destination.root import check_absent_root
+from mrsync.tree.filter.rules import Rule
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
+from mrsync.tree.source.selection import Operand, Selection
 from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
 
 
@@ -176,3 +178,13 @@ def test_names_change_in_our_own_locked_directory() -> None:
 
     with nobodys_directory() as top:
         as_nobody(lambda: run(top))
+
+
+def test_the_only_file_gets_the_name_of_dest_unless_rules_exclude_it(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    for is_there in (True, False):
+        operand = Operand(os.fsencode(tmp_path), (b"f",))
+        rules = () if is_there else (Rule(b"f", 0),)
+        manifest = scan(os.fsencode(tmp_path), Policy(), Selection(operands=(operand,), rules=rules)).manifest
+        assert rename_file(manifest, b"/dest/name") == b"/dest"
+        assert [manifest.path(entry) for entry in range(1, len(manifest))] == [b"name"] * is_there
