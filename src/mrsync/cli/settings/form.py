@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mrsync.cli.registry.declared.foreign import DEFAULTS
 from mrsync.cli.registry.option import MRSYNC
@@ -47,7 +47,7 @@ def form_of(words: Sequence[str]) -> Form:
         own.set_defaults(delete=False)
         return Form(list(words), own, own)
     own.set_defaults(is_rsync_form=True, **DEFAULTS)
-    return Form(list(_with_local(words)), theirs, own)
+    return Form([*_from_environment(), *_with_local(words)], theirs, own)
 
 
 def _fits(operands: Sequence[str], mine: Sequence[str]) -> bool:
@@ -74,6 +74,12 @@ def _has_own_places(line: Words) -> bool:
     named = {word.partition("=")[0] for word in line.options}
     is_named = all(named.intersection(names) for names in (("-m", "--targets"), ("-s", "--source")))
     return is_named and not any(":" in word for word in line.operands)
+
+
+def _from_environment() -> Iterator[str]:
+    """Yield the remote shell that rsync's variable names; an option on the command line counts more."""
+    if shell := os.environ.get("RSYNC_RSH"):
+        yield f"--rsh={shell}"
 
 
 def _with_local(words: Sequence[str]) -> Iterable[str]:

@@ -76,6 +76,13 @@ def test_short_options_mean_the_same_as_for_rsync() -> None:
     assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
 
 
+def test_the_remote_shell_may_be_in_rsyncs_variable(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RSYNC_RSH", "ssh -p 2222")
+    assert parse_mrsync(["-a", "src/", "a:/x"])[0].remote_shell == "ssh -p 2222"
+    assert parse_mrsync(["-a", "-e", "rsh", "src/", "a:/x"])[0].remote_shell == "rsh"
+    assert parse_mrsync(["-m", "a", "-s", "src"])[0].remote_shell == "ssh"
+
+
 def test_deletions_and_hard_links_must_be_asked_for() -> None:
     policy = parse_mrsync(["src/", "a:/x"])[0].policy
     assert (policy.deletes, policy.hard_links, policy.devices) == (False, False, False)
