@@ -1,9 +1,10 @@
-"""Situations that are easily got wrong, each with one line: trees, itemized lines and status are rsync's."""
+"""Situations that are easily got wrong, and usual lines: trees, itemized lines and status are rsync's."""
 
 from __future__ import annotations
 
 import os
 import random
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 
 from tests.rsync.differences import differing
 from tests.rsync.outcomes import NOW
+from tests.rsync.usual_lines import LINES
 
 pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
 
@@ -205,6 +207,33 @@ def test_a_situation_ends_as_with_rsync(folder: Path, name: str) -> None:
     subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
     words = [word.replace("P_", "P ") for word in line.split()]
     found = differing(words, "dest/", folder, random.randrange(20000, 32000, 2), has_status=True)
+    assert not found, found
+
+
+def _usual(folder: Path) -> None:
+    """Write files that lines name, and a directory for --link-dest."""
+    (folder / "rules").write_text("# none\n\n*.o\n/extra\n+ keep\n; x\n- /x/\n")
+    (folder / "rules0").write_text("*.o\0/x\0- keep\0")
+    (folder / "incl").write_text("*/\n*.o\n+ keep\n")
+    (folder / "list").write_text("b\nx/keep\n/a\n./e/\n#c\n\n")
+    (folder / "list0").write_text("b/c\0x\0s1/a\0s2\0")
+    (folder / "listmissing").write_text("b/c\ngone\nx/keep\n")
+    (folder / "s1/.rsync-filter").write_text("- *.o\n- /x/hard\n")
+    (folder / "s1/b/.cvsignore").write_text("c deep\n")
+    subprocess.run(["rsync", "-aH", "s1/", "rsync/other/"], cwd=folder, check=True)
+    for path in (folder / "s1/b", folder / "s1"):
+        os.utime(path, (NOW, NOW))
+
+
+USUAL = LINES.strip().splitlines()[:: 1 if os.environ.get("MRSYNC_ALL_LINES") else 60]
+
+
+@pytest.mark.parametrize("line", USUAL)
+def test_a_usual_line_does_what_it_does_for_rsync(folder: Path, line: str) -> None:
+    _usual(folder)
+    subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
+    dest, *words = shlex.split(line)
+    found = differing(words, dest, folder, random.randrange(20000, 32000, 2), has_status=True)
     assert not found, found
 
 

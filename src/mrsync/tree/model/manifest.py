@@ -37,6 +37,7 @@ REGULAR = stat.S_IFREG >> KIND_SHIFT
 DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
 LINK = stat.S_IFLNK >> KIND_SHIFT
 OMITTED = 0  # the source has a file here that is not sent: targets neither make, change nor delete theirs
+MADE_MODE = 0o755  # of a new DEST of which SOURCE says nothing
 DEVICES = frozenset(kind >> KIND_SHIFT for kind in (stat.S_IFCHR, stat.S_IFBLK))
 SPECIALS = DEVICES | {stat.S_IFIFO >> KIND_SHIFT, stat.S_IFSOCK >> KIND_SHIFT}
 _KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK, OMITTED}

@@ -49,6 +49,12 @@ class FilesFromScanner(Scanner):
         self._places = array("i", [0])  # entry -> number in _tree
         self._whole = {0} if selection.is_recursive and 0 in self._listed else set()  # directory entries
 
+    def _add_root(self) -> None:
+        if self._manifest.policy.leaves_root:
+            self._add_made_root(self._root_fd)
+        else:
+            super()._add_root()
+
     def _is_taken(self, path: bytes, *, is_opened: bool) -> bool:
         """Return whether a listed path exists and no rule excludes it. is_opened: it has a slash at the end."""
         try:

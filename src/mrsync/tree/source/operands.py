@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-import time
 from array import array
 
 from mrsync.tree.fs.handles import Handle
-from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
@@ -18,8 +15,6 @@ from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.source_filter import SourceFilter
-
-_MADE_MODE = stat.S_IFDIR | 0o755  # mode of DEST if no SOURCE gives it its own
 
 
 class OperandScanner(Scanner):
@@ -53,14 +48,11 @@ class OperandScanner(Scanner):
     def _add_root(self) -> None:
         manifest = self._manifest
         fd = self._open_roots.root_fds[max(0, self._whole)]
-        manifest.add_root(os.fstat(fd))
         if self._whole < 0:
-            manifest.modes[0], manifest.uids[0], manifest.gids[0] = _MADE_MODE, os.geteuid(), os.getegid()
-            manifest.mtimes[0] = time.time_ns()
-            manifest.far_times.pop(0, None)
-            if manifest.policy.keeps_attributes:
-                manifest.attribute_numbers.append(UNKNOWN)
-        elif manifest.policy.keeps_attributes:
+            self._add_made_root(fd)
+            return
+        manifest.add_root(os.fstat(fd))
+        if manifest.policy.keeps_attributes:
             self._read_attributes(0, Handle(fd))
 
     def _is_recursed(self, directory: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from array import array
 from bisect import bisect_left
@@ -23,7 +24,7 @@ from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX, KIND_SHIFT
 from mrsync.tree.model.listing import Listing
-from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
+from mrsync.tree.model.manifest import DIRECTORY, MADE_MODE, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import ModeChange, change_modes
 from mrsync.tree.source.mount_policy import MountPolicy
@@ -172,6 +173,16 @@ class Scanner:
         self._manifest.add_root(os.fstat(self._root_fd))
         if self._manifest.policy.keeps_attributes:
             self._read_attributes(0, Handle(self._root_fd))
+
+    def _add_made_root(self, fd: int) -> None:
+        """Add a root of which SOURCE says nothing: a target that lacks it gets one as any program makes it."""
+        manifest = self._manifest
+        manifest.add_root(os.fstat(fd))
+        manifest.modes[0], manifest.uids[0], manifest.gids[0] = stat.S_IFDIR | MADE_MODE, os.geteuid(), os.getegid()
+        manifest.mtimes[0] = time.time_ns()
+        manifest.far_times.pop(0, None)
+        if manifest.policy.keeps_attributes:
+            manifest.attribute_numbers.append(UNKNOWN)
 
     def _scan_directory(self, directory: int) -> None:
         manifest = self._manifest

@@ -27,7 +27,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.fs.directories import TEMP_DIR
 from mrsync.tree.fs.handles import Opened
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.model.manifest import DIRECTORY, REGULAR
+from mrsync.tree.model.manifest import DIRECTORY, MADE_MODE, REGULAR
 from mrsync.tree.staging.final_deletions import FinalDeletions
 from mrsync.tree.staging.making import EntryMaker, pinned_entry
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
@@ -136,8 +136,10 @@ class _Finisher:
         directories = destination.directories.touched | destination.made
         directories.discard(TEMP_DIR)
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
-        if self._manifest.policy.leaves_root and 0 not in destination.made:
+        if self._manifest.policy.leaves_root:
             directories.discard(0)
+            if 0 in destination.made:  # as any program makes it: no owner is given, and no --chmod counts
+                self._attempt(0, "change", partial(os.fchmod, destination.root_fd, MADE_MODE))
         for entry in sorted(directories, reverse=True):
             if self._attempt(entry, "change", partial(self._finalize_directory, entry)) and entry in self._mended:
                 result.mended += entry not in result.undone

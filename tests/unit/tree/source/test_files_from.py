@@ -11,6 +11,7 @@ import pytest
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.files_from import normalized
+from mrsync.tree.source.modes import parse_mode_changes
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import OMITS_MOUNTS, Selection
@@ -54,6 +55,14 @@ def paths(found: Scan) -> list[bytes]:
 )
 def test_listed_paths_and_the_way_to_them(source: Path, files: list[bytes], taken: list[bytes]) -> None:
     assert paths(scanned(source, *files)) == taken
+
+
+def test_a_new_dest_gets_the_mode_of_source_only_if_that_is_listed(source: Path, tmp_path: Path) -> None:
+    source.chmod(0o700)
+    changes = parse_mode_changes("a-x", 0)
+    for name, files, mode in (("one", (b"a",), 0o755), ("two", (b"a", b"./d"), 0o600)):
+        sync(source, tmp_path / name, selection=Selection(files=files, mode_changes=changes))
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 
 def test_recursive_lists_take_whole_directories(source: Path) -> None:
