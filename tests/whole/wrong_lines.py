@@ -238,7 +238,7 @@ LINES = """
 3  mrsync -a pipe/. a:/d                         | the source pipe/. is not a directory
 3  mrsync -a src/nosuch src/also a:/d            | the source src/nosuch does not exist
 1  mrsync -a src/ ./d                            | ./d has no colon: give SOURCE TARGETS:DEST, such as node1:./d
-1  mrsync -aR src/../src/file a:/d               | --relative keeps the path src/../src/file, and .. cannot be kept
+1  mrsync -aR src/../src/file a:/d               | the path that --relative keeps has a ..
 1  mrsync -a --no-R --files-from empty src a:/d  | --no-relative is not supported with --files-from
 1  mrsync -a --files-from=empty src src a:/d     | a list names paths below one SOURCE
 11 mrsync -a --files-from=a:/list src/ b:/d      | a:/list: No such file
