@@ -76,6 +76,24 @@ def test_short_options_mean_the_same_as_for_rsync() -> None:
     assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("-a", (True, True)),
+        ("-rltD", (True, True)),
+        ("-a --no-D", (False, False)),
+        ("-a --no-devices", (False, True)),
+        ("-aD --no-specials", (True, False)),
+        ("--no-D -a", (True, True)),
+        ("-a --no-D --devices", (True, False)),
+        ("-rlt", (False, False)),
+    ],
+)
+def test_the_last_word_on_devices_counts(here: Path, words: str, kept: tuple[bool, bool]) -> None:
+    policy = parse_mrsync([*words.split(), "src/", "a:/x"])[0].policy
+    assert (policy.devices, policy.specials) == kept
+
+
 def test_the_remote_shell_may_be_in_rsyncs_variable(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RSYNC_RSH", "ssh -p 2222")
     assert parse_mrsync(["-a", "src/", "a:/x"])[0].remote_shell == "ssh -p 2222"

@@ -15,6 +15,7 @@ DEFAULTS: Mapping[str, Any] = {
     "delete": False,
     "deletes_after": False,
     "modify_window": 0,
+    "D": False,
     "human_level": 1,
     "lists_names": False,
     "flattens_list": False,
@@ -51,7 +52,7 @@ def _when(names: str, why: str, **sets: bool) -> Foreign:
     return Foreign(names, why, sets={"delete": True, **sets}, conflicts="when")
 
 
-_DEVICES = {"D": True, "devices": True, "specials": True}
+_DEVICES = {"devices": True, "specials": True}
 _PLAIN = {"compress": False, "compress_choice": None, "compress_level": None}
 _DAEMON = "there is no daemon: catchers are started by the remote shell"
 _NO_TIMES = "--no-atimes --no-U --no-open-noatime --no-crtimes --no-N --no-omit-link-times --no-J"
@@ -62,6 +63,7 @@ _KEPT = "mrsync always preserves {}"
 FOREIGN = (
     # abbreviations of other options
     Foreign("-a --archive", "the defaults of mrsync, and `-D`", sets=_DEVICES),
+    Foreign("-D", "the same as `--devices --specials`", sets=_DEVICES),
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),
     _when("--del --delete-during", "deletes after the files are in place, never before"),

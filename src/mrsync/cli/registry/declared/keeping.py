@@ -180,7 +180,7 @@ OPTIONS = (
         manual="preserve fifos and sockets; without this option they are neither made nor deleted",
         rsync="--specials",
     ),
-    Option("-D", "--devices --specials", KEEPING, manual="the same as `--devices --specials`", rsync="-D"),
+    Option("-D", "--devices --specials", KEEPING, manual="the same as `--devices --specials`"),
     Option(
         "--xattrs",
         "preserve extended attributes (rsync's -X)",
