@@ -104,6 +104,7 @@ class Objects:
         now and then while they are read. Takes time that grows with the files, so call it in the worker.
         """
         plan = build_plan(self.scan, needs)
+        self.scan.forget_identities()
         first = _Round(self.scan, plan, 0, self._on_changed, self._on_outgrown)
         files = [plan.file_of(entry) for begin, end in basis for entry in range(begin, end)]
         files = [file for file in files if file >= 0]
