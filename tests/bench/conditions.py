@@ -166,6 +166,57 @@ def half_mute(cast: Cast) -> None:
         host.lose(0.0, up=0.5)
 
 
+def both(*steps: Step) -> Step:
+    """One after the other."""
+
+    def before(cast: Cast) -> None:
+        for step in steps:
+            step(cast)
+
+    return before
+
+
+def different_paths(cast: Cast) -> None:
+    for host, delay_ms in zip(cast.lab.targets, (0.5, 5.0, 15.0, 50.0), strict=True):
+        long_path(cast.lab, host, cast.folder, delay_ms=delay_ms)
+
+
+def slow_answers(cast: Cast) -> None:
+    """All that targets send has a hundredth of the rate."""
+    shape = "qdisc replace dev eth0 root tbf rate 2mbit burst 3k latency 200ms"
+    for host in cast.lab.targets:
+        host.run("tc", *shape.split())
+
+
+def interface_down(cast: Cast) -> None:
+    """The first target's interface is down for 3 s."""
+    cast.wait_until_begun()
+    host = cast.lab.targets[0]
+    host.run("ip", "link", "set", "eth0", "down")
+    time.sleep(3)
+    host.run("ip", "link", "set", "eth0", "up")
+    host.run("ip", "route", "replace", "224.0.0.0/4", "dev", "eth0")
+
+
+def other_address(cast: Cast) -> None:
+    """The first target gets another address."""
+    cast.wait_until_begun()
+    host = cast.lab.targets[0]
+    host.run("ip", "address", "delete", f"{host.address}/16", "dev", "eth0")
+    host.run("ip", "address", "add", f"{host.address.rsplit('.', 1)[0]}.200/16", "dev", "eth0")
+    host.run("ip", "route", "replace", "224.0.0.0/4", "dev", "eth0")
+
+
+def naps(cast: Cast) -> None:
+    """The first target is stopped for 3 of every 10 s."""
+    cast.wait_until_begun()
+    while cast.caster.is_running:
+        cast.catchers[0].signal(signal.SIGSTOP)
+        time.sleep(3)
+        cast.catchers[0].signal(signal.SIGCONT)
+        time.sleep(7)
+
+
 def asking(cast: Cast) -> None:
     cast.catcher_options = ("--master", cast.lab.master.address)
 
@@ -230,4 +281,23 @@ CONDITIONS = (
         rate="100mbit",
         size=16 * MIB,
     ),
+    Condition(
+        "round trips of 1, 10, 30 and 100 ms",
+        LINK_S + 0.1,
+        different_paths,
+        needs_compiler=True,
+        remark="on a long path, late programs look like a queue; 80 and 82 % in two other runs",
+    ),
+    Condition(
+        "as in WiFi: 50 Mbit/s, 2 % lost in runs of 10, 2 % come 200 ms late",
+        64 * MIB / (50 * MBIT) / 0.98,
+        both(path(late=(0.02, 200.0), lost=(0.02, 10.0)), port("50mbit", "latency 100ms")),
+        needs_compiler=True,
+        remark="93 and 92 % in two other runs",
+    ),
+    Condition("the port of one has 100 Mbit/s, 1 s of queue", 2 * LINK_S, port("100mbit", "latency 1000ms")),
+    Condition("targets can send 2 Mbit/s", LINK_S, slow_answers),
+    Condition("the interface of one is down for 3 s", LINK_S + 3, during=interface_down),
+    Condition("one gets another address", LINK_S, during=other_address),
+    Condition("one is stopped for 3 of every 10 s", 64 * MIB / (50 * MBIT) + 3, during=naps, rate="50mbit"),
 )

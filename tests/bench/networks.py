@@ -1,6 +1,6 @@
 """./run bench networks: one cast through each bad network, and the table of docs/networks.md that comes of it.
 
-It takes about six minutes. `--only TEXT` measures the conditions whose names contain TEXT; the other rows stay.
+It takes about eight minutes. `--only TEXT` measures the conditions whose names contain TEXT; the other rows stay.
 """
 
 from __future__ import annotations
