@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -256,13 +257,23 @@ def test_a_read_only_dest_is_that_targets_trouble_alone(site: Site, places: dict
 def test_a_dest_without_permission_is_that_targets_trouble_alone(site: Site, places: dict[str, str]) -> None:
     for host in site.hosts:
         site.dest(host).mkdir()
-        if host != "b":
+        if host == "a":
             os.chown(site.dest(host), 65534, 65534)
+    shutil.copytree(site.source, site.dest("c"), dirs_exist_ok=True)
+    below = site.dest("c") / "below"
+    shutil.copytree(site.source, below)
+    shutil.copytree(below, site.source / "below")
+    (below / "file").write_text("old")
+    os.utime(site.dest("c"), ns=(0, site.source.stat().st_mtime_ns))
+    for path in (below, *below.rglob("*")):
+        os.chown(path, 65534, 65534)
     os.chown(site.folder, 65534, 65534)
     ended = site.sync(prefix=NOBODY)
     assert ended.status == 23
-    assert "Permission denied" in str(ended.target("b")) or "EACCES" in str(ended.target("b"))
+    assert "cannot write to the destination" in str(ended.target("b"))
     assert list(site.dest("b").iterdir()) == []
+    assert ended.target("c")["state"] == "done"
+    assert (below / "file").read_bytes() == (site.source / "file").read_bytes()
 
 
 def by_hand(site: Site, name: str, *options: Argument) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from mrsync.files import absolute
 from mrsync.ranges import merged
 from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.activity import Activity
+from mrsync.run.catch.closed_root import check_reach
 from mrsync.run.catch.confinement import open_deepest
 from mrsync.tree.compare.coming_deletions import check_deletions
 from mrsync.tree.compare.compare import compare, compare_with_nothing
@@ -108,6 +109,7 @@ class TargetTree:
         )
         warn(unknown_owners(policy))
         comparison = compare(manifest, destination, self._activity, self._prefetch)
+        check_reach(destination, comparison)
         if destination.alternates is not None:
             warn(destination.alternates.missing)
         if policy.temp_dir:

@@ -13,6 +13,7 @@ DISK_MIN_BYTES_S = 20e6
 ROOM_MIN_BYTES = 64 << 20
 INODES_MIN = 1000
 CLOCK_MAX_S = 2.0
+_REMEDY = "let this user write to DEST there, or use --sudo; directories in it that are this user's can be synced"
 _REMEDIES = {
     NO_PARENT: "make it there, or give mrsync --mkpath",
     NOT_DIRECTORY: "remove it there, or give another DEST",
@@ -43,7 +44,7 @@ def disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if disk is None:
         return None
     if disk.error:
-        remedy = _REMEDIES.get(disk.error, "let this user write to DEST there, or use --sudo")
+        remedy = _REMEDIES.get(disk.error, _REMEDY)
         return Finding("cannot write", f"{disk.path}: {disk.error}", remedy)
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"

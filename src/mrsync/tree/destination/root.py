@@ -23,7 +23,7 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
     """Return the descriptor of the destination's root, and whether it was created. Raise FileError.
 
     path: absolute or relative. makes_parents: also make missing directories above it (--mkpath). is_only_read: make
-    nothing, and accept one that is not writable.
+    nothing, and accept a read-only file system. A root that is closed to this user is for `check_reach`.
     """
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -48,11 +48,21 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:
         raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
-    reason = 0 if is_only_read else _why_unwritable(fd)
-    if reason:
+    if not is_only_read and os.fstatvfs(fd).f_flag & os.ST_RDONLY:
         os.close(fd)
-        raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
+        raise refused_root(path, errno.EROFS)
     return fd, is_new
+
+
+def refused_root(path: bytes, reason: int) -> FileError:
+    """Return the error that nothing can be written to a destination. reason: an errno."""
+    return FileError(f"cannot write to the destination {printable(path)}: {why_refused(reason)}")
+
+
+def is_closed(fd: int) -> bool:
+    """Return whether a directory is somebody else's, and this user may not change names in it."""
+    is_ours = os.fstat(fd).st_uid == os.geteuid()
+    return not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True)
 
 
 def is_file_system_root(path: bytes) -> bool:
@@ -107,15 +117,6 @@ def _let_others_in(path: bytes) -> None:
             os.fchmod(fd, stat.S_IMODE(status.st_mode) | 0o055)
     finally:
         os.close(fd)
-
-
-def _why_unwritable(fd: int) -> int:
-    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
-        return errno.EROFS
-    is_ours = os.fstat(fd).st_uid == os.geteuid()
-    if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-        return errno.EACCES
-    return 0
 
 
 def holds_home(root_fd: int) -> bool:

@@ -25,6 +25,7 @@ from contextlib import suppress
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.root import is_closed
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -55,6 +56,8 @@ class Notes:
 
         Raise FileError if another process of this session has one here: its staged files would have our names.
         """
+        if is_closed(self._destination.root_fd):
+            return
         try:
             self.journal = Journal(self._destination, self._tag, self._manifest, self._plan, files)
         except FileExistsError:

@@ -1,0 +1,82 @@
+"""A destination of somebody else is refused only if nothing that differs could be changed in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import FileError
+from mrsync.run.catch.closed_root import check_reach
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.scan import scan
+from tests.unit.tree.syncing import NOBODY, as_nobody, sync
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose directory is synced by somebody else")
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """A source, and an equal destination of root in which `ours` and all below it are nobody's."""
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    for folder in ("ours/deep", "theirs"):
+        (source / folder).mkdir(parents=True)
+        (source / folder / "file").write_text(folder)
+    (source / "file").touch()
+    shutil.copytree(source, dest)
+    for path in (dest / "ours", *(dest / "ours").rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    return source, dest
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], bool]] = {
+    "nothing": (lambda source: None, True),
+    "a new file in the root": (lambda source: (source / "new").touch(), False),
+    "a new directory in theirs": (lambda source: (source / "theirs/a/b").mkdir(parents=True), False),
+    "a deletion in theirs": (lambda source: (source / "theirs/file").unlink(), False),
+    "attributes in theirs": (lambda source: (source / "theirs/file").chmod(0o600), False),
+    "a new directory in ours": (lambda source: (source / "ours/a/b").mkdir(parents=True), True),
+    "a deletion in ours": (lambda source: (source / "ours/deep/file").unlink(), True),
+    "attributes of ours": (lambda source: (source / "ours").chmod(0o700), True),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_a_destination_is_refused_if_nothing_can_be_done(trees: tuple[Path, Path], name: str, is_dry_run: bool) -> None:
+    source, dest = trees
+    change, is_possible = CHANGES[name]
+    change(source)
+
+    def check() -> None:
+        manifest = scan(os.fsencode(source), Policy(deletes=True)).manifest
+        destination = Destination(os.fsencode(dest), is_dry_run=is_dry_run)
+        comparison = compare(manifest, destination)
+        if is_possible:
+            check_reach(destination, comparison)
+        else:
+            with pytest.raises(FileError, match=r"^cannot write to .*: Permission denied; with --sudo, root writes"):
+                check_reach(destination, comparison)
+
+    as_nobody(check)
+
+
+def test_what_can_be_changed_is_changed(trees: tuple[Path, Path]) -> None:
+    source, dest = trees
+    (source / "ours/deep/file").write_text("new")
+
+    def run() -> None:
+        outcome = sync(source, dest)
+        assert (outcome.sat_out, outcome.failures) == ([], [])
+
+    before = dest.stat()
+    as_nobody(run)
+    assert (dest / "ours/deep/file").read_text() == "new"
+    assert dest.stat() == before
