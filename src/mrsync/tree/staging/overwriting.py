@@ -9,6 +9,8 @@ broke off, or that made the file an exception. What it must not give up:
   write: only the commit gives it size and time of the new version. With --update, which asks for neither, and with
   --size-only, where the source need only grow to that size, files are replaced as usual. So they are with --backup,
   which keeps old versions.
+- Two runs do not write into one file. It is locked (`flock`) while it is open, and is as long as its run left it when
+  that opens it again. If it is locked, a new file is made.
 - No user reads or writes more than the new version's mode allows, by its old mode, its ACL or a descriptor. So the old
   file must have the owner and group that a new one would get, no ACL, and a mode that does not allow others more than
   the new one, or less of set-ID bits.
@@ -16,6 +18,7 @@ broke off, or that made the file an exception. What it must not give up:
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterable
@@ -53,7 +56,7 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
     except OSError:  # it or its directory is absent, of another kind, being executed, not ours to write
         return -1
     try:
-        if _may_stay(destination, manifest, entry, fd, parent_fd):
+        if lock_old(fd) and _may_stay(destination, manifest, entry, fd, parent_fd):
             size = manifest.sizes[entry]
             stale = _stale_spans(fd, size, list(data))
             longer = max(os.fstat(fd).st_size, size) + 1
@@ -66,6 +69,17 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
         raise
     os.close(fd)
     return -1
+
+
+def lock_old(fd: int) -> bool:
+    """Lock a file that is overwritten until it is closed. Return False if another run has locked it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # not every file system has locks
+    return True
 
 
 def _may_stay(destination: Destination, manifest: Manifest, entry: int, fd: int, parent_fd: int) -> bool:

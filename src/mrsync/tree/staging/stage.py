@@ -246,6 +246,7 @@ class Stage:
         """Give an overwritten file its size and attributes, because its commit is granted. Raise OSError."""
         entry = self.plan.entries[file]
         fd = self.files.open(file)
+        self.files.check_overwritten(file, fd)
         os.ftruncate(fd, self.manifest.sizes[entry])
         self.destination.metadata.give_new(entry, fd)
         self.files.close(file)

@@ -19,7 +19,7 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.homes import Homes
 from mrsync.tree.staging.identity import Identities, replaced_error
-from mrsync.tree.staging.overwriting import open_old, overwrites
+from mrsync.tree.staging.overwriting import lock_old, open_old, overwrites
 from mrsync.tuples import NamedTuple
 
 FILES_OPEN_MAX = 128
@@ -41,7 +41,8 @@ NOWHERE = Place(-1, -1, -1)
 class StagedFiles:
     """Create, open, compare and remove the temporary files of a plan. tag: the session's.
 
-    overwrites: with --inplace, old versions are the staged files where that is possible. overwritten: those files.
+    overwrites: with --inplace, old versions are the staged files where that is possible. overwritten: those files, with
+    their sizes until the commit.
     Descriptors are kept open in a cache. One that `open` returns is valid until the next call of a method that opens
     files. Every method may raise OSError, and does so for a file that was replaced.
     """
@@ -54,7 +55,7 @@ class StagedFiles:
         self._prefix = staged_prefix(tag)
         self.homes = Homes(destination, manifest)
         self.overwrites = overwrites(manifest.policy)
-        self.overwritten: set[int] = set()
+        self.overwritten: dict[int, int] = {}
         self._identities = Identities(plan.file_count)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
 
@@ -166,6 +167,12 @@ class StagedFiles:
         if not self._is_untouched(file, status):
             raise replaced_error()
 
+    def check_overwritten(self, file: int, fd: int) -> None:
+        """Raise OSError if another run has overwritten or replaced a file that is overwritten and open as fd."""
+        status = os.fstat(fd)
+        if not (lock_old(fd) and status.st_nlink and status.st_size == self.overwritten[file]):
+            raise replaced_error()
+
     def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
         """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
 
@@ -179,10 +186,10 @@ class StagedFiles:
 
     def _take_old(self, file: int, entry: int) -> int:
         """Let the old version be the staged file. Return its descriptor, or -1 if it cannot be."""
-        self.overwritten.discard(file)
+        self.overwritten.pop(file, None)
         fd = open_old(self._destination, self._manifest, entry, self._plan.data_of(file))
         if fd >= 0:
-            self.overwritten.add(file)
+            self.overwritten[file] = os.fstat(fd).st_size
         return fd
 
     def _remove_old(self, entry: int) -> None:
@@ -195,6 +202,8 @@ class StagedFiles:
         fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
         try:
             self._identities.check_partial(file, fd, is_shared=self._is_shared(file))
+            if file in self.overwritten:
+                self.check_overwritten(file, fd)
         except OSError:
             os.close(fd)
             raise

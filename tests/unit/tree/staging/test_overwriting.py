@@ -302,3 +302,33 @@ def test_whatever_breaks_or_is_excepted_the_last_run_makes_all_equal(trees: Path
         assert given.read_bytes() == new.read_bytes(), new.name
         assert (given.stat().st_mode, given.stat().st_mtime_ns) == (new.stat().st_mode, new.stat().st_mtime_ns)
     assert session(trees, policy).pages == []
+
+
+@pytest.mark.parametrize(
+    ("pages", "is_slower", "failures"), [(2, False, []), (2, True, [errno.ESTALE]), (5, True, [errno.ESTALE])]
+)
+def test_two_runs_do_not_overwrite_one_file(trees: Path, pages: int, is_slower: bool, failures: list[int]) -> None:
+    """The first one keeps the other away while it writes. Later it finds that the file is another one's now."""
+    (trees / "other").mkdir()
+    (trees / "other/f").write_bytes(random.Random(3).randbytes(6 * PAGE))
+    first = session(trees).cast(range(pages))
+    second = Session(trees / "other", trees / "dest", policy=INPLACE).cast(range(2))
+    if is_slower:
+        second.cast(range(2, 6)).finish()
+    first.cast(range(pages, 5))
+    assert [failure.errno for failure in Commit(first.stage).commit(0, 1)] == failures
+    if not is_slower:
+        second.cast(range(2, 6)).finish()
+    assert (trees / "dest/f").read_bytes() == (trees / "other/f").read_bytes()
+    first.break_off()
+
+
+def test_a_file_that_another_run_began_to_overwrite_is_left_to_it(trees: Path) -> None:
+    (trees / "other").mkdir()
+    (trees / "other/f").write_bytes(random.Random(3).randbytes(6 * PAGE))
+    first = session(trees).cast()  # it has closed the file
+    second = Session(trees / "other", trees / "dest", policy=INPLACE).cast(range(2))
+    assert [failure.errno for failure in Commit(first.stage).commit(0, 1)] == [errno.ESTALE]
+    second.cast(range(2, 6)).finish()
+    assert (trees / "dest/f").read_bytes() == (trees / "other/f").read_bytes()
+    first.break_off()
