@@ -98,8 +98,11 @@ class TreeSession:
             action(event)
 
     def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
-        """Take pages. Called in the loop's thread while writes are quick, else in the worker."""
-        if not self._activity.is_over:
+        """Take pages. Called in the loop's thread while writes are quick, else in the worker.
+
+        What still arrives after the master withdrew all changes is dropped: staged files are left as the journal says.
+        """
+        if not (self._activity.is_over or self.is_withdrawn):
             with suppress(Stopped):
                 self._jobs.write(object, pages)
             self._loop.post(self._tell_progress)

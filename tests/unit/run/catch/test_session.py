@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
+from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded, Withdrawn
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
@@ -24,6 +25,8 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
+from mrsync.tree.source.scanner import TICK_NS
+from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ending, ObjectKind, Report, Welcome
 from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, LogRecord, NeedsRecord, ResultRecord
 from tests.unit.protocol.builders import HMAC, status
@@ -159,8 +162,8 @@ def durable_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Host, lis
     return host, flushes
 
 
-def stage(host: Host, policy: Policy) -> None:
-    """Let a target stage all files of its source."""
+def stage(host: Host, policy: Policy, size: int | None = None) -> bytes:
+    """Let a target stage all files of its source, or their first `size` bytes. Return their contents."""
     found = scan(os.fsencode(host.source), policy)
     host.take_manifest(found.manifest.encode())
     host.told()
@@ -170,7 +173,23 @@ def stage(host: Host, policy: Policy) -> None:
     host.session.on_event(ObjectHeld(ObjectKind.PLAN))
     host.told()
     contents = b"".join((host.source / os.fsdecode(found.manifest.path(entry))).read_bytes() for entry in entries)
-    host.session.write(ObjectKind.CONTENTS, [(0, contents, b"")])
+    host.session.write(ObjectKind.CONTENTS, [(0, contents[:size], b"")])
+    return contents
+
+
+def test_what_arrives_after_all_was_withdrawn_leaves_what_is_staged(host: Host) -> None:
+    size = Geometry(1, 64).page_bytes
+    (host.source / "a").write_bytes(bytes(3 * size))
+    time.sleep(1.1 * TICK_NS / 1e9)  # else the file is not to be resumed
+    contents = stage(host, Policy(commit="job"), size)
+    host.session.on_event(Withdrawn())
+    host.told()
+    host.session.write(ObjectKind.CONTENTS, [(1, contents[size : 2 * size], b"")])
+    host.session.write(ObjectKind.CONTENTS, [(2, contents[2 * size :], b"")])
+    assert not [record for record in host.told() if isinstance(record, ErrorRecord)]
+    host.session.clean_up()
+    (staged,) = host.dest.glob(".mrsync-*-0")
+    assert staged.read_bytes() == bytes(size)
 
 
 def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
