@@ -255,7 +255,7 @@ def test_a_target_that_had_the_file_gets_its_new_version(site: Site) -> None:
         assert (site.dest(host) / "b").samefile(site.dest(host) / "b link")
 
 
-def test_a_group_of_names_that_broke_up_is_left_alone(site: Site) -> None:
+def test_a_group_of_names_that_broke_up_is_sent_by_those_that_are_left(site: Site) -> None:
     site.source.mkdir()
     (site.source / "a").write_bytes(os.urandom(LATE))
     (site.source / "b").write_bytes(b"old")
@@ -269,9 +269,9 @@ def test_a_group_of_names_that_broke_up_is_left_alone(site: Site) -> None:
     (site.source / "b").write_bytes(b"another file")
     ended = run.wait()
     assert ended.status == 24
-    assert ended.report["warnings"] == ["b: some of its names are other files now; it is skipped on all targets"]
+    assert ended.report["warnings"] == ["b: it was replaced; targets get it as one of the names of its file"]
     for host in site.hosts:
-        assert (site.dest(host) / "b").read_bytes() == (site.dest(host) / "b link").read_bytes() == b"old"
+        assert (site.dest(host) / "b").read_bytes() == (site.dest(host) / "b link").read_bytes() == b"new"
     assert site.sync().status == 0
     assert site.all_differences() == {}
 

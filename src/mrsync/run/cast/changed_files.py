@@ -65,6 +65,12 @@ class Changes:
                 self._skip(file, refused.get(file, self._open[file]))
         self._open.clear()
 
+    def note_name(self, path: str, fault: Fault, *, is_skipped: bool) -> None:
+        """Note that another name of a changed file is skipped with it, or is gone while its file is cast again."""
+        self._skipped.append(fault)
+        end = "it is skipped on all targets" if is_skipped else "targets get it as one of the names of its file"
+        self._warn(f"{path}: {_reason(fault)}; {end}")
+
     @property
     def _faults(self) -> list[Fault]:
         return [*self._skipped, *self._open.values()]
@@ -72,5 +78,8 @@ class Changes:
     def _skip(self, file: int, fault: Fault, when: str = "") -> None:
         self._skipped.append(fault)
         self._outgrown.discard(file)
-        reason = f"it cannot be read ({fault.reason})" if fault.is_unreadable else fault.reason
-        self._warn(f"{self._path(file)}: {reason}{when}; it is skipped on all targets")
+        self._warn(f"{self._path(file)}: {_reason(fault)}{when}; it is skipped on all targets")
+
+
+def _reason(fault: Fault) -> str:
+    return f"it cannot be read ({fault.reason})" if fault.is_unreadable else fault.reason

@@ -41,7 +41,8 @@ OnChanged = Callable[[int, Fault], None]
 class SecondPlan(NamedTuple):
     """The second round.
 
-    files: plan files that are cast again. refused: why others are not. Both use first-round numbers.
+    files: plan files that are cast again. refused: why others are not. Both use first-round numbers. skipped, lost:
+    names, by entry, of which no plan file tells: those of files that are not cast again, and of files that are.
     """
 
     plan_bytes: int
@@ -49,6 +50,8 @@ class SecondPlan(NamedTuple):
     file_count: int
     files: list[int]
     refused: dict[int, Fault]
+    skipped: dict[int, Fault] = {}  # noqa: RUF012
+    lost: dict[int, Fault] = {}  # noqa: RUF012
 
 
 class Objects:
@@ -124,7 +127,8 @@ class Objects:
         from mrsync.tree.source.rescan import rescan
 
         first = self._rounds[0].plan
-        looked = rescan(self.scan, self._selection, [first.entries[file] for file in files], on_activity)
+        inodes = {first.entries[file]: first.inodes[file] for file in files} if first.inodes else {}
+        looked = rescan(self.scan, self._selection, [first.entries[file] for file in files], on_activity, inodes)
         entries = looked.patch.entries
         # Other hard links to such a file may have been planned as well, for targets that lack them.
         plan = build_plan(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
@@ -135,7 +139,10 @@ class Objects:
         self._rounds.append(second)
         refused = {file: looked.refused[first.entries[file]] for file in files if first.entries[file] in looked.refused}
         again = [file for file in files if file not in refused]
-        return SecondPlan(len(second.plan_bytes), plan.contents_bytes, plan.file_count, again, refused)
+        told = {first.entries[file] for file in files}
+        skipped = {entry: fault for entry, fault in looked.refused.items() if entry not in told}
+        sizes = len(second.plan_bytes), plan.contents_bytes, plan.file_count
+        return SecondPlan(*sizes, again, refused, skipped, looked.lost)
 
     def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
         """Return the ranges of first-round contents pages that contain parts of these manifest entries."""

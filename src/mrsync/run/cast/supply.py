@@ -199,6 +199,9 @@ class Supply:
     def _offer_plan_again(self, plan: SecondPlan) -> None:
         self._has_begun = False
         self.changes.settle(frozenset(plan.files), plan.refused)
+        for names, is_skipped in ((plan.skipped, True), (plan.lost, False)):
+            for entry, fault in names.items():
+                self.changes.note_name(printable(self._scanned.scan.manifest.path(entry)), fault, is_skipped=is_skipped)
         sizes = plan.plan_bytes, plan.contents_bytes, plan.file_count
         self._caster.offer_plan_again(*sizes, plan.files, self._loop.now())
 

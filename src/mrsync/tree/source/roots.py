@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from mrsync.errors import SelectionError
 from mrsync.files import NAMED, known_regular, open_known
@@ -19,12 +20,14 @@ class Roots(NamedTuple):
     paths: one per root. numbers: for each entry, the index of its root; empty if there is one root. followed: entries
     whose soft links are followed. inodes: of directories that were opened, one dict per root. A user who may
     rename entries could otherwise show a closed directory, after the scan, in the place of an open one of their own.
+    stand_ins: entries whose names are gone -> other names of the same files, which are opened instead.
     """
 
     paths: tuple[bytes, ...]
     numbers: Sequence[int] = ()
     followed: Collection[int] = ()
     inodes: tuple[dict[int, int], ...] = ()
+    stand_ins: Mapping[int, int] = MappingProxyType({})
 
 
 def open_source(root: bytes) -> int:
@@ -72,6 +75,7 @@ class OpenRoots:
 
     def open_known(self, entry: int) -> tuple[int, os.stat_result]:
         """Do the same, and return the status of the open file as well."""
+        entry = self._roots.stand_ins.get(entry, entry)
         name, directory_fd = self._manifest.names[entry], self.of(entry)
         if entry not in self._roots.followed:
             return open_known(name, directory_fd)

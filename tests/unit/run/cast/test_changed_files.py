@@ -69,3 +69,14 @@ def test_growing_files_are_reported_and_counted_as_changed() -> None:
     assert said.counts == (1, 0)
     said.changes.note(4, WRITTEN)
     assert said.counts == (1, 0)
+
+
+def test_other_names_of_a_file_are_told_and_counted() -> None:
+    said = Said()
+    said.changes.note_name("d/a", Fault("it vanished"), is_skipped=True)
+    said.changes.note_name("d/b", DENIED, is_skipped=False)
+    assert said.warnings == [
+        "d/a: it vanished; it is skipped on all targets",
+        "d/b: it cannot be read (Permission denied); targets get it as one of the names of its file",
+    ]
+    assert said.counts == (1, 1)

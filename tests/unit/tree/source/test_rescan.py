@@ -13,6 +13,8 @@ from mrsync.errors import SelectionError
 from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.modes import parse_mode_changes
+from mrsync.tree.source.planning import build_plan
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.rescan import rescan
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.selection import Selection
@@ -74,19 +76,52 @@ def _leave_the_group(path: Path) -> None:
     path.write_text("1")
 
 
-@pytest.mark.parametrize("change", [_vanish, _become_a_directory, _become_a_fifo, _become_a_link, _leave_the_group])
+@pytest.mark.parametrize("change", [_vanish, _become_a_directory, _become_a_fifo, _become_a_link])
 def test_rows_of_refused_files_stay_unchanged(tmp_path: Path, change: Callable[[Path], None]) -> None:
     (tmp_path / "a").write_text("1")
-    (tmp_path / "a link").hardlink_to(tmp_path / "a")
     (tmp_path / "b").write_text("2")
     found = scan(os.fsencode(tmp_path))
     change(tmp_path / "a")
     (tmp_path / "b").write_text("345")
-    looked = rescan(found, Selection(), [1, 3])
-    assert list(looked.patch.entries) == [3]
+    looked = rescan(found, Selection(), [1, 2])
+    assert list(looked.patch.entries) == [2]
     assert list(looked.refused) == [1]
     assert not looked.refused[1].is_unreadable
-    assert list(found.manifest.sizes[1:]) == [1, 1, 3]
+    assert list(found.manifest.sizes[1:]) == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c"])
+@pytest.mark.parametrize("change", [_vanish, _become_a_directory, _become_a_fifo, _become_a_link, _leave_the_group])
+def test_a_file_is_taken_by_the_names_that_it_still_has(
+    tmp_path: Path, change: Callable[[Path], None], name: str
+) -> None:
+    (tmp_path / "a").write_text("1")
+    for other in ("b", "c"):
+        (tmp_path / other).hardlink_to(tmp_path / "a")
+    policy = Policy(checksum=True, xattrs=True)
+    found = scan(os.fsencode(tmp_path), policy)
+    inodes = {1: os.stat(tmp_path / "a").st_ino}
+    change(tmp_path / name)
+    (tmp_path / ("b" if name != "b" else "c")).write_text("123")
+    looked = rescan(found, Selection(), [1], inodes=inodes)
+    assert (list(looked.patch.entries), looked.refused) == ([1, 2, 3], {})
+    assert list(looked.lost) == [found.manifest.find(name.encode())]
+    assert list(found.manifest.sizes[1:]) == [3, 3, 3]
+    assert len({found.manifest.digest(entry) for entry in (1, 2, 3)}) == 1
+    plan = build_plan(looked.scan, [(1, 2)])
+    reader = ContentsReader(looked.scan.roots, found.manifest, plan, looked.prefixes)
+    assert (reader.read(0, 3), reader.changed) == (b"123", {})
+    reader.close()
+
+
+def test_all_names_of_a_file_that_is_gone_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    found = scan(os.fsencode(tmp_path))
+    _vanish(tmp_path / "a")
+    _become_a_fifo(tmp_path / "b")
+    looked = rescan(found, Selection(), [1])
+    assert (list(looked.refused), looked.lost) == ([1, 2], {})
 
 
 def test_unreadable_files_are_refused() -> None:
