@@ -35,7 +35,10 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     as_operand = _relative_operand if options.relative else _operand
     operands = _joined([as_operand(text) for text in options.sources])
     if len(operands) > OPERANDS_MAX:
-        raise UsageError(f"SOURCEs are in {len(operands)} directories; a run can have {OPERANDS_MAX}")
+        raise UsageError(
+            f"SOURCEs are in {len(operands)} directories, and a run can have {OPERANDS_MAX}: name what is below one "
+            "directory by --relative (TOP/./PATH...) or --files-from"
+        )
     if not any(os.path.isdir(operand.root) for operand in operands):
         raise SelectionError(f"the directory of the source {options.source} does not exist")
     source = absolute_source(options.source)

@@ -169,6 +169,16 @@ def test_a_trailing_slash_means_the_same_as_for_rsync(
     ]
 
 
+def test_more_directories_than_a_run_can_have_are_named_below_one(here: Path) -> None:
+    for number in range(65):
+        (here / f"src/{number}").mkdir()
+        (here / f"src/{number}/file").touch()
+    with pytest.raises(UsageError, match=r"in 65 directories, and a run can have 64: .* by --relative"):
+        parse_mrsync([*(f"src/{number}/file" for number in range(65)), "a:/x"])
+    found = parse_mrsync(["-R", *(f"src/./{number}/file" for number in range(65)), "a:/x"])[0]
+    assert (found.source, len(found.selection.files or ())) == (os.fsencode(here / "src"), 65)
+
+
 @pytest.mark.parametrize(
     ("line", "is_name"),
     [
