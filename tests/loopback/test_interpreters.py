@@ -21,7 +21,8 @@ START = (
     "from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
 )
 CATCHER_WAIT_S = HANG_S
-POOR_SEAL = "pages are authenticated but not encrypted: the Python package cryptography is missing or broken on a\n"
+POOR_SEAL = "pages are authenticated but not encrypted: the Python package cryptography is missing or broken on a"
+CURE = "; install python3-cryptography there, or accept it with --no-encrypt\n"
 
 
 @pytest.mark.parametrize("minor", MINORS)
@@ -46,7 +47,7 @@ def test_a_catcher_runs_on_python_3(minor: int, tmp_path: Path) -> None:
         )  # fmt: skip
         caster = subprocess.run(cast, capture_output=True, text=True, check=False, timeout=CATCHER_WAIT_S)
         said, _ = catcher.communicate(timeout=CATCHER_WAIT_S)
-    assert (caster.returncode, caster.stderr) == (0, f"multicaster: {POOR_SEAL}"), said.decode()
+    assert (caster.returncode, caster.stderr) == (0, f"multicaster: {POOR_SEAL}{CURE}"), said.decode()
     assert catcher.returncode == 0, said.decode()
     assert differences(tmp_path / "source", tmp_path / "dest") == []
     for tree in ("source", "dest"):

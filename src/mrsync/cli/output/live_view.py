@@ -92,6 +92,8 @@ def work_done(snapshot: Snapshot) -> str:
         return f"{snapshot.files_done}/{snapshot.files_planned} files in place"
     if snapshot.phase == "comparing" and snapshot.entries_done:
         return f"{snapshot.entries_done} looked at, the source has {counted(snapshot.entries, 'entry', 'entries')}"
+    if snapshot.phase == "verifying" and snapshot.entries_done:
+        return f"{counted(snapshot.entries_done, 'entry or portion', 'entries and portions of files')} looked at"
     if snapshot.phase == "finishing" and snapshot.entries_done:
         return f"{counted(snapshot.entries_done, 'entry', 'entries')} worked on"
     return ""

@@ -18,6 +18,7 @@ from mrsync.wire.seals.signing import can_sign
 
 NAMED_MAX = 8  # targets that are told one by one when they join
 _NO_CRYPTOGRAPHY = "the Python package cryptography is missing or broken on"
+_CURE = "; install python3-cryptography there, or accept it with --no-encrypt"
 
 
 class Notices:
@@ -89,7 +90,7 @@ class Notices:
             return
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
-        self.warn(f"pages are authenticated but not encrypted: {_NO_CRYPTOGRAPHY} {who}")
+        self.warn(f"pages are authenticated but not encrypted: {_NO_CRYPTOGRAPHY} {who}{_CURE}")
 
     def tell_compression(self, chosen: Compression | None, targets: Iterable[Target]) -> None:
         """Tell how pages are compressed and, if not by zstd though that was asked for, why."""

@@ -48,7 +48,9 @@ def disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
         return Finding("cannot write", f"{disk.path}: {disk.error}", remedy)
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
-        return Finding("disk full", f"{disk.path}: almost no {what} are free", "free space there, or use -X")
+        return Finding(
+            "disk full", f"{disk.path}: almost no {what} are free", "free space there, or use --remove-first"
+        )
     if disk.write_bytes_s < DISK_MIN_BYTES_S:
         return Finding(
             "slow disk",
@@ -76,7 +78,7 @@ def encryption(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
     if facts.has_cryptography:
         return None
     return Finding(
-        "not encrypted", "cryptography is missing or broken", "pip install cryptography there", is_fault=False
+        "not encrypted", "cryptography is missing or broken", "install python3-cryptography there", is_fault=False
     )
 
 

@@ -36,7 +36,10 @@ PING_INTERVAL_S = 0.05
 GATHER_S = 2.0  # after the last catcher was ready, or from the start if they were started by hand
 LATE_S = 30.0  # beyond the connect timeout, in which no catcher was ready or gone: the others hang
 NOT_READY = "its rttcatcher was started, but did not become ready"
-NO_ECHO = "its rttcatcher runs, but no echo of a ping came back (mrsync doctor finds out why)"
+NO_ECHO = (
+    "its rttcatcher runs, but no echo of a ping came back; do firewalls let in UDP port {} there and {} here?"
+    " (mrsync doctor -P {} finds out)"
+)
 NOBODY = "no rttcatcher with this id and key echoed a ping"
 
 
@@ -247,7 +250,9 @@ class _Rtt:
         histogram = self._exchange.partners[number].histogram
         state, reason = self._gone.get(number, (TargetState.DONE, None))
         if number not in self._gone and not histogram.total:
-            state, reason = TargetState.LOST, NOBODY if self._launcher is None else NO_ECHO
+            port = self._settings.network.port
+            reason = NOBODY if self._launcher is None else NO_ECHO.format(port, port - 1, port)
+            state = TargetState.LOST
             if self._stop.reason:
                 reason = "interrupted before it echoed a page"
         return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)

@@ -21,7 +21,7 @@ from mrsync.tree.record.verification import verify
 from mrsync.wire.seals.proofs import Prover, prover_of
 
 THREADS_MAX = 8
-PULSE_S, PULSE_SHARE = 20.0, 20  # between pulses: the first ones, and later this part of the time so far
+PULSE_S, PULSE_SHARE = 2.0, 20  # between pulses: the first ones, and later this part of the time so far
 NO_RECORD = (
     "no record of a sync is kept for this user here; sync the whole tree first, verify as the same user (--sudo)"
 )

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from mrsync.errors import ExitStatus, ProtocolDataError
 from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
 from mrsync.run.launch import Program, start_alone
-from mrsync.run.observer import Notice, Observer
+from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.settings import Invitation, Remote
 from mrsync.run.stop import Stop
-from mrsync.run.verify.findings import TreeVerdict, decode_finding
+from mrsync.run.verify.findings import Pulse, TreeVerdict, decode_finding
 from mrsync.transport.loop import Loop
 from mrsync.tree.record.verification import FOUND_MAX, Difference
 from mrsync.tuples import NamedTuple
@@ -21,7 +21,7 @@ from mrsync.wire.limits import SECRET_BYTES
 
 VERIFIER = Program("verifier", "mrsync.run.verify.verifier")
 STOP_WAIT_S = 2.0
-TURN_S = 0.5
+TURN_S = 0.25
 SILENCE_S, SILENCE_SHARE = 600.0, 4  # for a disk that stalls, and later this part of the time so far
 
 
@@ -107,6 +107,7 @@ class _Verification:
         self._differences: list[list[Difference]] = [[] for _ in hosts]
         self._began = time.monotonic()
         self._heard_at = dict.fromkeys(range(len(hosts)), self._began)  # of those that run
+        self._looked_at = [0] * len(hosts)  # entries and portions of files
 
     def run(self) -> VerifyOutcome:
         """Wait until all verifiers have ended, or the user stops it."""
@@ -117,7 +118,9 @@ class _Verification:
             while self._heard_at and not self._stop.reason:
                 loop.wait(TURN_S)
                 self._take_events()
-                self._leave_silent(time.monotonic())
+                self._leave_silent(now := time.monotonic())
+                if self._observer.due_at is not None and now >= self._observer.due_at:
+                    self._observer.on_snapshot(self._snapshot(now))
         finally:
             self._stop.listen(None)
             loop.close()
@@ -148,10 +151,22 @@ class _Verification:
             self._observer.on_notice(Notice(1, event.text, self._hosts[event.target]))
             return
         self._heard_at[event.target] = time.monotonic()
-        if isinstance(finding, TreeVerdict):
+        if isinstance(finding, Pulse):
+            self._looked_at[event.target] = finding.looked_at
+        elif isinstance(finding, TreeVerdict):
             self._verdicts[event.target] = finding
         elif isinstance(finding, Difference) and len(self._differences[event.target]) < FOUND_MAX:
             self._differences[event.target].append(finding)
+
+    def _snapshot(self, now: float) -> Snapshot:
+        looked_at = min(map(self._looked_at.__getitem__, self._heard_at), default=0)
+        targets = tuple(TargetProgress(host, self._state(number)) for number, host in enumerate(self._hosts))
+        return Snapshot("verifying", now - self._began, targets=targets, entries_done=looked_at)
+
+    def _state(self, target: int) -> str:
+        if self._verdicts[target] is not None:
+            return "done"
+        return "present" if target in self._heard_at else "lost"
 
     def _outcome(self, seconds: float) -> VerifyOutcome:
         verdicts = [verdict for verdict in self._verdicts if verdict is not None]

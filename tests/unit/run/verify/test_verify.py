@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.output.progress import make_progress
+from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.stop import Stop
 from mrsync.run.verify import verifier, verify
 from mrsync.run.verify.findings import Pulse, TreeVerdict, encode_finding
@@ -28,12 +28,32 @@ def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch:
     shell.write_text(SHELL % (encode_finding(Pulse(1)), encode_finding(TreeVerdict(entries=7))))
     shell.chmod(0o755)
     began = time.monotonic()
-    outcome = verify_targets(VerifySettings(("hangs", "works"), b"/dest", str(shell)), make_progress("none", 0), Stop())
+    settings = VerifySettings(("hangs", "works"), b"/dest", str(shell))
+    watcher = Watcher()
+    outcome = verify_targets(settings, watcher, Stop())
     assert time.monotonic() - began < 50
     hangs, works = outcome.targets
     assert (hangs.verdict, hangs.reason) == (None, "it made no progress for 1 s")
     assert works.verdict is not None
     assert works.verdict.entries == 7
+    assert {snapshot.phase for snapshot in watcher.seen} == {"verifying"}
+    states = [tuple(target.state for target in snapshot.targets) for snapshot in watcher.seen]
+    assert states[-1] == ("lost", "done")
+
+
+class Watcher:
+    """Observer that keeps every snapshot."""
+
+    due_at = 0.0
+
+    def __init__(self) -> None:
+        self.seen: list[Snapshot] = []
+
+    def on_notice(self, notice: Notice) -> None:
+        """Nothing is expected to be told."""
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        self.seen.append(snapshot)
 
 
 def test_a_verifier_tells_only_that_it_gets_on(
