@@ -113,7 +113,7 @@ def test_the_same_page_is_made_from_json_later(site: Site, tmp_path: Path) -> No
     assert site.sync("--report", report).status == 0
     assert site.sync("--report", first).status == 0
     made = subprocess.run(program("mrsync", "report", report), capture_output=True, text=True)
-    assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
+    assert (made.returncode, made.stdout, made.stderr) == (0, f"{later}\n", "")
     assert html_report(json.loads(report.read_text())) == later.read_text()
 
 

@@ -21,7 +21,10 @@ BYTES_MAX = 1 << 28
 
 
 def report_page(arguments: Sequence[str]) -> int:
-    """Write the page of a JSON report beside it, or to the file of -o. Raise FileError or UsageError."""
+    """Write the page of a JSON report beside it, or to the file of -o, and print its path.
+
+    Raise FileError or UsageError.
+    """
     options = make_parser(REPORT).parse_args(arguments)
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
@@ -33,6 +36,7 @@ def report_page(arguments: Sequence[str]) -> int:
         reason = "it has fields or values that no report has"
         raise FileError(f"{escape_controls(options.file)} is not a report of mrsync: {reason}") from error
     replace_file(page, output)
+    print(escape_controls(output))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from mrsync.cli.output.roundtrips import histogram_lines, quantiles
@@ -15,7 +16,7 @@ from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
-SAT_OUT_SHOWN = 3  # files to name for each reason
+SAT_OUT_SHOWN = 3  # files to name for each target
 
 
 def report_fields(outcome: Outcome) -> dict[str, Any]:
@@ -215,12 +216,12 @@ def troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _trouble(target: TargetOutcome) -> str:
     parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
-    parts += [
-        f"{printable(file.path)}: {file.message}{f' ({file.error})' if file.error else ''}"
-        for file in target.sat_out[:SAT_OUT_SHOWN]
-    ]
-    if len(target.sat_out) > SAT_OUT_SHOWN:
-        parts.append(f"and {counted(len(target.sat_out) - SAT_OUT_SHOWN, 'more file')}")
+    causes: dict[bytes, list[str]] = {}
+    for file in target.sat_out:
+        causes.setdefault(file.path, []).append(f"{file.message}{f' ({file.error})' if file.error else ''}")
+    parts += [f"{printable(path)}: {', '.join(of_path)}" for path, of_path in islice(causes.items(), SAT_OUT_SHOWN)]
+    if len(causes) > SAT_OUT_SHOWN:
+        parts.append(f"and {counted(len(causes) - SAT_OUT_SHOWN, 'more file')}")
     return "; ".join(parts)
 
 

@@ -73,6 +73,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | 
     trace: called for every phase, message and burst, for a debug log. A run that was ended by `stop` also has an
     outcome. Raise MrsyncError if the run cannot start.
     """
+    began = time.monotonic()
     raise_descriptor_limit()
     with ExitStack() as opened:
         rendezvous, paths = open_rendezvous(settings, has_unicast=True)
@@ -84,10 +85,12 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | 
             opened.callback(clean_up.wait)
         loop = Loop()
         opened.callback(loop.close)
-        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace)
+        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace, began)
         if clean_up is not None:
             clean_up.silent = run.silent
-        return run.run()
+        outcome = run.run()
+    took_s = round(time.monotonic() - began, 3)  # catchers have cleaned up, too
+    return outcome._replace(seconds=outcome.seconds._replace(total=took_s))
 
 
 class _Run:
@@ -103,6 +106,7 @@ class _Run:
         paths: Sequence[Path],
         launcher: Launcher | None,
         trace: Trace | None,
+        started_at: float,
     ) -> None:
         self.silent: set[int] = set()  # targets that were given up, and have said nothing since
         session = settings.session or draw_session()
@@ -112,7 +116,7 @@ class _Run:
         self._stop = stop
         self._loop = loop
         self._launcher = launcher
-        self._started_at = time.monotonic()
+        self._started_at = started_at
         self._refusal = ""  # why the run refuses to delete most entries of a target
         self._account = Account(settings, session, self._started_at)
         self._notices = Notices(settings, rendezvous, observer)

@@ -52,7 +52,7 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
     state, reason = _STATES[target.state], target.reason or None
     if state is TargetState.DONE and (own or others or errors):
         state = TargetState.PARTIAL
-        count = max(len(own), errors)
+        count = max(len(own), errors) - (len(own) - len({failure.path for failure in own}))
         reason = (
             f"{count} of its entries could not be changed"
             if count

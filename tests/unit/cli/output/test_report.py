@@ -95,13 +95,15 @@ def test_a_run_that_sends_next_to_nothing_shows_no_rates() -> None:
 
 def test_targets_that_are_behind_are_listed_by_reason() -> None:
     lost = [target(f"n{number}", TargetState.LOST, "silent for 60 s") for number in (4, 5, 6)]
-    full = target("x1", TargetState.PARTIAL, sat_out=(FULL,) * 5)
+    files = [FULL._replace(path=b"big\xff%d" % number) for number in range(5)]
+    full = target("x1", TargetState.PARTIAL, sat_out=(*files, files[0]._replace(message="again")))
     result = outcome(target("n1"), *lost, full)
     verdict, *others = summary(result)
     assert verdict.startswith("1/5 complete, 1 partial, 3 lost; ")
     assert others == [
         "n[4-6]: lost, silent for 60 s",
-        "x1: partial" + 3 * "; big\\xff: No space left on device (ENOSPC)" + "; and 2 more files",
+        "x1: partial; big\\xff0: No space left on device (ENOSPC), again (ENOSPC); "
+        "big\\xff1: No space left on device (ENOSPC); big\\xff2: No space left on device (ENOSPC); and 2 more files",
     ]
     assert complaint(result) == "not complete: n[4-6],x1"
 
