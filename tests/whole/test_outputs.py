@@ -7,11 +7,12 @@ import os
 import shlex
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.programs import program
+from tests.programs import SOURCE, program
 from tests.whole.site import LOOPBACK, Site
 
 EVIL = "\x1b[31m\x9b\u202e"  # as UTF-8: escape, a C1 control, a mark that turns the direction
@@ -57,6 +58,37 @@ def test_a_full_stdout_is_one_sentence_and_changes_no_status(full: Site) -> None
     done = run_in_shell(full, ">/dev/full", "--progress", "none")
     assert done.returncode == 23
     assert done.stderr.splitlines()[-1] == "mrsync: cannot write to stdout: No space left on device"
+    assert full.differences("a") == []
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"), [(">/dev/full", "No space left on device"), (">&-", "it is closed")]
+)
+def test_a_synclist_that_is_lost_is_an_error(tmp_path: Path, redirection: str, reason: str) -> None:
+    """It is the result of the command."""
+    (tmp_path / "dry").write_text("f1\n")
+    (tmp_path / "f1").touch()
+    line = shlex.join(program("tr_filelist", tmp_path / "dry", tmp_path))
+    done = subprocess.run(f"{line} {redirection}", shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (11, f"trFilelist: cannot write to stdout: {reason}\n")
+
+
+def test_a_starter_that_ignores_the_end_of_its_children_changes_nothing(full: Site) -> None:
+    """With SIGCHLD ignored, which programs inherit, the kernel reaps children by itself."""
+    code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    assert full.sync(prefix=(sys.executable, "-c", code)).status == 0
+
+
+def test_a_process_without_streams_can_sync(full: Site) -> None:
+    """It has None in their place, as a daemon does, and may ignore SIGCHLD."""
+    code = (
+        "import signal, sys; sys.stdout = sys.stderr = None; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "from mrsync import sync\n"
+        "sys.exit(sync(sys.argv[1], ['a'], sys.argv[2], rsh='local', group=sys.argv[3], port=int(sys.argv[4])).status)"
+    )
+    words = [str(full.source), str(full.folder / "dest/{host}"), full.group, str(full.port)]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    assert subprocess.run([sys.executable, "-c", code, *words], env=environment, check=False).returncode == 0
     assert full.differences("a") == []
 
 

@@ -10,7 +10,8 @@ from itertools import islice
 
 from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
-from mrsync.errors import ExitStatus, FileError, SelectionError
+from mrsync.cli.streams import check_written
+from mrsync.errors import ExitStatus, SelectionError
 from mrsync.files import LINES_HELD_MAX, absolute, open_named, read_lines_bounded
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import format_lines
@@ -27,11 +28,8 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
     options = make_parser(FILELIST, called=name).parse_args(arguments)
     lines = _read_lines(options.output)
     items, doubts = translate(lines, absolute(os.fsencode(options.source)), is_itemized=options.itemized)
-    try:
-        sys.stdout.buffer.writelines(format_lines(items))
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise FileError(f"cannot write the synclist: {error.strerror}") from error
+    sys.stdout.buffer.writelines(format_lines(items))
+    check_written()
     for doubt in doubts:
         print(f"{name}: {doubt}", file=sys.stderr)
     return ExitStatus.SELECTION if doubts else ExitStatus.OK

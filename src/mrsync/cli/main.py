@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-from mrsync.cli.streams import StandardStreams
+from mrsync.cli.streams import StandardStreams, check_written
 from mrsync.errors import ExitStatus, Interrupted, MrsyncError, UsageError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.run.stop import ENDING, ending_signals
@@ -54,6 +54,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     gc.disable()  # our few reference cycles live long, and the search takes a tenth of a large scan, or of all imports
     for number in ending_signals():
         signal.signal(number, _interrupt)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who starts us may ignore it; then no child could be waited for
     sys.unraisablehook = _tell_unraisable
     with StandardStreams(name):
         try:
@@ -137,6 +138,7 @@ def _completion(arguments: Sequence[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SHELLS:
         raise UsageError(f"give the shell: mrsync completion {' | '.join(SHELLS)}")
     print(completion(arguments[0]), end="")
+    check_written()
     return 0
 
 

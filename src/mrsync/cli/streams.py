@@ -9,6 +9,8 @@ import sys
 from types import TracebackType
 from typing import Any, TextIO
 
+from mrsync.errors import FileError
+
 
 class StandardStreams:
     """A context in which print() and displays cannot fail. At its end, lost output is reported on stderr.
@@ -22,7 +24,7 @@ class StandardStreams:
         self._output = _TolerantFile(1)
 
     def __enter__(self) -> StandardStreams:
-        _occupy_descriptors()
+        self._output.is_closed = 1 in _occupy_descriptors()
         if sys.stdin is None:
             sys.stdin = open(0, closefd=False)
         if sys.stdout is sys.__stdout__:  # else it is redirected inside this process
@@ -40,18 +42,22 @@ class StandardStreams:
 
 
 class _TolerantFile(io.BufferedIOBase):
-    """A descriptor that accepts all data. failure: why data was lost; empty if none was.
+    """A descriptor that accepts all data.
 
+    failure: why data was lost; empty if none was. is_closed: it was when the program started.
     It has no buffer: data may be lost if a signal handler raises an exception, but is never written twice.
     """
 
     def __init__(self, descriptor: int) -> None:
         self.failure = ""
+        self.is_closed = False
         self._descriptor = descriptor
 
     def write(self, data: Any, /) -> int:
         rest = memoryview(data).cast("B")
         size = len(rest)
+        if self.is_closed and size:
+            self.failure = "it is closed"
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
@@ -72,15 +78,27 @@ class _TolerantFile(io.BufferedIOBase):
         return os.isatty(self._descriptor)
 
 
-def _occupy_descriptors() -> None:
-    """Open descriptors 0 to 2 if they are closed.
+def check_written() -> None:
+    """Raise FileError if something of the result of a command, which is what it prints, was lost."""
+    sys.stdout.flush()
+    file = sys.stdout.buffer
+    if isinstance(file, _TolerantFile) and file.failure:
+        reason, file.failure = file.failure, ""  # told once
+        raise FileError(f"cannot write to stdout: {reason}")
+
+
+def _occupy_descriptors() -> set[int]:
+    """Open descriptors 0 to 2 if they are closed. Return which were.
 
     Otherwise the next socket or file would be taken for a standard stream. Nothing can be read from them: a list that
     is to come from a closed stdin is an error, not empty.
     """
+    closed = set()
     while (opened := os.open(os.devnull, os.O_WRONLY)) <= 2:
         os.set_inheritable(opened, True)
+        closed.add(opened)
     os.close(opened)
+    return closed
 
 
 def _text_stream(file: _TolerantFile, before: TextIO | None, *, is_line_buffered: bool) -> TextIO:

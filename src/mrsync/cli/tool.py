@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.cli.signals import signals_requesting
+from mrsync.cli.streams import check_written
 from mrsync.run.observer import Observer
 from mrsync.run.stop import Stop
 
@@ -25,11 +26,12 @@ def run_tool(output: ToolOutput, run: Callable[[Observer, Stop], _Outcome], *, n
 
 
 def print_json(output: ToolOutput, fields: Callable[[], dict[str, Any]]) -> bool:
-    """Print the result as JSON if the user asks for that. Return whether that is so."""
+    """Print the result as JSON if the user asks for that. Return whether that is so. Raise FileError if it is lost."""
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **fields()}))
     elif output.is_json:
         print(json.dumps(fields(), indent=1))
     else:
         return False
+    check_written()
     return True

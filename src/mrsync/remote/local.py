@@ -107,8 +107,8 @@ class _Catcher:
 
     @classmethod
     def fork(cls, target: int, entry: Callable[[], int]) -> _Catcher:
-        sys.stdout.flush()  # else the child would inherit the buffer and write it again
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # a daemon has none
+            stream.flush()  # else the child would inherit the buffer and write it again
         pipes: list[int] = []
         try:
             pipes += (*os.pipe(), *os.pipe())
@@ -146,7 +146,10 @@ class _Catcher:
         """Wait for the exit of a catcher whose output has ended, and return the event for it."""
         self.close_input()
         os.close(self.output)
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        try:
+            status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        except ChildProcessError:  # the caller of mrsync.sync ignores SIGCHLD: the kernel has reaped it
+            return CatcherExited(self.target, 0, "ended")
         return CatcherExited(self.target, status, _describe(status, self._last_line))
 
 
