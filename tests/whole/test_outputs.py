@@ -84,7 +84,9 @@ def test_a_process_without_streams_can_sync(full: Site) -> None:
     code = (
         "import signal, sys; sys.stdout = sys.stderr = None; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
         "from mrsync import sync\n"
-        "sys.exit(sync(sys.argv[1], ['a'], sys.argv[2], rsh='local', group=sys.argv[3], port=int(sys.argv[4])).status)"
+        "_, source, dest, group, port = sys.argv\n"
+        "done = sync(source, ['a'], dest, rsh='local', multicast_group=group, port=int(port))\n"
+        "sys.exit(done.exit_status)"
     )
     words = [str(full.source), str(full.folder / "dest/{host}"), full.group, str(full.port)]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
