@@ -41,26 +41,41 @@ class Rate:
     def __init__(self) -> None:
         self.bytes_s = 0.0
         self.recent: deque[float] = deque(maxlen=RATES_KEPT)
+        self.files_s = 0.0
         self.moved_at = 0.0  # time of the run at which a byte was last sent
         self._seconds = 0.0
         self._bytes = 0
+        self._files = 0
 
-    def update(self, snapshot: Snapshot) -> float:
-        """Take the next snapshot, and return the smoothed rate."""
+    def update(self, snapshot: Snapshot) -> None:
+        """Take the next snapshot."""
         elapsed_s = snapshot.seconds - self._seconds
         if elapsed_s > 0:
             now_bytes_s = max(0.0, (snapshot.bytes_sent - self._bytes) / elapsed_s)
             self.recent.append(now_bytes_s)
-            self.bytes_s = (3 * self.bytes_s + now_bytes_s) / 4 if self.bytes_s else now_bytes_s
+            self.bytes_s = _smoothed(self.bytes_s, now_bytes_s)
+            self.files_s = _smoothed(self.files_s, max(0, snapshot.files_done - self._files) / elapsed_s)
         if snapshot.bytes_sent != self._bytes:
             self.moved_at = snapshot.seconds
-        self._seconds, self._bytes = snapshot.seconds, snapshot.bytes_sent
-        return self.bytes_s
+        self._seconds, self._bytes, self._files = snapshot.seconds, snapshot.bytes_sent, snapshot.files_done
+
+    def left_s(self, snapshot: Snapshot) -> float:
+        """Return how many seconds the contents will take, or the files if these take longer, as far as is known."""
+        times_s = [0.0]
+        if self.bytes_s > 0:
+            times_s.append((snapshot.bytes_planned - snapshot.bytes_sent) / self.bytes_s)
+        if self.files_s > 0:
+            times_s.append((snapshot.files_planned - snapshot.files_done) / self.files_s)
+        return max(times_s)
 
     def sparkline(self) -> str:
         """Return the recent rates as bars, scaled to the highest."""
         top = max(self.recent, default=0.0)
         return "".join(SPARKS[min(7, int(8 * rate / top))] for rate in self.recent) if top else ""
+
+
+def _smoothed(before: float, now: float) -> float:
+    return (3 * before + now) / 4 if before else now
 
 
 def frame(snapshot: Snapshot, rate: Rate, width: int, height: int) -> list[FrameLine]:
@@ -130,7 +145,7 @@ def _time_left(snapshot: Snapshot, rate: Rate) -> str:
         return "all sent"
     if rate.bytes_s < 1 or snapshot.seconds - rate.moved_at > STALLED_S:
         return "waiting"
-    return f"{duration(left / rate.bytes_s)} left"
+    return f"{duration(rate.left_s(snapshot))} left"
 
 
 def _bar(share: float, width: int) -> FrameLine:
@@ -162,11 +177,11 @@ def _gone(snapshot: Snapshot) -> list[FrameLine]:
 
 
 def _table(snapshot: Snapshot, width: int, room: int) -> list[FrameLine]:
-    """Return a head, the slowest targets, and the number of others, in at most `room` lines."""
+    """Return a head, the targets in their order or only the slowest, and the number of others, in `room` lines."""
     live = [target for target in snapshot.targets if target.state in ("present", "expected")]
     if room < 2 or not live:
         return []
-    shown = heapq.nsmallest(room - 1 if len(live) < room else room - 2, live, key=_urgency)
+    shown = live if len(live) < room else heapq.nsmallest(room - 2, live, key=_urgency)
     longest = max([len(target.host) for target in shown], default=0)
     room_for_names = max(width - 46, min(16, width - 20))
     names = max(6, min(longest, room_for_names, max(NAME_WIDTH, room_for_names - NOTE_WIDTH)))

@@ -79,7 +79,8 @@ class PlainProgress(Progress):
         self.due_at = time.monotonic() + PLAIN_INTERVAL_S
         if snapshot.phase in OVER:  # the verdict follows
             return
-        self._print(headline(snapshot, self._rate.update(snapshot)))
+        self._rate.update(snapshot)
+        self._print(headline(snapshot, self._rate))
 
 
 class JsonProgress(Progress):
@@ -179,16 +180,16 @@ def tell_all(observer: Observer, notices: Iterable[Notice]) -> None:
         observer.on_notice(notice)
 
 
-def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
+def headline(snapshot: Snapshot, rate: Rate) -> str:
     """Return, for example: casting: 31 % of 41.2 GB, 1.09 GB/s, 12 s left; repairs 0.4 %; 97/100 targets."""
     parts = []
     if snapshot.phase in SENDING and snapshot.bytes_planned:
         amount = f"{100 * snapshot.bytes_sent // snapshot.bytes_planned} % of {size(snapshot.bytes_planned)}"
         left = snapshot.bytes_planned - snapshot.bytes_sent
         if left:
-            amount += f", {size(rate_bytes_s)}/s"
-        if left and rate_bytes_s > 0:
-            amount += f", {duration(left / rate_bytes_s)} left"
+            amount += f", {size(rate.bytes_s)}/s"
+        if left and rate.bytes_s > 0:
+            amount += f", {duration(rate.left_s(snapshot))} left"
         parts.append(amount)
     if work := work_done(snapshot):
         parts.append(work)

@@ -32,6 +32,7 @@ class ServiceStatus:
         now = time.monotonic()
         if now >= self._status_at:
             self._status_at = now + STATUS_INTERVAL_S
-            notify(f"STATUS={headline(snapshot, self._rate.update(snapshot))}")
+            self._rate.update(snapshot)
+            notify(f"STATUS={headline(snapshot, self._rate)}")
         if self._observer.due_at is not None and now >= self._observer.due_at:
             self._observer.on_snapshot(snapshot)

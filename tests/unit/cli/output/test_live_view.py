@@ -108,6 +108,22 @@ def test_time_left_follows_the_rate() -> None:
     assert "250 B/s  2 s left" in shown(frame(snapshot, rate_of(250, 500), 80, 24))[0]
 
 
+def test_many_small_files_take_longer_than_their_bytes() -> None:
+    rate = Rate()
+    for seconds, files in enumerate((0, 10, 20)):
+        rate.update(Snapshot("casting", float(seconds), 1000, 400 * seconds, files_done=files))
+    snapshot = Snapshot("casting", 2.0, 1000, 800, files_planned=100, files_done=20)
+    assert "400 B/s" in shown(frame(snapshot, rate, 80, 24))[0]
+    assert "8 s left" in shown(frame(snapshot, rate, 80, 24))[0]
+
+
+def test_targets_keep_their_order_where_all_have_room() -> None:
+    targets = (TargetProgress("a", "present", 3), TargetProgress("b", "present", 1), TargetProgress("c", "present", 2))
+    first = [line.split()[0] for line in shown(frame(casting(targets), Rate(), 80, 24))[-3:]]
+    assert first == ["a", "b", "c"]
+    assert shown(frame(casting(targets), Rate(), 80, 6))[-2].startswith("b ")
+
+
 def test_no_time_left_is_guessed_while_nothing_moves() -> None:
     stalled = rate_of(500, 500, 500, 500, 500)
     snapshot = casting(fleet(1))._replace(seconds=5.0)

@@ -9,6 +9,7 @@ import time
 import pyte
 import pytest
 
+from mrsync.cli.output.live_view import Rate
 from mrsync.cli.output.progress import JsonProgress, LiveProgress, PlainProgress, Progress, headline, make_progress
 from mrsync.run.observer import Notice, Snapshot, TargetProgress
 
@@ -72,7 +73,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
     ],
 )
 def test_a_line_says_only_what_has_a_meaning(snapshot: Snapshot, line: str) -> None:
-    assert headline(snapshot, 0.0) == line
+    assert headline(snapshot, Rate()) == line
 
 
 def test_json_lines_have_all_fields() -> None:
@@ -169,7 +170,7 @@ def test_a_terminal_that_knows_ascii_only_is_sent_nothing_else(monkeypatch: pyte
 
 
 def test_headline_before_anything_is_planned() -> None:
-    assert headline(Snapshot("gathering", 0.1, targets=TARGETS), 0.0) == "gathering: 2/3 targets; 1 lost"
+    assert headline(Snapshot("gathering", 0.1, targets=TARGETS), Rate()) == "gathering: 2/3 targets; 1 lost"
 
 
 def test_each_kind_of_progress_has_its_class(capsys: pytest.CaptureFixture[str]) -> None:
