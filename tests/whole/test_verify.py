@@ -74,6 +74,7 @@ def test_equal_trees_are_one_line(pair: Site, state: Path) -> None:
     assert verdict.lines[0].startswith("a,b: equal to record ")
     assert "375 kB in 4 files proven" in verdict.lines[0]
     assert [path.stat().st_mode & 0o777 for path in (state, *state.iterdir())] == [0o700, 0o600, 0o600]
+    assert Verdict(pair, "--quiet").lines == []
 
 
 def test_a_flipped_bit_is_named_by_file_and_page(pair: Site) -> None:
@@ -81,7 +82,7 @@ def test_a_flipped_bit_is_named_by_file_and_page(pair: Site) -> None:
     for name, offset in (("big", 0), ("big", 200 * KILO), ("big", 300 * KILO - 1), ("d/two", 4999)):
         flip(pair.dest("a") / name, offset)
     assert found(pair) == [("contents", "big", page) for page in (0, 3, 4)] + [("contents", "d/two", 0)]
-    verdict = Verdict(pair)
+    verdict = Verdict(pair, "--quiet")
     assert verdict.status == 23
     assert "big has other contents in page 3 (bytes " in verdict.lines[0]
     assert verdict.lines[1].startswith("b: equal to ")

@@ -33,7 +33,8 @@ def doctor(arguments: Sequence[str]) -> int:
     """Examine all targets and print the result. Return the exit status."""
     settings, output = parse_doctor(arguments)
     outcome = run_tool(output, partial(examine, settings))
-    if not print_json(output, partial(outcome_fields, outcome)):
+    is_silent = output.is_quiet and not outcome.exit_status
+    if not is_silent and not print_json(output, partial(outcome_fields, outcome)):
         _print(outcome, is_verbose=output.verbosity > 0)
     if sentence := complaint(outcome):
         print(f"mrsync doctor: {sentence}", file=sys.stderr)

@@ -29,7 +29,8 @@ def verify(arguments: Sequence[str]) -> int:
     """Verify all targets and print the result. Return the exit status."""
     settings, output = parse_verify(arguments)
     outcome = run_tool(output, partial(verify_targets, settings))
-    if not print_json(output, partial(outcome_fields, outcome)):
+    is_silent = output.is_quiet and not outcome.exit_status
+    if not is_silent and not print_json(output, partial(outcome_fields, outcome)):
         print(*lines(outcome, settings.dest, named=None if output.verbosity else NAMED), sep="\n")
     if sentence := complaint(outcome):
         print(f"mrsync verify: {sentence}", file=sys.stderr)

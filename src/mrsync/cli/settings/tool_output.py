@@ -11,14 +11,17 @@ from mrsync.tuples import NamedTuple
 
 
 class ToolOutput(NamedTuple):
-    """How to present the result of a tool. remarks: what to tell first, on TARGETS."""
+    """How to present the result of a tool. remarks: what to tell first. is_quiet: tell nothing if all is well."""
 
     progress: str
     is_json: bool
     verbosity: int
     remarks: tuple[Notice, ...]
+    is_quiet: bool = False
 
     @classmethod
     def of(cls, options: argparse.Namespace, targets: Targets) -> ToolOutput:
         """Return what the options say."""
-        return cls(options.progress, options.json, options.verbose, remarks_on(targets))
+        is_quiet = getattr(options, "quiet", False)  # rtt has no such option: its result is all it is for
+        progress = "none" if is_quiet else options.progress
+        return cls(progress, options.json, options.verbose, remarks_on(targets), is_quiet)

@@ -87,7 +87,9 @@ OPTIONS = (
         "--quiet",
         "print only errors and warnings",
         OUTPUT,
-        manual="print only errors and warnings: no display, no changes, no verdict",
+        (*SENDERS, DOCTOR, VERIFY),
+        "print only errors and warnings: no display, no changes, no verdict; of `verify` and `doctor`, nothing where "
+        "all is well",
         field="output.is_quiet",
         rsync="-q --quiet",
     ),
