@@ -56,7 +56,7 @@ def sync(
     option unset.
 
     Targets that fail raise nothing; look at `exit_status` and `incomplete` of the result. Raise MrsyncError
-    (UsageError, SelectionError, SocketError, ...) if the run cannot begin.
+    (UsageError, SelectionError, SocketError, ...) if the run cannot begin; one that ends a run later is its `failure`.
     """
     from mrsync.run.cast.cast import cast
 

@@ -159,6 +159,19 @@ def test_a_run_is_stopped_from_a_callback(source: Path) -> None:
     assert (result.exit_status, result.failure) == (20, "enough")
 
 
+def test_an_error_after_the_run_has_begun_leaves_a_result(source: Path) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, mrsync.Snapshot) and event.bytes_sent:
+            raise mrsync.FileError("no room")
+
+    result = sync(source, rate="500k", on_event=on_event, progress_interval_s=0.05)
+    assert (result.exit_status, result.failure, result.has_begun) == (11, "no room", True)
+    assert result.bytes_sent
+    assert result.seconds.cast
+    told = {(target.state, target.reason) for target in result.targets}
+    assert told == {(mrsync.TargetState.LOST, "interrupted before anything was changed")}
+
+
 def test_it_runs_in_any_thread_and_sets_no_signal_handler(source: Path) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     results: list[mrsync.Result] = []

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import Argument
 from tests.support.workers import run_seed
-from tests.whole.site import Run, Site, wait_until_gone
+from tests.whole.site import Ended, Run, Site, wait_until_gone
 
 FILES = 40
 FILE_BYTES = 100_000
 RATE = "8M"  # bytes/s: half a second of casting
 MOMENTS_S = {"": 0.3, "joined": 0.1, "comparing": 0.05, "planning": 0.05, "casting": 0.4, "finishing": 0.03}
+LEFT = "leaving at once, targets clean up by themselves; run the same command again to resume"
 CHANCE = random.Random(os.environ.get("MRSYNC_SEED", run_seed()))
 SEEDS = [CHANCE.randrange(1 << 32) for _ in range(12)]
 
@@ -60,9 +62,21 @@ def check_targets(site: Site) -> None:
     assert site.all_differences() == {}
 
 
-def start_until(site: Site, phase: str, wait_s: float) -> tuple[Run, list[int]]:
+def check_report_of_leaving(ended: Ended) -> None:
+    """What is known of the run, not that it never began."""
+    report = ended.report
+    assert (report["exit_status"], report["files_planned"]) == (20, FILES)
+    assert report["complaint"].endswith(f"twice: {LEFT}")
+    assert report["bytes_sent"] > 0
+    assert report["seconds"]["cast"] > 0
+    for target in report["targets"].values():
+        assert target["state"] == "lost"
+        assert target["reason"].startswith("interrupted")
+
+
+def start_until(site: Site, phase: str, wait_s: float, *options: Argument) -> tuple[Run, list[int]]:
     """A slow run, so long after it told of this phase; its catchers."""
-    run = site.start("--rate", RATE, "-v", 2, "--no-partial")
+    run = site.start("--rate", RATE, "-v", 2, "--no-partial", *options)
     catchers = run.catchers(len(site.hosts))
     if phase:
         run.wait_for(f" {phase}$")
@@ -126,6 +140,9 @@ def test_ctrl_c_reports_complete_files_at_once_and_then_each_target(site: Site) 
     places = "interrupted before anything was changed|interrupted; files in place: \\d+ of 40"
     lines = ended.stderr.splitlines()
     assert re.fullmatch(f"[a-c,]+: lost, ({places})", lines[-2]), lines
+    for target in ended.report["targets"].values():
+        count = int("0" + "".join(re.findall("place: (.*) of", target["reason"])))
+        assert (target["files_updated"], target["bytes_written"]) == (count, count * (FILE_BYTES + 2))
     assert lines[-1] == "mrsync: interrupted by SIGINT; run the same command again to resume"
     check_targets(site)
 
@@ -143,8 +160,8 @@ def test_a_catcher_that_hangs_is_named_and_a_second_ctrl_c_leaves_at_once(site: 
         os.kill(catchers[1], signal.SIGCONT)
     assert ended.status == 20
     last = ended.stderr.splitlines()[-1]
-    assert last == "interrupted by SIGINT twice: leaving at once, targets clean up by themselves"
-    assert ended.report["exit_status"] == 20
+    assert last == f"interrupted by SIGINT twice: {LEFT}"
+    check_report_of_leaving(ended)
     wait_until_gone(catchers)
     check_targets(site)
 
@@ -152,13 +169,16 @@ def test_a_catcher_that_hangs_is_named_and_a_second_ctrl_c_leaves_at_once(site: 
 def test_a_second_ctrl_c_leaves_at_once_whatever_goes_on(site: Site) -> None:
     """Both come while it casts: there is no time for the first one to be heard."""
     prepare(site)
-    run, catchers = start_until(site, "casting", 0.2)
+    log = site.folder / "log"
+    run, catchers = start_until(site, "casting", 0.2, "--log-file", log)
     os.kill(run.pid, signal.SIGSTOP)
     os.kill(run.pid, signal.SIGINT)
     os.kill(run.pid, signal.SIGTERM)
     os.kill(run.pid, signal.SIGCONT)
     ended = run.wait()
     assert ended.status == 20
-    assert "twice: leaving at once" in ended.stderr
+    assert LEFT in ended.stderr
+    check_report_of_leaving(ended)
+    assert 'verdict="0/3 complete, 3 lost; ' in log.read_text().splitlines()[-1]
     wait_until_gone(catchers)
     check_targets(site)

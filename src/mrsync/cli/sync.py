@@ -15,7 +15,7 @@ from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
-from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError
+from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
@@ -26,6 +26,7 @@ from mrsync.run.stop import Stop
 
 if TYPE_CHECKING:
     from mrsync.cli.output.logfile import LogFile
+    from mrsync.run.cast.cast import OutcomeNow
 
 _PARSERS: dict[str, tuple[Callable[[Sequence[str]], tuple[CastSettings, Output]], Callable[[Sequence[str]], Draft]]] = {
     "mrsync": (options.parse_mrsync, options.draft_mrsync),
@@ -83,6 +84,7 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None,
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
+    begun: list[OutcomeNow] = []
     trace = log.trace if log is not None and output.log_level == "debug" else None
     style, verbosity = ("none", 0) if output.is_quiet else (output.progress, output.verbosity)
     display = make_progress(style, verbosity, name)
@@ -104,31 +106,43 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None,
         tell_all(observer, output.remarks)
         try:
             stop = Stop()
-            with signals_requesting(stop, partial(_leave, display, settings, files, log)):
-                outcome = cast(settings, observer, stop, trace)
-        except MrsyncError as error:
-            outcome = _failed(settings, error)
+            with signals_requesting(stop, partial(_leave, display, settings, files, log, begun)):
+                outcome = cast(settings, observer, stop, trace, begun.append)
         except Exception as error:
-            files.write(_failed(settings, error))
-            raise
+            outcome = _failed(settings, error, begun)
+            if not isinstance(error, MrsyncError) and not describe_shortage(error):
+                files.write(outcome)
+                if log is not None:
+                    log.end(outcome)
+                raise
     files.write(outcome, recording.samples if recording else ())
     return outcome
 
 
-def _leave(display: Progress, settings: CastSettings, files: ResultFiles, log: LogFile | None, reason: str) -> NoReturn:
+def _leave(
+    display: Progress,
+    settings: CastSettings,
+    files: ResultFiles,
+    log: LogFile | None,
+    begun: Sequence[OutcomeNow],
+    reason: str,
+) -> NoReturn:
     """Exit at once, in the handler of a second signal, without waiting for targets."""
     display.close()  # leave a clean terminal
-    outcome = _failed(settings, Interrupted(f"{reason} twice: leaving at once, targets clean up by themselves"))
+    error = Interrupted(f"{reason} twice: leaving at once, targets clean up by themselves")
+    outcome = _failed(settings, error, begun)
     files.write(outcome)
     if log is not None:
         log.end(outcome)
-    print(outcome.failure, file=sys.stderr, flush=True)
+    print(report.complaint(outcome), file=sys.stderr, flush=True)
     sys.stdout.flush()
     os._exit(ExitStatus.INTERRUPTED)
 
 
-def _failed(settings: CastSettings, error: Exception) -> Outcome:
-    """Return the outcome of a run that could not begin."""
+def _failed(settings: CastSettings, error: Exception, begun: Sequence[OutcomeNow] = ()) -> Outcome:
+    """Return the outcome of a run that this error ended. begun: empty if the run has not begun."""
+    if begun:
+        return begun[0](_sentence(error), _status(error))
     source, dest, hosts = settings.source, settings.dest, settings.targets
     return Outcome.failed(settings.session, source, dest, hosts, failure=_sentence(error), status=_status(error))
 
@@ -157,11 +171,13 @@ def _record_mistake(
 def _sentence(error: Exception) -> str:
     if isinstance(error, MrsyncError):
         return escape_controls(str(error))
-    return escape_controls(f"internal error: {type(error).__name__}: {error}")
+    return describe_shortage(error) or escape_controls(f"internal error: {type(error).__name__}: {error}")
 
 
 def _status(error: Exception) -> ExitStatus:
-    return error.exit_status if isinstance(error, MrsyncError) else ExitStatus.USAGE
+    if isinstance(error, MrsyncError):
+        return error.exit_status
+    return ExitStatus.START if describe_shortage(error) else ExitStatus.USAGE
 
 
 def _tell_changes(outcome: Outcome, output: Output, log: LogFile | None) -> None:

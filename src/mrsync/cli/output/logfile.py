@@ -37,13 +37,15 @@ class LogFile:
         self._format = _json_line if style == JSON else _text_line
         self._session = f"{session:016x}"
         self._observer: Observer | None = None
-        self._has_failed = False
+        self._has_failed = self._has_ended = False
 
     def __enter__(self) -> LogFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, MrsyncError):
+        if self._has_ended:
+            pass
+        elif isinstance(error, MrsyncError):
             self._write("end", exit_status=error.exit_status, outcome=str(error))
         elif error is not None:
             self._write("end", exit_status=ExitStatus.USAGE, outcome=f"internal error: {type(error).__name__}: {error}")
@@ -72,6 +74,7 @@ class LogFile:
 
     def end(self, outcome: Outcome) -> None:
         """Log the end of a session that has an outcome."""
+        self._has_ended = True
         self._write(
             "end",
             exit_status=outcome.exit_status,

@@ -16,6 +16,7 @@ from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
+_RESUMABLE = (ExitStatus.INTERRUPTED, ExitStatus.TIMEOUT, ExitStatus.SOCKET)
 SAT_OUT_SHOWN = 3  # files to name for each target
 
 
@@ -69,7 +70,7 @@ def complaint(outcome: Outcome) -> str | None:
     """Return a sentence that explains the exit status, or None if it is 0."""
     behind = outcome.incomplete
     if outcome.failure:
-        is_resumable = outcome.has_begun and outcome.failure_status in (ExitStatus.INTERRUPTED, ExitStatus.TIMEOUT)
+        is_resumable = outcome.has_begun and behind and outcome.failure_status in _RESUMABLE
         return f"{outcome.failure}; run the same command again to resume" if is_resumable else outcome.failure
     if outcome.exit_status == ExitStatus.START:
         return _with_reason("no target could be reached", behind[0], outcome)

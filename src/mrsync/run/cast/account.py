@@ -11,7 +11,9 @@ from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import FileSatOut
 from mrsync.protocol.core.histogram import Histogram
+from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.ledger import Ledger
+from mrsync.run.cast.objects import Objects
 from mrsync.run.cast.outcome import About, Outcome, Seconds, TargetOutcome
 from mrsync.run.cast.supply import Supply
 from mrsync.run.cast.target_outcome import RunFacts, target_outcome
@@ -34,7 +36,7 @@ class RunEnd(NamedTuple):
     warnings: all that were shown.
     ends_shown: targets whose end the user has already seen.
     failure: why the run ended early, with its exit status; empty if it did not.
-    interruption, refusal: the failure, if it came from outside, or if a target refused to delete most of its entries.
+    interruption, refusal: the failure, if it came from this host, or if a target refused to delete most of its entries.
     """
 
     now: float
@@ -102,6 +104,7 @@ class Account:
         plan = objects.plan if objects is not None else None
         run = RunFacts(
             path_of=objects.path if objects is not None else lambda file: b"",
+            in_place=partial(_in_place, objects, source.changes.noted.union(self._sat_out)),
             started_at=self._started_at,
             excepted=self._excepted(plan, superseded),
             superseded=superseded,
@@ -180,6 +183,16 @@ def _with_plan(outcome: Outcome, plan: Plan, geometry: Geometry) -> Outcome:
         bytes_planned=plan.contents_bytes,
         pages=geometry.page_count(plan.contents_bytes),
     )
+
+
+def _in_place(objects: Objects | None, exceptions: set[int], target: Target) -> tuple[int, int]:
+    """Return the number and bytes of the planned files that a target has put into place, by its reports.
+
+    exceptions: plan files that no target puts into place.
+    """
+    if objects is None or not target.committed:
+        return 0, 0
+    return objects.count(target.needs, target.committed, exceptions.union(target.sat_out))
 
 
 def _about(manifest: Manifest, path: bytes) -> About:

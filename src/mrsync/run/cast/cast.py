@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 
 from mrsync.errors import ExitStatus, MrsyncError, UsageError
@@ -67,11 +67,24 @@ _COMPRESSIONS = {  # by the name in the settings, a bit set of those to choose f
 }
 
 
-def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | None = None) -> Outcome:
+OutcomeNow = Callable[[str, ExitStatus], Outcome]
+
+
+def cast(
+    settings: CastSettings,
+    observer: Observer,
+    stop: Stop,
+    trace: Trace | None = None,
+    on_begun: Callable[[OutcomeNow], None] = lambda outcome_now: None,
+) -> Outcome:
     """Make all targets equal to the source as far as possible, and return the outcome.
 
-    trace: called for every phase, message and burst, for a debug log. A run that was ended by `stop` also has an
-    outcome. Raise MrsyncError if the run cannot start.
+    trace: called for every phase, message and burst, for a debug log.
+    on_begun: called when all targets are gathered, or when `stop` ends the run before, with a function that returns the
+    outcome as of now, for a failure (a sentence) and its exit status: whatever then ends the run, that can be told.
+
+    A run that was ended by `stop`, or that an MrsyncError ended after it had begun, also has an outcome. Raise
+    MrsyncError if the run cannot begin.
     """
     began = time.monotonic()
     raise_descriptor_limit()
@@ -85,7 +98,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | 
             opened.callback(clean_up.wait)
         loop = Loop()
         opened.callback(loop.close)
-        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace, began)
+        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace, on_begun, began)
         if clean_up is not None:
             clean_up.silent = run.silent
         outcome = run.run()
@@ -106,6 +119,7 @@ class _Run:
         paths: Sequence[Path],
         launcher: Launcher | None,
         trace: Trace | None,
+        on_begun: Callable[[OutcomeNow], None],
         started_at: float,
     ) -> None:
         self.silent: set[int] = set()  # targets that were given up, and have said nothing since
@@ -117,7 +131,9 @@ class _Run:
         self._loop = loop
         self._launcher = launcher
         self._started_at = started_at
+        self._on_begun = on_begun
         self._refusal = ""  # why the run refuses to delete most entries of a target
+        self._error = ""  # what ended the session that was not over
         self._account = Account(settings, session, self._started_at)
         self._notices = Notices(settings, rendezvous, observer)
         self._notices.greet(describe_missing(paths[0].socket) if paths else "")
@@ -163,29 +179,51 @@ class _Run:
 
     def run(self) -> Outcome:
         """Gather targets while the source is scanned, then run the session to its end."""
+        failure, status = "", ExitStatus.DELETIONS
         self._source.start()
         self._stop.listen(self._on_stop)
         try:
             self._driver.run()
-        except MrsyncError as error:
-            self._notices.is_interrupted = True
-            self._caster.abort(str(error), self._loop.now())
-            self._driver.run()  # tell the catchers: those started by hand would wait forever
-            raise
+        except Exception as error:
+            has_begun = self._caster.phase is not Phase.GATHERING
+            self._break_off(error)
+            if not has_begun or not isinstance(error, MrsyncError):
+                raise
+            failure, status = self._error, error.exit_status
         finally:
             self._stop.listen(None)
             self._foreign_sessions.close()
             if self._launcher is not None:
                 self._loop.unwatch(self._launcher)
             self._source.stop()
+        if self._stop.reason:
+            return self._outcome_now(self._stop.reason, self._stop.status)
+        return self._outcome_now(failure or self._refusal, status)
+
+    def _break_off(self, error: Exception) -> None:
+        """Tell the catchers that an error ended the session: those started by hand would wait forever."""
+        if self._caster.phase in (Phase.DONE, Phase.ABORTED):
+            self._notices.warn(f"targets may not know that the session is over: {error}")
+        else:
+            self._error = str(error) or type(error).__name__
+        self._notices.is_interrupted = True
+        with suppress(Exception):  # the same error, most likely: it is the first one that counts
+            self._caster.abort(self._error, self._loop.now())
+            self._driver.run()
+
+    def _outcome_now(self, failure: str, status: ExitStatus) -> Outcome:
+        """Return the outcome as of now, also while the session goes on. failure: why it ends early; empty: it does not.
+
+        status: for `failure`.
+        """
         end = RunEnd(
             now=time.monotonic(),
             launched_at=self._launched_at(),
             warnings=self._notices.warnings,
             ends_shown=self._notices.ends_shown,
-            failure=self._stop.reason or self._refusal,
-            failure_status=self._stop.status if self._stop.reason else ExitStatus.DELETIONS,
-            interruption=self._stop.reason,
+            failure=failure,
+            failure_status=status,
+            interruption=self._stop.reason or self._error,
             refusal=self._refusal,
         )
         return self._account.build_outcome(self._caster, self._driver, self._source, end)
@@ -198,6 +236,7 @@ class _Run:
 
     def _on_stop(self) -> None:
         """Called in a signal handler or in any thread: only post to the loop."""
+        self._on_begun(self._outcome_now)
         self._notices.is_interrupted = True
         self._loop.post(self._abort)
 
@@ -254,6 +293,7 @@ class _Run:
         self._notices.notice(2, f"phase {phase.name.lower()}")
         self._notices.tell_roll()
         if phase is Phase.COMPARING:
+            self._on_begun(self._outcome_now)
             self._foreign_sessions.close()
             self._notices.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
             self._notices.tell_compression(self._caster.compressions.chosen, self._caster.roster.live)

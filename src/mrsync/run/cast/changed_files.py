@@ -22,6 +22,7 @@ class Changes:
 
     def __init__(self, path: Callable[[int], str], *, notice: Tell, warn: Tell) -> None:
         self.is_last = False
+        self.noted: set[int] = set()  # plan files of both rounds
         self.cast_again: frozenset[int] = frozenset()  # plan files, numbered as in the first round
         self._path = path
         self._notice = notice
@@ -42,6 +43,7 @@ class Changes:
 
     def note(self, file: int, fault: Fault) -> None:
         """Note that a file cannot be read or is no longer as it was scanned."""
+        self.noted.add(file)
         if self.is_last:
             self._skip(file, fault, "" if fault.is_unreadable else " while it was read")
         else:

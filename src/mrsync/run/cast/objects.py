@@ -157,6 +157,21 @@ class Objects:
         """Return the path of a plan file."""
         return self.scan.manifest.path(self.entry(file))
 
+    def count(self, needs: RangeSet, end: int, exceptions: set[int]) -> tuple[int, int]:
+        """Return the number of plan files below `end` that are among these needs and no exceptions, and their bytes."""
+        files = size = 0
+        for each in self._rounds:
+            starts, last = each.plan.starts, max(0, min(end - each.first_file, each.plan.file_count))
+            spans = [(min(each.plan.first_file(a), last), min(each.plan.first_file(b), last)) for a, b in needs]
+            spans += [
+                (own + 1, own)
+                for file in exceptions
+                if 0 <= (own := file - each.first_file) < last and each.plan.entries[own] in needs
+            ]
+            files += sum(b - a for a, b in spans)
+            size += sum(starts[b] - starts[a] for a, b in spans)
+        return files, size
+
     def read(self, object: int, page: int) -> bytes:
         """Return the plaintext of one page. Raise RuntimeError if contents are read before they are planned."""
         size = self._geometry().page_bytes

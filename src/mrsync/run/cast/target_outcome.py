@@ -31,8 +31,9 @@ class RunFacts(NamedTuple):
     superseded: plan files that were cast once more.
     files: number of planned files.
     veto: why nothing was changed on any target.
-    interruption, refusal: the reason why the run was ended early, if it came from outside, or from a target that
+    interruption, refusal: the reason why the run was ended early, if it came from this host, or from a target that
     refused to delete most of its entries.
+    in_place: returns how many files, and bytes of them, a target without a result has put into place.
     """
 
     path_of: Callable[[int], bytes]
@@ -43,6 +44,7 @@ class RunFacts(NamedTuple):
     veto: str = ""
     interruption: str = ""
     refusal: str = ""
+    in_place: Callable[[Target], tuple[int, int]] = lambda target: (0, 0)
 
 
 def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
@@ -58,13 +60,13 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
             if count
             else "files were left unchanged because another target could not take them; --commit each changes them here"
         )
-    if run.interruption and reason and reason.endswith(run.interruption):
+    if run.interruption and (not target.is_ended or target.reason.endswith(run.interruption)):
         reason = _where(target, run.files)
     if run.refusal and target.state is RosterState.LOST and target.ended_by is TargetTrigger.ABORT:
         state, reason = TargetState.PARTIAL, "nothing was changed on any target"
     if target.state is RosterState.DONE and run.veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
-    return _outcome(target, state, reason, (*own, *others), run.started_at)
+    return _outcome(target, state, reason, (*own, *others), run)
 
 
 def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
@@ -91,9 +93,10 @@ def _where(target: Target, files: int) -> str:
 
 
 def _outcome(
-    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], started_at: float
+    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], run: RunFacts
 ) -> TargetOutcome:
     result, report, compared = target.result, target.report, target.compared
+    files, size = (result.files_updated, result.bytes_written) if result else run.in_place(target)
     return TargetOutcome(
         host=target.name,
         state=state,
@@ -104,8 +107,8 @@ def _outcome(
         pages_passed_on=target.hop.pages_forwarded if target.hop else 0,
         packets_passed_again=target.hop.packets_repaired if target.hop else 0,
         pages_waiting_max=target.pages_waiting_max,
-        files_updated=result.files_updated if result else 0,
-        bytes_written=result.bytes_written if result else 0,
+        files_updated=files,
+        bytes_written=size,
         created=result.created if result else 0,
         mended=result.mended if result else 0,
         deleted=result.deleted if result else 0,
@@ -113,7 +116,7 @@ def _outcome(
         packets_rejected=report.packets_rejected if report else 0,
         kernel_drops=report.kernel_drops if report else 0,
         monitor_seconds=round(target.flow.monitor_s, 3),
-        seconds=round(max(0.0, target.ended_at - started_at), 3),
+        seconds=round(max(0.0, target.ended_at - run.started_at), 3),
         sat_out=sat_out,
         files_needed=compared.files_needed if compared else 0,
         bytes_needed=compared.bytes_needed if compared else 0,

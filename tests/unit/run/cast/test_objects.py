@@ -65,6 +65,14 @@ def test_targets_may_need_regular_files_only(cast: Cast) -> None:
     assert not cast.objects.are_files(3, 5)
 
 
+def test_files_in_place_are_needed_ones_without_exceptions(cast: Cast) -> None:
+    cast.objects.make_plan(RangeSet([(1, 4)]))
+    assert cast.objects.count(RangeSet([(1, 4)]), 0, set()) == (0, 0)
+    assert cast.objects.count(RangeSet([(1, 4)]), 2, set()) == (2, 1500)
+    assert cast.objects.count(RangeSet([(1, 4)]), 3, {1}) == (2, 1010)
+    assert cast.objects.count(RangeSet([(1, 2), (3, 9)]), 2, {1, 2}) == (1, 1000)
+
+
 def test_contents_are_the_planned_files_back_to_back(cast: Cast) -> None:
     _, contents_bytes, file_count = cast.objects.make_plan(RangeSet([(1, 2), (3, 4)]))
     assert not cast.objects.scan.inodes  # for a million files they take 16 MB

@@ -112,6 +112,19 @@ def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
     assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
 
 
+def test_a_target_whose_result_is_missing_has_the_files_that_are_in_place() -> None:
+    target = ended(RosterState.LOST)
+    run = RunFacts(lambda file: b"", 0.0, in_place=lambda target: (3, 300))
+    assert target_outcome(target, run)[4:6] == (3, 300)
+    assert target_outcome(ended(), run)[4:6] == (1, 2)  # files and bytes
+
+
+@pytest.mark.parametrize("state", [RosterState.EXPECTED, RosterState.PRESENT])
+def test_a_target_that_was_left_at_once_was_interrupted(state: RosterState) -> None:
+    told = target_outcome(ended(state), RunFacts(lambda file: b"", 0.0, interruption="interrupted by SIGINT"))
+    assert told.reason == "interrupted before it joined"
+
+
 def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
     run = RunFacts(lambda file: b"", 0.0, veto="n2 is lost: killed")
     told = target_outcome(ended(), run)
