@@ -107,7 +107,7 @@ def test_loss_on_one_side_is_repaired_on_both(make_subnets: MakeSubnets, tmp_pat
     assert fleet.differences() == {}
 
 
-@pytest.mark.parametrize("change", ["set eth1 down", "delete eth1"])
+@pytest.mark.parametrize("change", ["set eth1 down", "delete eth1", "set eth1 mtu 1400"])
 def test_when_one_interface_goes_the_targets_behind_the_other_are_served(
     make_subnets: MakeSubnets, tmp_path: Path, change: str
 ) -> None:

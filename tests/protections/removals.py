@@ -215,8 +215,8 @@ REMOVALS = (
     Removal(
         "no address that a target reports ends a session",
         "transport/pages/bursts.py",
-        "if path.kind is PathKind.MULTICAST and error.errno not in _LOST_ON_THE_WAY:",
-        "if error.errno not in _LOST_ON_THE_WAY:",
+        "if path.kind is PathKind.MULTICAST and is_new and error.errno not in _LOST_ON_THE_WAY:",
+        "if is_new and error.errno not in _LOST_ON_THE_WAY:",
         "unit/transport/pages/test_bursts.py",
     ),
     Removal(

@@ -313,6 +313,7 @@ class _Run:
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
             if target.ended_by is not TargetTrigger.ABORT:
                 self.silent.add(event.target)
+                self._notices.tell_unsent(self._driver.statistics)
             if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
                 self._refuse(target)
             self._notices.on_target_lost(target)

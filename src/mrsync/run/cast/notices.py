@@ -10,6 +10,7 @@ from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings
+from mrsync.transport.pages.bursts import BurstStatistics
 from mrsync.transport.pages.zstd import has_zstd
 from mrsync.tree.model.failure import printable
 from mrsync.wire.messages import Compression, SealKind
@@ -31,6 +32,7 @@ class Notices:
         self.warnings: list[str] = []
         self.ends_shown: set[str] = set()  # targets whose end and its reason the user has seen
         self.is_interrupted = False
+        self._told_unsent = ""  # the reason
         self._settings = settings
         self._rendezvous = rendezvous
         self._observer = observer
@@ -67,6 +69,12 @@ class Notices:
             self._absent.setdefault((target.state, self._common(target)), []).append(target)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
+
+    def tell_unsent(self, sent: BurstStatistics) -> None:
+        """Warn, as a target is lost, if this host could not send all: this may be why. Tell each reason once."""
+        if sent.last_failure != self._told_unsent:
+            self._told_unsent = sent.last_failure
+            self.warn(f"sends failed on this host ({sent.failures}): {sent.last_failure}")
 
     def tell_roll(self) -> None:
         """Tell which targets turned out to take part, and not to, since the last call."""

@@ -26,6 +26,7 @@ Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 Burst = tuple[list[BytesLike], int, Path]
 
 PART_S = 0.0005  # packets that are spread leave in parts of about this time
+SINGLE_PACKETS = 4096  # sent one by one after the kernel refused segmentation, before it is asked again
 AT_ONCE_MIN = 8  # packets that may follow at once within a page; a busy host would send one each time that it wakes up
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
@@ -254,6 +255,7 @@ class BurstStatistics:
 
     packets: int = 0
     bytes: int = 0
+    packet_bytes_max: int = 0  # of the largest packet that was sent
     would_blocks: int = 0
     failures: int = 0
     last_failure: str = ""
@@ -264,6 +266,7 @@ class BurstStatistics:
         for part in parts:
             whole.packets += part.packets
             whole.bytes += part.bytes
+            whole.packet_bytes_max = max(whole.packet_bytes_max, part.packet_bytes_max)
             whole.would_blocks += part.would_blocks
             whole.failures += part.failures
             whole.last_failure = part.last_failure or whole.last_failure
@@ -277,6 +280,7 @@ class Outlet:
         self.is_segmenting = True
         self.statistics = {kind: BurstStatistics() for kind in PathKind}
         self._socket = opened
+        self._singles = 0  # packets sent one by one since the kernel refused segmentation
         self._waiting: deque[Burst] = deque()
 
     @property
@@ -291,6 +295,8 @@ class Outlet:
         """
         if len(burst[0]) > 2 and not self.is_segmenting:
             self._waiting.extend(_single_packets(burst))
+            self._singles += len(burst[0]) // 2
+            self.is_segmenting = self._singles >= SINGLE_PACKETS
         else:
             self._waiting.append(burst)
         return self.flush()
@@ -298,7 +304,7 @@ class Outlet:
     def flush(self) -> bool:
         """Send what waits. Return True if nothing waits any longer.
 
-        Raise SocketError if the kernel will never send such packets to the group.
+        Raise SocketError if the kernel has never sent packets of this size to the group, and will not.
         """
         while self._waiting:
             pieces, packet_bytes, path = self._waiting[0]
@@ -328,19 +334,24 @@ class Outlet:
         statistics = self.statistics[path.kind]
         statistics.bytes += self._socket.sendmsg(pieces, segment, 0, path.address)
         statistics.packets += len(pieces) // 2
+        if packet_bytes > statistics.packet_bytes_max:
+            statistics.packet_bytes_max = packet_bytes
 
     def _stop_segmenting(self) -> None:
-        """Send packets one by one from now on, because the kernel or the device does not support UDP_SEGMENT."""
+        """Send packets one by one for a while, because the kernel or the device does not support UDP_SEGMENT now."""
         self.is_segmenting = False
+        self._singles = 0
         waiting, self._waiting = self._waiting, deque()
         for burst in waiting:
             self._waiting.extend(_single_packets(burst))
 
     def _note_failure(self, error: OSError, packet_bytes: int, path: Path) -> None:
-        # Only the group's path can stop all. Other addresses come from targets, which may say what they like.
-        if path.kind is PathKind.MULTICAST and error.errno not in _LOST_ON_THE_WAY:
-            raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
+        # Only the group's path can stop all. Other addresses come from targets, which may say what they like. What it
+        # has sent before counts as lost: another path may still work, and this one may again (an MTU that changes).
         statistics = self.statistics[path.kind]
+        is_new = packet_bytes > statistics.packet_bytes_max
+        if path.kind is PathKind.MULTICAST and is_new and error.errno not in _LOST_ON_THE_WAY:
+            raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
         statistics.failures += 1
         statistics.last_failure = error.strerror or str(error)
 

@@ -10,6 +10,7 @@ from mrsync.run.cast.notices import Notices
 from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import CastSettings
+from mrsync.transport.pages.bursts import BurstStatistics
 from mrsync.wire.messages import SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
@@ -118,6 +119,16 @@ def test_ends_of_targets_are_not_reported_after_an_interrupt() -> None:
     told.is_interrupted = True
     told.on_target_lost(found(roster, 1))
     assert [(notice.level, notice.host) for notice in listener.heard] == [(0, "n1"), (2, "n2")]
+
+
+def test_that_this_host_could_not_send_is_told_once() -> None:
+    told, sent = notices()[0], BurstStatistics()
+    told.tell_unsent(sent)
+    assert told.warnings == []
+    sent.failures, sent.last_failure = 3, "Message too long"
+    told.tell_unsent(sent)
+    told.tell_unsent(sent)
+    assert told.warnings == ["sends failed on this host (3): Message too long"]
 
 
 def test_targets_without_encryption_are_named_unless_requested() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pages.bursts import AT_ONCE_MIN, xor_slices
+from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, xor_slices
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import HEADER_BYTES
@@ -148,16 +148,36 @@ def test_an_address_that_somebody_else_has_said_stops_nothing(address: str) -> N
 
 
 class _Failing:
-    """What a device without carrier, or a full one, answers."""
+    """What a device without carrier, a full one, or one with a smaller MTU answers."""
+
+    def __init__(self, reason: int) -> None:
+        self._reason = reason
 
     def sendmsg(self, pieces: list[bytes], ancillary: object, flags: int, address: object) -> int:
-        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+        raise OSError(self._reason, os.strerror(self._reason))
 
 
 def test_packets_refused_for_now_count_as_lost() -> None:
     with Link(sample(1)) as link:
-        link.outlet._socket = _Failing()  # type: ignore[assignment]
+        link.outlet._socket = _Failing(errno.ENOBUFS)  # type: ignore[assignment]
         link.send_page(0)
         assert link.outlet.is_segmenting
         assert link.sender.statistics.failures == 1
         assert link.sender.statistics.last_failure == os.strerror(errno.ENOBUFS)
+
+
+def test_packets_that_became_too_large_count_as_lost_until_they_fit_again() -> None:
+    with Link(sample(2)) as link:
+        link.outlet._socket = _Failing(errno.EMSGSIZE)  # type: ignore[assignment]
+        with pytest.raises(SocketError, match="Message too long"):
+            link.send_page(0)
+    with Link(sample(2)) as link:
+        link.send_page(0)
+        link.outlet._socket = _Failing(errno.EMSGSIZE)  # type: ignore[assignment]
+        link.send_page(1)
+        assert link.sender.statistics.failures == GEOMETRY.packets
+        link.outlet._socket = link.caster
+        for _ in range(SINGLE_PACKETS // GEOMETRY.packets + 1):
+            link.send_page(1)
+        assert link.outlet.is_segmenting
+        assert link.sender.statistics.failures == GEOMETRY.packets
