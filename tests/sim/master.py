@@ -305,7 +305,7 @@ class MasterHost:
                 self._world.network.send(host, cast, packets, size_bytes, leaves_at)
 
     def _send_page(self, send: SendPage) -> None:
-        object, page, mask, tx = send
+        object, page, mask, tx, _ = send
         is_cached = self._is_cached(object, page)
         count = self._world.packet_count(object, page)
         if mask == 0 or not is_cached:

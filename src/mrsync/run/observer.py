@@ -37,12 +37,13 @@ class Snapshot(NamedTuple):
     seconds: float
     bytes_planned: int = 0
     bytes_sent: int = 0  # contents sent for the first time; repairs are counted separately
-    bytes_repaired: int = 0
+    bytes_repaired: int = 0  # part of bytes_traffic
     files_planned: int = 0
     targets: tuple[TargetProgress, ...] = ()
     files_done: int = 0  # planned files that every target has put into place
     entries: int = 0  # of the source
     entries_done: int = 0  # on which every target has worked in this phase
+    bytes_traffic: int = 0  # all that was sent on all paths
 
 
 class Observer(Protocol):

@@ -288,7 +288,7 @@ class CasterDriver:
     def _send(self, send: Send) -> bool:
         """Pass one planned item to the sender. Return False if a part of it waits there."""
         if isinstance(send, SendPage):
-            return self._pages.send(send.object, send.page, send.mask, send.tx)
+            return self._pages.send(*send)
         if isinstance(send, SendMessage):
             return self._sender.send_message(self._encoded(send.message), send.destination)
         return self._pages.send_coded(send)

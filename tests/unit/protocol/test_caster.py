@@ -150,8 +150,7 @@ def test_a_loss_that_was_claimed_is_repaired() -> None:
     session.report(1, tx_seen=tx + 10, needs_end=10, frontier=10)
     session.pump(0.2)
     repairs = [send for send in session.sent[before:] if isinstance(send, SendPage)]
-    assert [(send.page, send.mask) for send in repairs] == [(4, 0b10)]
-    assert session.caster.statistics().packets_repaired == 1
+    assert [(send.page, send.mask, send.is_repair) for send in repairs] == [(4, 0b10, True)]
     assert found(session.caster.roster, 0).flow.losses.missed == 1
 
 

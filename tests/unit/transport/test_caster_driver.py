@@ -84,10 +84,12 @@ def listener() -> Iterator[socket.socket]:
         yield opened
 
 
-def cast(listener: socket.socket, *sends: list[Send], gap_s: float = 0.0) -> list[tuple[Header, bytes]]:
+def cast(
+    listener: socket.socket, *sends: list[Send], gap_s: float = 0.0, repaired: int | None = None
+) -> list[tuple[Header, bytes]]:
     """What the driver makes of these plans, in a cache of four pages: header and payload of each packet.
 
-    Messages are planned with an address as destination.
+    repaired: packets of repairs that it must have counted. Messages are planned with an address as destination.
     """
     caster = ScriptedCaster([*sends, []], gap_s)
     finished: list[CasterEvent] = []
@@ -113,6 +115,7 @@ def cast(listener: socket.socket, *sends: list[Send], gap_s: float = 0.0) -> lis
             loop=loop,
         )
         driver.run()
+        assert repaired in (None, driver.statistics.packets_repaired)
     packets = []
     while select.select([listener], [], [], 0.05)[0]:
         packet = listener.recv(65536)
@@ -160,7 +163,7 @@ def test_packets_that_are_spread_leave_in_order_and_in_their_time(listener: sock
 
 
 def test_some_packets_of_a_page_that_is_kept(listener: socket.socket) -> None:
-    packets = cast(listener, pages(0), [SendPage(CONTENTS, 0, 0b1010, 9)])
+    packets = cast(listener, pages(0), [SendPage(CONTENTS, 0, 0b1010, 9, is_repair=True)], repaired=2)
     assert summary(packets)[1:] == [(0, 0, 2)]
 
 
@@ -178,7 +181,9 @@ def test_coded_packets_of_pages_that_are_kept(listener: socket.socket) -> None:
 
 def test_combinations_with_a_page_that_left_go_plain(listener: socket.socket) -> None:
     combinations = (((0, 3), (4, 4)), ((3, 5), (4, 6)))
-    packets = cast(listener, pages(0, 1, 2, 3, 4), [SendCoded(CONTENTS, combinations, 9)])
+    packets = cast(
+        listener, pages(0, 1, 2, 3, 4), [SendCoded(CONTENTS, combinations, 9)], repaired=GEOMETRY.packets + 2
+    )
     behind = [(header, payload) for header, payload in packets if header.tx == 9]
     assert summary(behind) == [(0, 1, GEOMETRY.packets), (4, 0, 1)]
     assert [decode_terms(*packet) for packet in behind if packet[0].kind == Kind.CODED] == [[(3, 5), (4, 6)]]

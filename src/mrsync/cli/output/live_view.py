@@ -161,7 +161,7 @@ def _counts(snapshot: Snapshot) -> FrameLine:
         if counts[state]:
             line += [(" · " if line else "", "dim"), (f"{counts[state]} {state}", STYLES.get(state, ""))]
     if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
-        share = percentage(snapshot.bytes_repaired, snapshot.bytes_sent + snapshot.bytes_repaired)
+        share = percentage(snapshot.bytes_repaired, snapshot.bytes_traffic)
         line += [(" · ", "dim"), (f"{share} repairs", "")]
     return line
 

@@ -194,7 +194,7 @@ def headline(snapshot: Snapshot, rate: Rate) -> str:
     if work := work_done(snapshot):
         parts.append(work)
     if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
-        share = percentage(snapshot.bytes_repaired, snapshot.bytes_sent + snapshot.bytes_repaired)
+        share = percentage(snapshot.bytes_repaired, snapshot.bytes_traffic)
         parts.append(f"repairs {share}")
     counts = Counter(state_of(target, snapshot.phase) for target in snapshot.targets)
     away = counts["awaited"] + sum(counts[state] for state in ENDED)

@@ -173,7 +173,7 @@ def verdict(outcome: Outcome) -> str:
         once, delivered = outcome.contents_sent / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
-        parts.append(f"repair {percentage(outcome.bytes_repaired * outcome.copies, outcome.bytes_sent)}")
+        parts.append(f"repair {percentage(outcome.bytes_repaired, outcome.bytes_sent)}")
     if outcome.bytes_saved:
         parts.append(f"{size(outcome.bytes_saved)} saved by compression")
     if outcome.contents_sent < outcome.bytes_planned and not outcome.incomplete:

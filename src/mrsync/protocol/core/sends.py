@@ -18,6 +18,7 @@ class SendPage(NamedTuple):
     page: int
     mask: int
     tx: int
+    is_repair: bool = False
 
 
 class SendCoded(NamedTuple):

@@ -41,7 +41,6 @@ class Repairs:
 
     def __init__(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
         self.packets_sent = 0
-        self.packets_coded = 0
         self._transfer = transfer
         self._terms_max = terms_max
         self._retained_pages = retained_pages
@@ -64,8 +63,6 @@ class Repairs:
         for page in pages:
             self._transfer.on_repaired(page, tx, is_plain=isinstance(send, SendPage))
         self.packets_sent += packets
-        if isinstance(send, SendCoded):
-            self.packets_coded += packets
         return send._replace(tx=tx), packets
 
     def bring_forward(self, slow: Set[int]) -> bool:
@@ -128,7 +125,8 @@ class Repairs:
     def _plain(self, page: int, mask: int) -> Planned:
         packets = bin(mask).count("1")
         is_whole = packets == self._transfer.packet_count(page)
-        return Planned(SendPage(self._transfer.object, page, 0 if is_whole else mask, 0), packets, [page])
+        send = SendPage(self._transfer.object, page, 0 if is_whole else mask, 0, is_repair=True)
+        return Planned(send, packets, [page])
 
     def _queue_combinations(self, combinations: list[tuple[Term, ...]]) -> None:
         """Queue combinations. Coded packets share bursts; those of one term go as plain packets, one burst per page."""

@@ -52,7 +52,7 @@ class Schedule:
         self.tx = 0
         self.transfer: Transfer | None = None
         self._repairs: Repairs | None = None
-        self._repaired_before = self._coded_before = 0  # packets of transfers that are over
+        self._repaired_before = 0  # packets of transfers that are over
         self._audience = audience
         self._clock = clock
         self._timers = timers
@@ -74,17 +74,13 @@ class Schedule:
     def packets_repaired(self) -> int:
         return self._repaired_before + (self._repairs.packets_sent if self._repairs else 0)
 
-    @property
-    def packets_coded(self) -> int:
-        return self._coded_before + (self._repairs.packets_coded if self._repairs else 0)
-
     def start(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
         """Cast the object of this transfer from now on.
 
         terms_max: most losses that one coded packet may combine; 1: none are. retained_pages: how many sealed pages the
         driver and the targets keep, behind which nothing can be coded.
         """
-        self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
+        self._repaired_before = self.packets_repaired
         self.transfer = transfer
         self._batched = 0
         for flow in self._audience.flows:

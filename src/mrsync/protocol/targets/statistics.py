@@ -21,8 +21,6 @@ class CasterStatistics(NamedTuple):
     pages_sent: int  # at least once
     pages_left: int  # to be sent for the first time
     pages_held: int  # by the live target with the fewest
-    packets_repaired: int
-    packets_coded: int
     monitor: str | None
     rtt_us: dict[int, int]  # round trip in us, two significant digits -> count
 
@@ -41,8 +39,6 @@ class CasterStatistics(NamedTuple):
             pages_sent=sum(transfer.pages_sent for transfer in transfers),
             pages_left=sum(transfer.pages_left for transfer in transfers) if transfers else pages[0][1],
             pages_held=sum(min(count, roster.lowest_frontier(object)) for object, count in pages),
-            packets_repaired=schedule.packets_repaired,
-            packets_coded=schedule.packets_coded,
             monitor=next((roster.name_of(flow.id) for flow in clock.monitors), None),
             rtt_us=clock.rtt_us,
         )

@@ -140,7 +140,7 @@ class _Run:
         config = _caster_config(settings, rendezvous, session, is_unicast=not group_paths)
         self._caster = TracedCaster(config, loop.now(), trace) if trace else Caster(config, loop.now())
         self._source = Supply(settings, session, loop, self._caster, self._notices, observer)
-        self._view = ProgressView(self._caster, self._source)
+        self._view = ProgressView(self._caster, self._source, lambda: self._driver.statistics)
         self._reach_notices = ReachNotices(
             self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
         )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.supply import Supply
 from mrsync.run.observer import Snapshot, TargetProgress
+from mrsync.transport.pages.bursts import BurstStatistics
 
 
 class ProgressView:
-    """What an observer may see of a run."""
+    """What an observer may see of a run. sent: returns the counters of all that was sent."""
 
-    def __init__(self, caster: Caster, source: Supply) -> None:
+    def __init__(self, caster: Caster, source: Supply, sent: Callable[[], BurstStatistics]) -> None:
         self._caster = caster
         self._source = source
+        self._sent = sent
         self._before: dict[int, int] = {}  # activity of each target when this phase began
 
     def enter_phase(self) -> None:
@@ -26,7 +30,7 @@ class ProgressView:
         seconds: since its start, with the time for which this process was stopped. now: time on the loop's clock, which
         leaves that out, because targets are not silent while nobody listens.
         """
-        snapshot = _snapshot(self._caster, self._source, seconds, now)
+        snapshot = _snapshot(self._caster, self._source, self._sent(), seconds, now)
         live = list(self._caster.roster.live)
         if not live or self._source.objects is None:
             return snapshot
@@ -40,7 +44,7 @@ def _activity(target: Target) -> int:
     return target.report.activity if target.report else 0
 
 
-def _snapshot(caster: Caster, source: Supply, seconds: float, now: float) -> Snapshot:
+def _snapshot(caster: Caster, source: Supply, sent: BurstStatistics, seconds: float, now: float) -> Snapshot:
     if source.objects is None:
         read, total = source.digested
         phase = "digesting" if total else "scanning"
@@ -69,7 +73,8 @@ def _snapshot(caster: Caster, source: Supply, seconds: float, now: float) -> Sna
         seconds,
         bytes_planned=planned,
         bytes_sent=min(numbers.pages_sent * size, planned),
-        bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
+        bytes_repaired=sent.bytes_repaired,
+        bytes_traffic=sent.bytes,
         files_planned=plan.file_count if plan is not None else 0,
         targets=targets,
     )

@@ -5,6 +5,7 @@ A BurstSender makes bursts for all paths. An Outlet sends those of one socket, a
 
 from __future__ import annotations
 
+import enum
 import errno
 import socket
 import struct
@@ -22,8 +23,18 @@ from mrsync.wire.terms import encode_terms
 
 Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
-# (pieces, packet size, path). Pieces: header, payload, header, payload, ... The last packet may be shorter.
-Burst = tuple[list[BytesLike], int, Path]
+
+class Purpose(enum.Enum):
+    """What a burst is for, as it is counted."""
+
+    FIRST = "first"  # a first send, or a message
+    REPAIR = "repair"  # packets that are sent again as they are
+    CODED = "coded"  # each repairs several packets
+
+
+# Pieces: header, payload, header, payload, ...; the size of all packets but the last, which may be shorter; purpose.
+Part = tuple[list[BytesLike], int, Purpose]
+Burst = tuple[Part, Path]
 
 PART_S = 0.0005  # packets that are spread leave in parts of about this time
 SINGLE_PACKETS = 4096  # sent one by one after the kernel refused segmentation, before it is asked again
@@ -65,7 +76,7 @@ class BurstSender:
         self.gap_s = 0.0
         self._is_first = True  # whether the next part begins a page
         self.late_s = 0.0  # for so long, packets may follow at once when a timer was late
-        self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due yet
+        self._spread: deque[Part] = deque()  # parts of pages that are not due yet
         self._due_at = 0.0  # the next part
         self._session_tag = session_tag
         self._id = sender
@@ -95,7 +106,15 @@ class BurstSender:
             self._spread.clear()
 
     def send_page(
-        self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
+        self,
+        slices: Sequence[BytesLike],
+        *,
+        object: int,
+        page: int,
+        generation: int,
+        tx: int,
+        mask: int = 0,
+        purpose: Purpose = Purpose.FIRST,
     ) -> bool:
         """Send packets of a page. Return False if some wait. Raise SocketError.
 
@@ -119,7 +138,7 @@ class BurstSender:
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
         pieces[0::2] = self._header_views[: len(indices)]
         pieces[1::2] = [slices[index] for index in indices] if mask else slices
-        if self._cast(pieces, HEADER_BYTES + len(slices[0]), is_page=True):
+        if self._cast((pieces, HEADER_BYTES + len(slices[0]), purpose), is_page=True):
             return True
         self._renew_headers()  # the waiting burst still refers to the old buffer
         return False
@@ -147,15 +166,15 @@ class BurstSender:
             packet_bytes = HEADER_BYTES + len(pieces[1])
             pieces_max = 2 * min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // packet_bytes)
             for first in range(0, len(pieces), pieces_max):
-                is_sent &= self._cast(pieces[first : first + pieces_max], packet_bytes, is_page=True)
+                is_sent &= self._cast((pieces[first : first + pieces_max], packet_bytes, Purpose.CODED), is_page=True)
         return is_sent
 
     def send_message(self, datagram: bytes, path: Path | None = None) -> bool:
         """Send a control datagram on one path, or to the group. Return False if it waits."""
-        pieces: list[BytesLike] = [datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]]
+        part: Part = ([datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]], len(datagram), Purpose.FIRST)
         if path is None:
-            return self._cast(pieces, len(datagram), is_page=False)
-        return self.outlets[path.socket].send((pieces, len(datagram), path))
+            return self._cast(part, is_page=False)
+        return self.outlets[path.socket].send((part, path))
 
     def flush(self) -> bool:
         """Send waiting packets. Return True if none are left. Raise SocketError."""
@@ -166,13 +185,12 @@ class BurstSender:
         """The sockets for which packets wait."""
         return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
 
-    def _cast(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
+    def _cast(self, part: Part, *, is_page: bool) -> bool:
         """Send a burst on every path, or keep it for `release`."""
         if is_page and self.gap_s:
-            size = 2 * self._part_packets
-            self._spread.extend((pieces[at : at + size], packet_bytes) for at in range(0, len(pieces), size))
+            self._spread.extend(_split(part, self._part_packets))
             return False
-        return self._send_on_paths(pieces, packet_bytes, is_page=is_page)
+        return self._send_on_paths(part, is_page=is_page)
 
     @property
     def is_spreading(self) -> bool:
@@ -191,23 +209,23 @@ class BurstSender:
     def release(self, now: float) -> float | None:
         """Send the parts that are due. Return when the next one is; None if none waits."""
         while self._spread and now >= self._due_at and not self.blocked:
-            pieces, packet_bytes = self._spread.popleft()
+            part = self._spread.popleft()
             before = self.statistics.packets
-            self._send_on_paths(pieces, packet_bytes, is_page=True)
+            self._send_on_paths(part, is_page=True)
             part_s = (self.statistics.packets - before) * self.gap_s
             at_once_s = 0.0 if self._is_first else AT_ONCE_MIN * self._copies * self.gap_s
             self._due_at = max(self._due_at, now - max(self.late_s, at_once_s)) + part_s
             self._is_first = not self._spread
         return self._due_at if self._spread else None
 
-    def _send_on_paths(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
+    def _send_on_paths(self, part: Part, *, is_page: bool) -> bool:
         """Send a burst on every path. Pages go to the group only while some target receives it."""
         is_sent = True
         self._paths.rotate()  # so that a short queue on the way does not always drop the copy of the same path
         for path in self._paths:
             if is_page and (path.kind is PathKind.RELAYED or self._is_unheard(path)):
                 continue
-            is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
+            is_sent &= self.outlets[path.socket].send((part, path))
         return is_sent
 
     def _is_unheard(self, path: Path) -> bool:
@@ -217,7 +235,7 @@ class BurstSender:
         """Copy waiting packets, because the memory that they refer to may be reused."""
         for outlet in self.outlets.values():
             outlet.copy_waiting()
-        self._spread = deque(([bytes(piece) for piece in pieces], size) for pieces, size in self._spread)
+        self._spread = deque(map(_copied, self._spread))
 
     def _coded_packet(
         self, slices: Sequence[Slice], object: int, generation: int, tx: int
@@ -255,6 +273,9 @@ class BurstStatistics:
 
     packets: int = 0
     bytes: int = 0
+    packets_repaired: int = 0  # part of packets; in bytes: bytes_repaired
+    bytes_repaired: int = 0
+    packets_coded: int = 0  # part of packets_repaired
     packet_bytes_max: int = 0  # of the largest packet that was sent
     would_blocks: int = 0
     failures: int = 0
@@ -266,6 +287,9 @@ class BurstStatistics:
         for part in parts:
             whole.packets += part.packets
             whole.bytes += part.bytes
+            whole.packets_repaired += part.packets_repaired
+            whole.bytes_repaired += part.bytes_repaired
+            whole.packets_coded += part.packets_coded
             whole.packet_bytes_max = max(whole.packet_bytes_max, part.packet_bytes_max)
             whole.would_blocks += part.would_blocks
             whole.failures += part.failures
@@ -293,9 +317,10 @@ class Outlet:
 
         Raise SocketError as `flush` does.
         """
-        if len(burst[0]) > 2 and not self.is_segmenting:
+        packets = len(burst[0][0]) // 2
+        if packets > 1 and not self.is_segmenting:
             self._waiting.extend(_single_packets(burst))
-            self._singles += len(burst[0]) // 2
+            self._singles += packets
             self.is_segmenting = self._singles >= SINGLE_PACKETS
         else:
             self._waiting.append(burst)
@@ -307,9 +332,10 @@ class Outlet:
         Raise SocketError if the kernel has never sent packets of this size to the group, and will not.
         """
         while self._waiting:
-            pieces, packet_bytes, path = self._waiting[0]
+            part, path = self._waiting[0]
+            pieces, packet_bytes, _ = part
             try:
-                self._transmit(pieces, packet_bytes, path)
+                self._transmit(part, path)
             except BlockingIOError:
                 self.statistics[path.kind].would_blocks += 1
                 return False
@@ -323,17 +349,24 @@ class Outlet:
 
     def copy_waiting(self) -> None:
         """Copy what waits into memory of its own."""
-        self._waiting = deque(([bytes(piece) for piece in pieces], size, path) for pieces, size, path in self._waiting)
+        self._waiting = deque((_copied(part), path) for part, path in self._waiting)
 
     def forget(self, path: Path) -> None:
         """Drop what waits for this path."""
-        self._waiting = deque(burst for burst in self._waiting if burst[2] != path)
+        self._waiting = deque(burst for burst in self._waiting if burst[1] != path)
 
-    def _transmit(self, pieces: list[BytesLike], packet_bytes: int, path: Path) -> None:
+    def _transmit(self, part: Part, path: Path) -> None:
+        pieces, packet_bytes, purpose = part
         segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(packet_bytes))] if len(pieces) > 2 else ()
         statistics = self.statistics[path.kind]
-        statistics.bytes += self._socket.sendmsg(pieces, segment, 0, path.address)
-        statistics.packets += len(pieces) // 2
+        size = self._socket.sendmsg(pieces, segment, 0, path.address)
+        packets = len(pieces) // 2
+        statistics.bytes += size
+        statistics.packets += packets
+        if purpose is not Purpose.FIRST:
+            statistics.bytes_repaired += size
+            statistics.packets_repaired += packets
+            statistics.packets_coded += packets if purpose is Purpose.CODED else 0
         if packet_bytes > statistics.packet_bytes_max:
             statistics.packet_bytes_max = packet_bytes
 
@@ -357,5 +390,16 @@ class Outlet:
 
 
 def _single_packets(burst: Burst) -> list[Burst]:
-    pieces, packet_bytes, path = burst
-    return [(pieces[at : at + 2], packet_bytes, path) for at in range(0, len(pieces), 2)]
+    part, path = burst
+    return [(single, path) for single in _split(part, 1)]
+
+
+def _split(part: Part, packets: int) -> list[Part]:
+    """Return a burst as bursts of this many packets."""
+    pieces, packet_bytes, purpose = part
+    return [(pieces[at : at + 2 * packets], packet_bytes, purpose) for at in range(0, len(pieces), 2 * packets)]
+
+
+def _copied(part: Part) -> Part:
+    pieces, packet_bytes, purpose = part
+    return [bytes(piece) for piece in pieces], packet_bytes, purpose

@@ -8,7 +8,7 @@ from collections import deque
 from mrsync.protocol.core.sends import CatcherSend, SendPage, SendToPeer
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.transport.network.paths import Address, Path, PathKind
-from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
+from mrsync.transport.pages.bursts import BurstSender, BurstStatistics, Purpose
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.formats.session import ControlCodec
@@ -99,14 +99,17 @@ class Forwarder:
         elif isinstance(send, SendPage):
             self._send_page(*send)
 
-    def _send_page(self, object: int, page: int, mask: int, tx: int) -> None:
+    def _send_page(self, object: int, page: int, mask: int, tx: int, is_repair: bool) -> None:
         slot = self._slots.whole((object, page)) if self._slots is not None else None
         if slot is None or self._opener is None:
             self._relaying.page_gone(object, page)
             return
         slices = slot.cut(self._opener.sealed_length(object, page, count_of(slot.reading)))
         generation = generation_of(slot.reading)
-        is_sent = self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
+        purpose = Purpose.REPAIR if is_repair else Purpose.FIRST
+        is_sent = self._sender.send_page(
+            slices, object=object, page=page, generation=generation, tx=tx, mask=mask, purpose=purpose
+        )
         self._leaving = tx
         if not is_sent:
             self._sender.keep_waiting()  # the slot may be reused for another page

@@ -14,7 +14,7 @@ from typing import Callable
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.sends import SendCoded
-from mrsync.transport.pages.bursts import BurstSender, Slice
+from mrsync.transport.pages.bursts import BurstSender, Purpose, Slice
 from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.messages import ObjectKind
@@ -59,11 +59,11 @@ class PageSender:
         """Number of bytes that compression has saved on each path so far."""
         return self._compressor.bytes_saved if self._compressor is not None else 0
 
-    def send(self, object: ObjectKind, page: int, mask: int, tx: int) -> bool:
+    def send(self, object: ObjectKind, page: int, mask: int, tx: int, is_repair: bool) -> bool:
         """Send the packets of a page that `mask` has, or all if it is 0. Return False if a part waits for a socket.
 
-        tx: of this burst. The page is read and sealed unless it is in memory. Raise what `read` raises, and
-        SocketError.
+        The arguments are those of SendPage. The page is read and sealed unless it is in memory. Raise what `read`
+        raises, and SocketError.
         """
         pages = self._pages or self._begin()
         if mask and pages.held(object, page) is None:
@@ -74,7 +74,10 @@ class PageSender:
             self._announce(generation, tx)
         if self._compressor is not None:
             self._caster.page_compressed(object, page, len(slices), self._now())
-        return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
+        purpose = Purpose.REPAIR if is_repair else Purpose.FIRST
+        return self._sender.send_page(
+            slices, object=object, page=page, generation=generation, tx=tx, mask=mask, purpose=purpose
+        )
 
     def send_coded(self, send: SendCoded) -> bool:
         """Send coded packets. Return False if a part waits for a socket.
@@ -100,7 +103,7 @@ class PageSender:
         for generation, combinations in coded.items():
             is_sent = self._sender.send_coded(combinations, object=send.object, generation=generation, tx=send.tx)
         for page, mask in plain.items():
-            is_sent = self.send(send.object, page, mask, send.tx)
+            is_sent = self.send(send.object, page, mask, send.tx, is_repair=True)
         return is_sent
 
     def _begin(self) -> SealedPages:

@@ -23,7 +23,9 @@ def fleet(count: int) -> tuple[TargetProgress, ...]:
 
 
 def casting(targets: tuple[TargetProgress, ...]) -> Snapshot:
-    return Snapshot("casting", 12.0, bytes_planned=1000, bytes_sent=500, bytes_repaired=5, targets=targets)
+    return Snapshot(
+        "casting", 12.0, bytes_planned=1000, bytes_sent=500, bytes_repaired=5, bytes_traffic=505, targets=targets
+    )
 
 
 def shown(lines: list[FrameLine]) -> list[str]:

@@ -18,7 +18,9 @@ TARGETS = (
     TargetProgress("b", "present", 400, packets_lost=7, is_monitor=True),
     TargetProgress("c", "lost", 10),
 )
-SNAPSHOT = Snapshot("casting", 4.0, bytes_planned=1000, bytes_sent=500, bytes_repaired=5, targets=TARGETS)
+SNAPSHOT = Snapshot(
+    "casting", 4.0, bytes_planned=1000, bytes_sent=500, bytes_repaired=5, bytes_traffic=505, targets=TARGETS
+)
 
 
 @pytest.mark.parametrize("make", [Progress, PlainProgress, LiveProgress])
@@ -54,7 +56,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
         (Snapshot("scanning", 2.0, files_planned=1200), "scanning: 1200 entries"),
         (Snapshot("comparing", 2.0, bytes_repaired=9, targets=TARGETS[:1]), "comparing: 1/1 targets"),
         (
-            Snapshot("done", 2.0, bytes_sent=1, bytes_repaired=999, targets=TARGETS[:1]),
+            Snapshot("done", 2.0, bytes_sent=1, bytes_repaired=999, bytes_traffic=1000, targets=TARGETS[:1]),
             "done: repairs 100 %; 1/1 targets",
         ),
         (

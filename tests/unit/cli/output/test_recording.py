@@ -25,7 +25,7 @@ class Display:
 
 def snapshot(seconds: float) -> Snapshot:
     targets = (TargetProgress("a", "present", 5), TargetProgress("b", "done", 9), TargetProgress("c", "lost", 1))
-    return Snapshot("casting", seconds, 10, 9, 1, 1, targets)
+    return Snapshot("casting", seconds, 10, 9, 1, 1, targets, bytes_traffic=10)
 
 
 def test_the_display_gets_notices_and_due_snapshots() -> None:

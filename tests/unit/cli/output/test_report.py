@@ -176,7 +176,7 @@ def test_copies_on_the_link_are_explained() -> None:
     reason = "it does not receive the group"
     deaf = [target(host, path="unicast", path_reason=reason) for host in ("n4", "n6")]
     mixed = outcome(target("n1"), *deaf)._replace(bytes_sent=12_120_000, bytes_unicast=8_080_000)
-    assert summary(mixed)[0].endswith("; repair 0.99 %; 3 copies on the link: 1 by multicast, 2 by unicast (n[4,6])")
+    assert summary(mixed)[0].endswith("; repair 0.33 %; 3 copies on the link: 1 by multicast, 2 by unicast (n[4,6])")
     fields = report_fields(mixed)
     assert fields["bytes_unicast"] == 8_080_000
     assert (fields["targets"]["n4"]["path"], fields["targets"]["n4"]["path_reason"]) == ("unicast", reason)

@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, xor_slices
+from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, Purpose, xor_slices
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import HEADER_BYTES
@@ -114,6 +114,23 @@ class _Connected:
 
     def sendmsg(self, pieces: list[bytes], ancillary: object, flags: int, address: object) -> int:
         return self._near.sendmsg(pieces)
+
+
+def test_repairs_are_counted_as_they_leave_on_each_path() -> None:
+    geometry = Geometry(GEOMETRY.slice_bytes, 1)
+    with Link(b"x", geometry=geometry, is_merging=False) as link:
+        slices, sent = link.slices(0), link.sender
+        link.sender.add_path(Path(link.caster, link.address, PathKind.UNICAST))
+        sent.send_page(slices, object=CONTENTS, page=0, generation=0, tx=1)
+        sent.send_page(slices, object=CONTENTS, page=0, generation=0, tx=2, purpose=Purpose.REPAIR)
+        link.outlet.is_segmenting = True
+        sent.send_coded([[(0, 0, slices[0]), (1, 0, slices[0])]] * 2, object=CONTENTS, generation=0, tx=3)
+        sent.send_message(b"m" * 40)
+        packets = received(link)
+        repairs = [packet for packet in packets[2:] if len(packet) != 40]
+        assert (sent.statistics.packets, sent.statistics.bytes) == (10, sum(map(len, packets)))
+        assert (sent.statistics.packets_repaired, sent.statistics.packets_coded) == (6, 4)
+        assert sent.statistics.bytes_repaired == sum(map(len, repairs))
 
 
 @pytest.mark.parametrize("pages", [1, 2])
