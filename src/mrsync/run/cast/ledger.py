@@ -12,6 +12,7 @@ import heapq
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, groupby
 from typing import IO, Any, TypeVar
 
@@ -43,7 +44,7 @@ class Ledger:
     """The records of all targets."""
 
     def __init__(self) -> None:
-        self._nonsense: set[int] = set()  # targets with malformed records
+        self._nonsense: set[int] = set()  # targets with records that are malformed or could not be kept
         self._file: IO[bytes] | None = None
         self._numbers: dict[bytes, int] = {}
         self._bounds = array("Q", [0])
@@ -52,13 +53,21 @@ class Ledger:
         self._rooms: dict[int, int] = {}
 
     def take(self, target: int, record: ChangesRecord | DeletionsRecord) -> None:
-        """Take the next record of a target. Drop it if the target has sent more than CHANGES_BYTES_MAX."""
+        """Take the next record of a target. Drop it if it cannot be kept.
+
+        That is if the target has sent more than CHANGES_BYTES_MAX, or if the temporary file has no room.
+        """
         self._rooms[target] = self._rooms.get(target, CHANGES_BYTES_MAX) - max(len(record.data), RECORD_COST_MIN)
         if self._rooms[target] < 0:
             self._nonsense.add(target)
             return
         pieces = self._changes if isinstance(record, ChangesRecord) else self._deletions
-        pieces.setdefault(target, array("I")).append(self._keep(record.data))
+        try:
+            number = self._keep(record.data)
+        except OSError:
+            self._nonsense.add(target)
+        else:
+            pieces.setdefault(target, array("I")).append(number)
 
     def lines(self, manifest: Manifest) -> Iterator[Line]:
         """Yield all deletions, then all changes in the order of the manifest. The ledger is empty afterwards."""
@@ -67,7 +76,8 @@ class Ledger:
             yield from self._changed_lines(manifest)
         finally:
             if self._file is not None:
-                self._file.close()
+                with suppress(OSError):  # what it lacks was found out when it was read
+                    self._file.close()
         if self._nonsense:
             yield Line(tuple(sorted(self._nonsense)), UNREADABLE, b"")
 
@@ -93,10 +103,10 @@ class Ledger:
         name = hashlib.blake2b(data, digest_size=16).digest()
         number = self._numbers.get(name)
         if number is None:
-            number = self._numbers[name] = len(self._bounds) - 1
             self._file = self._file or self._open_file()
             self._file.seek(self._bounds[-1])
             self._file.write(data)
+            number = self._numbers[name] = len(self._bounds) - 1
             self._bounds.append(self._bounds[-1] + len(data))
         return number
 
@@ -123,7 +133,7 @@ class Ledger:
     def _stream(
         self, pieces: Sequence[int], read: Callable[[bytes], Iterator[K]], number: int, targets: Iterable[int]
     ) -> Iterator[tuple[K, int]]:
-        """Yield the keys of records with the group's number. Stop at a record that is malformed or out of order."""
+        """Yield the keys of records with the group's number. Stop at one that is unreadable or out of order."""
         assert self._file is not None  # a record was kept
         last: K | None = None
         try:
@@ -134,7 +144,7 @@ class Ledger:
                         raise ValueError("out of order")
                     last = key
                     yield key, number
-        except ValueError:
+        except (OSError, ValueError):
             self._nonsense.update(targets)
 
 

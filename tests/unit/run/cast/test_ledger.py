@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import tracemalloc
 from array import array
 from collections.abc import Iterable
+
+import pytest
 
 from mrsync.run.cast.ledger import DELETED, RECORD_COST_MIN, UNREADABLE, Ledger, Line
 from mrsync.tree.model.columns import NameColumn
@@ -58,6 +61,20 @@ def test_many_small_records_are_not_kept_without_end() -> None:
         ledger.take(0, ChangesRecord(number.to_bytes(4, "big")))
     assert list(ledger.lines(manifest()))[-1].letters == UNREADABLE
     assert len(ledger._numbers) == CHANGES_BYTES_MAX // RECORD_COST_MIN
+
+
+def test_what_finds_no_room_on_the_disk_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.run.cast.ledger.MEMORY_BYTES_MAX", 1)
+    ledger = Ledger()
+    take(ledger, 0, [Change(3, 4, SENT | NEW)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        for target in (1, 2):
+            take(ledger, target, (), [(0, b"%d" % number) for number in range(10_000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(ledger.lines(manifest()))[-2:] == [Line((0,), NEW_FILE, b"3"), Line((1, 2), UNREADABLE, b"")]
 
 
 def test_directories_and_links_are_shown_as_such() -> None:
