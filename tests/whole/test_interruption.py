@@ -182,3 +182,20 @@ def test_a_second_ctrl_c_leaves_at_once_whatever_goes_on(site: Site) -> None:
     assert 'verdict="0/3 complete, 3 lost; ' in log.read_text().splitlines()[-1]
     wait_until_gone(catchers)
     check_targets(site)
+
+
+def test_a_signal_while_targets_clean_up_takes_nothing_back(site: Site) -> None:
+    """The session is over, and the master waits for what is left of the remote shells."""
+    write_version(site.source, 1)
+    shell = site.folder / "shell"
+    shell.write_text('#!/bin/sh\nshift\nsh -c "$*"\nsleep 60\n')
+    shell.chmod(0o755)
+    run = site.start("-r", shell, "-I", "lo", "-L", "-v", 2)
+    run.wait_for("^mrsync: waiting up to 10 s for")
+    os.kill(run.pid, signal.SIGTERM)
+    ended = run.wait()
+    assert ended.status == 20
+    assert ended.stderr.splitlines()[-1] == "mrsync: interrupted by SIGTERM"  # there is nothing to resume
+    assert {target["state"] for target in ended.report["targets"].values()} == {"done"}
+    assert ended.report["bytes_sent"] > FILES * FILE_BYTES
+    assert site.all_differences() == {}
