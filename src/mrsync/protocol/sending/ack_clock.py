@@ -66,21 +66,21 @@ class AckClock:
         """The longest of the monitors' last round trips, with all queues and the writing. 0: none is known."""
         return max((flow.delay.rtt_s for flow in self.monitors), default=0.0)
 
-    def on_sent(self, tx: int, packets: int, now: float) -> None:
-        """Note that a burst was sent. packets: 0 for a status."""
+    def on_sent(self, tx: int, packets: int, payload_bytes: int, now: float) -> None:
+        """Note that a burst was sent. packets, payload_bytes: of pages; 0 for a status."""
         self._departures.on_planned(tx, packets, now, self._listener_gap_s)
         self._courtesy.on_sent(tx, packets)
-        self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts all copies
+        self.window.on_sent(payload_bytes * self._audience.copies, now)  # the rate cap counts all copies
 
     def on_left(self, tx: int, now: float) -> None:
         """Note that the last packet of a page was sent."""
         self._departures.on_left(tx, now)
         self._courtesy.on_left(tx, now)
 
-    def on_spared(self, packets: int, now: float) -> None:
-        """Note that the last burst has fewer packets than `on_sent` was told, by this number."""
+    def on_spared(self, packets: int, payload_bytes: int, now: float) -> None:
+        """Note by how much the last burst is smaller than `on_sent` was told."""
         self._departures.on_spared(packets)
-        self.window.on_sent(-packets * self._audience.copies, now)
+        self.window.on_sent(-payload_bytes * self._audience.copies, now)
 
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the part of a report that is about flow control. tx: the last one sent."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Set
 
-from mrsync.protocol.core.sends import Send
+from mrsync.protocol.core.sends import Send, SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import Audience, Flow
@@ -101,7 +101,7 @@ class Schedule:
     def stamp(self, now: float) -> int:
         """Return a tx for a status, which is sent before all bursts that are planned later."""
         self.tx += 1
-        self._clock.on_sent(self.tx, 0, now)
+        self._clock.on_sent(self.tx, 0, 0, now)
         self._marks.append((now, self.tx))
         return self.tx
 
@@ -178,7 +178,9 @@ class Schedule:
     def on_compressed(self, object: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that is sent now."""
         if self.transfer is not None and self.transfer.object is object:
-            self._clock.on_spared(self.transfer.on_compressed(page, packets), now)
+            known = self.transfer.payload_bytes(page, self.transfer.packet_count(page))
+            spared = self.transfer.on_compressed(page, packets)
+            self._clock.on_spared(spared, known - self.transfer.payload_bytes(page, packets), now)
 
     def handle_timeout(self, now: float) -> bool:
         """Do what is due. Return whether to ask all targets for a report."""
@@ -262,7 +264,7 @@ class Schedule:
                     break
                 repairs.plan(self._choose(transfer, slow, now))
                 continue
-            sends.append(self._next_repair(repairs, now))
+            sends.append(self._next_repair(transfer, repairs, now))
             self._beyond.append(self.tx)
         return sends
 
@@ -273,10 +275,11 @@ class Schedule:
             self._timers.set(Timer.RATE, opens_at)
         return opens_at is not None
 
-    def _next_repair(self, repairs: Repairs, now: float) -> Send:
+    def _next_repair(self, transfer: Transfer, repairs: Repairs, now: float) -> Send:
         self.tx += 1
         send, packets = repairs.next_repair(self.tx)
-        self._clock.on_sent(self.tx, packets, now)
+        page = send.page if isinstance(send, SendPage) else 0  # coded packets are as large as those of a full page
+        self._clock.on_sent(self.tx, packets, transfer.payload_bytes(page, packets), now)
         return send
 
     def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
@@ -287,12 +290,13 @@ class Schedule:
             self._turn += 1
             is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0
             if repairs.is_waiting and not is_first:
-                sends.append(self._next_repair(repairs, now))
+                sends.append(self._next_repair(transfer, repairs, now))
                 continue
             self.tx += 1
             first = transfer.first_send(self.tx)
             sends.append(first)
-            self._clock.on_sent(self.tx, transfer.packet_count(first.page), now)
+            packets = transfer.packet_count(first.page)
+            self._clock.on_sent(self.tx, packets, transfer.payload_bytes(first.page, packets), now)
         return sends
 
     def _plan_repairs(self, transfer: Transfer, repairs: Repairs, now: float) -> None:

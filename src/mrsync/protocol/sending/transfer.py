@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from mrsync.protocol.core.sends import SendPage
 from mrsync.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.limits import TX_MAX
+from mrsync.wire.limits import TAG_BYTES, TX_MAX
 from mrsync.wire.messages import ObjectKind
 
 CLAIM_ENTRIES_MAX = 2048  # of one target; it repeats claims beyond them later
@@ -60,6 +60,8 @@ class Transfer:
         self.next_page = self.pages_sent = 0
         self.packets_per_page = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
+        self._slice_bytes = geometry.slice_bytes
+        self._last_bytes = geometry.page_length(size_bytes, self.page_count - 1) + TAG_BYTES if self.page_count else 0
         self._fewer: dict[int, int] = {}  # page -> number of packets, for compressed pages
         self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
         self._skips: list[int] = []  # where ranges of skipped pages end
@@ -95,6 +97,11 @@ class Transfer:
         if page in self._fewer:
             return self._fewer[page]
         return self.packets_per_page if page < self.page_count - 1 else self._last_count
+
+    def payload_bytes(self, page: int, packets: int) -> int:
+        """Return the bytes of this many packets of a page; of the last page, which may be short, at most all."""
+        size = packets * self._slice_bytes
+        return size if page < self.page_count - 1 else min(size, self._last_bytes)
 
     def packets_between(self, first: int, end: int) -> int:
         """Return the number of packets of the pages [first, end)."""

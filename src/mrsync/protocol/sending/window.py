@@ -62,8 +62,6 @@ class Window:
 
     def fit(self, geometry: Geometry) -> None:
         """Set the geometry of pages from now on."""
-        rate = self._rate_bytes_s
-        self._seconds_per_packet = geometry.page_bytes / geometry.packets / rate if rate else 0.0
         self._page_truesize = geometry.packets * PACKET_TRUESIZE_BYTES
         self._limit_size()
 
@@ -127,10 +125,10 @@ class Window:
             self.size = max(self.size, min(self._limit + self._on_the_way, self._cut_size))
             self._cut_at = self._now - CUT_SPAN_S
 
-    def on_sent(self, packets: int, now: float) -> None:
-        """Note that a burst was sent, for the rate cap."""
-        if self._seconds_per_packet:
-            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets
+    def on_sent(self, payload_bytes: int, now: float) -> None:
+        """Note that so many bytes of sealed pages were sent, for the rate cap."""
+        if self._rate_bytes_s:
+            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + payload_bytes / self._rate_bytes_s
 
     def opens_at(self, now: float) -> float | None:
         """Return when the rate cap allows the next burst. None: now."""

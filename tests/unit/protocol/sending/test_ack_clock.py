@@ -88,7 +88,7 @@ def test_drops_at_a_host_narrow_the_window() -> None:
 
 def send(made: AckClock, bursts: range, seconds_each: float) -> None:
     for tx in bursts:
-        made.on_sent(tx, PACKETS, tx * seconds_each)
+        made.on_sent(tx, PACKETS, 0, tx * seconds_each)
 
 
 def test_more_loss_on_a_fast_path_narrows_the_window_and_noise_opens_it_again() -> None:
@@ -189,8 +189,8 @@ def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
     known = roster(1)
     made = clock(known)
     made.elect(0.0)
-    made.on_sent(1, 4, 1.0)
-    made.on_sent(2, 4, 1.5)
+    made.on_sent(1, 4, 0, 1.0)
+    made.on_sent(2, 4, 0, 1.5)
     hear(made, known, 0, 2, 1.1, tx_seen=1, tx_done=0)
     hear(made, known, 0, 2, 1.9, tx_seen=2, tx_done=2, hold_us=150_000)
     assert made.rtt_us == {250_000: 1}
@@ -203,7 +203,7 @@ def test_packets_before_a_lapse_give_no_round_trip() -> None:
     made = clock(known)
     made.elect(0.0)
     for tx in (1, 2, 3):
-        made.on_sent(tx, 4, 1.0)
+        made.on_sent(tx, 4, 0, 1.0)
     hear(made, known, 0, 3, 1.0, tx_seen=1, tx_done=1)
     made.forget_times(2)
     hear(made, known, 0, 3, 1.1, tx_seen=2, tx_done=2)
@@ -228,6 +228,5 @@ def test_every_copy_counts_for_the_cap() -> None:
     for target in (0, 1):
         found(known, target).path.why_unicast = "deaf"
     known.count_listeners()
-    made.on_sent(1, 100, 10.0)
-    seconds = 3 * 100 * GEOMETRY.page_bytes / GEOMETRY.packets / 1e6
-    assert made.window.opens_at(10.0) == pytest.approx(10.0 - RATE_CREDIT_S + seconds)
+    made.on_sent(1, 100, 100_000, 10.0)
+    assert made.window.opens_at(10.0) == pytest.approx(10.0 - RATE_CREDIT_S + 3 * 0.1)

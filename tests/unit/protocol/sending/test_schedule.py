@@ -19,6 +19,7 @@ from mrsync.protocol.sending.schedule import (
 )
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_BURSTS_START, Window
+from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import NetworkShare, ObjectKind
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, report, roster
 
@@ -37,8 +38,8 @@ class Cast:
         self.schedule = Schedule(self.roster.audience, self.clock, self.timers)
         self.transfer = self.start(pages)
 
-    def start(self, pages: int) -> Transfer:
-        transfer = Transfer(KIND, pages * PAGE, GEOMETRY)
+    def start(self, pages: int, *, size_bytes: int = 0) -> Transfer:
+        transfer = Transfer(KIND, size_bytes or pages * PAGE, GEOMETRY)
         self.schedule.start(transfer, terms_max=4, retained_pages=512)
         return transfer
 
@@ -73,6 +74,17 @@ def test_a_status_uses_up_a_tx() -> None:
     cast = Cast(2)
     assert cast.schedule.stamp(0.0) == 1
     assert [send.tx for send in cast.schedule.sends(0.0) if isinstance(send, SendPage)] == [2, 3]
+
+
+def test_the_cap_charges_the_bytes_of_a_short_page() -> None:
+    cast = Cast(1, pages_per_s=1 / PAGE)  # 1 byte/s
+    cast.transfer = cast.start(1, size_bytes=1)
+    cast.schedule.sends(0.0)
+    assert cast.clock.window.opens_at(0.0) == pytest.approx(1 + TAG_BYTES)
+    now = cast.clock.window.opens_at(0.0) or 0.0
+    cast.report(0, cast.schedule.stamp(now), {0: 0b1}, now)
+    assert cast.schedule.sends(now) == [SendPage(KIND, 0, 0, cast.schedule.tx, True)]
+    assert cast.clock.window.opens_at(now) == pytest.approx(now + 1 + TAG_BYTES)
 
 
 def test_a_closed_window_lets_nothing_through_but_asks() -> None:

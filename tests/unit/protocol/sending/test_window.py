@@ -160,24 +160,24 @@ def test_without_a_cap_it_is_always_open() -> None:
 def test_cap_spaces_bursts_by_their_size() -> None:
     opened = window(rate_bytes_s=1e6)
     now = 10.0
-    opened.on_sent(10, now)  # 10 ms worth, and as much credit
+    opened.on_sent(10_000, now)  # 10 ms worth, and as much credit
     assert opened.opens_at(now) is None
-    opened.on_sent(5, now)
+    opened.on_sent(5000, now)
     assert opened.opens_at(now) == pytest.approx(now + 0.005)
     assert opened.opens_at(now + 0.006) is None
 
 
 def test_cap_is_kept_in_the_long_run() -> None:
     opened = window(rate_bytes_s=1e6)
-    now, packets = 0.0, 0
+    now, sent_bytes = 0.0, 0
     while now < 1.0:
         opens_at = opened.opens_at(now)
         if opens_at is None:
-            opened.on_sent(1, now)
-            packets += 1
+            opened.on_sent(1000, now)
+            sent_bytes += 1000
         else:
             now = opens_at
-    assert packets * 1000 == pytest.approx(1e6 * (1 + RATE_CREDIT_S), rel=0.01)
+    assert sent_bytes == pytest.approx(1e6 * (1 + RATE_CREDIT_S), rel=0.01)
 
 
 def test_without_a_monitor_only_the_cap_closes_it() -> None:
