@@ -66,7 +66,8 @@ def complaint(outcome: VerifyOutcome) -> str:
         return f"no target can be reached: {outcome.targets[0].reason}"
     bad = [target.host for target in outcome.targets if not target.is_equal]
     if bad:
-        return f"not as they were sent: {fold(bad)}"
+        cure = "; a sync with --checksum mends files" if any(target.differences for target in outcome.targets) else ""
+        return f"not as they were sent: {fold(bad)}{cure}"
     if outcome.others:
         return f"not last synced by the same run as the others, but with another tree: {fold(outcome.others)}"
     return ""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
-from mrsync.cli.output.roundtrips import histogram_lines, quantiles
+from mrsync.cli.output.roundtrips import histogram_lines, quantiles, table_lines
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
@@ -124,6 +124,8 @@ def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Itera
         yield from _statistics(outcome)
     if verbosity > 1 and outcome.round_trips.total:
         yield from histogram_lines(outcome.round_trips)
+    elif verbosity and outcome.contents_sent and outcome.round_trips.total:
+        yield from table_lines(outcome.round_trips)
     elif verbosity and not has_stats and outcome.round_trips.total:
         yield f"round trip: {quantiles(outcome.round_trips)}"
 

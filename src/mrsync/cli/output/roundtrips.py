@@ -12,17 +12,22 @@ BAR_WIDTH = 50
 
 def histogram_lines(histogram: Histogram) -> Iterator[str]:
     """Yield the histogram in the format of 4.0.1, and then with finer bars."""
-    yield "rtt histogram"
-    yield "msec    counts"
-    yield "----  --------"
-    yield from (f"{bound:>4}  {count:>8}" for bound, count in histogram.milliseconds())
-    yield quantiles(histogram)
+    yield from table_lines(histogram)
     bars = histogram.bars(BARS_MAX)
     most = max(count for _, count in bars)
     yield "up to us"
     for bound, count in bars:
         bar = "#" * -(-count * BAR_WIDTH // most)
         yield f"{bound:>8}  {bar} {count}" if count else f"{bound:>8}"
+
+
+def table_lines(histogram: Histogram) -> Iterator[str]:
+    """Yield the histogram in the format of 4.0.1."""
+    yield "rtt histogram"
+    yield "msec    counts"
+    yield "----  --------"
+    yield from (f"{bound:>4}  {count:>8}" for bound, count in histogram.milliseconds())
+    yield quantiles(histogram)
 
 
 def quantiles(histogram: Histogram) -> str:

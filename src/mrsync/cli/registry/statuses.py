@@ -21,7 +21,7 @@ MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.VANISHED: "source files vanished, or changed twice, while they were read; "
     "all targets keep the old versions of these, or have a file as it was when it was opened",
     ExitStatus.DELETIONS: "deletions were stopped by --max-delete, or refused as too many",
-    ExitStatus.LOST: "every target was lost, or --stop-after or --stop-at ended the run",
+    ExitStatus.LOST: "every target was lost or refused, or --stop-after or --stop-at ended the run",
 }
 
 _SMALL = {status: MEANINGS[status] for status in (ExitStatus.OK, ExitStatus.USAGE, ExitStatus.INTERRUPTED)}

@@ -151,8 +151,8 @@ OPTIONS = (
         "--log-level",
         "debug: also log every phase, message and burst of packets",
         OUTPUT,
-        manual="what to write to the log file. `info` (default): start, notices, end. `debug`: also one line for every "
-        "phase, for every message that the master sends or receives, and for every burst of packets. This "
+        manual="what to write to the log file. `info` (default): start, notices, phases, end. `debug`: also one line "
+        "for every message that the master sends or receives, and for every burst of packets. This "
         "is for bug reports: it slows the run down and writes about 1 MB per 200 MB of contents",
         choices=("info", "debug"),
         default="info",
