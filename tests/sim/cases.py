@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commit_decisions import CommitRule
-from mrsync.wire.messages import Phase
+from mrsync.wire.messages import NetworkShare, Phase
 from tests.sim.case import (
     ALL_HELD,
     DONE,
@@ -119,6 +119,16 @@ CASES = (
         rate_bytes_s=1e7,
     ),
     case("strangers invent packets", (LOSSY,) * 3, (DONE,) * 3, 1.0, seed=5, forgeries_s=2000.0),
+    case(
+        "strangers repeat what others say before it arrives",
+        (replace(LOSSY, delay_s=0.01),) * 2,
+        (DONE,) * 2,
+        1.0,
+        seed=5,
+        forgeries_s=50.0,
+        uplink_bytes_s=2.5e7,
+        share=NetworkShare.POLITE,
+    ),
     case(
         "strangers repeat what a dead one said",
         (fated(Fate.DEAD, 0.4), GOOD),

@@ -274,12 +274,13 @@ class Network:
             return
         if path.corruption.draw(1, now):
             datagram = flipped(datagram, path.rng)
-        if len(self.answers) < 500:
-            self.answers.append((hear, datagram))
+        times = path.arrivals(now)
         if self._scenario.forgeries_s and self._rng.random() < STOLEN_SHARE:
-            self._events.plan(now, self.hear_stolen, datagram)
-        for time in path.arrivals(now):
+            self._events.plan(times[0], self.hear_stolen, datagram)  # no way is shorter, but it is the first one
+        for time in times:
             self._events.plan(time, hear, datagram)
+        if len(self.answers) < 500:
+            self._events.plan(times[0], self.answers.append, (hear, datagram))
 
 
 def _pass_queue(queue: SharedQueue, packets: int, size_bytes: int, when: float, gap_s: float) -> tuple[float, int]:
