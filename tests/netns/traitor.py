@@ -352,7 +352,8 @@ def bend_pages(told: Path) -> None:
         sealers.append(sealer)
 
     def bend(sender: BurstSender, slices: Any, *, tx: int, mask: int = 0, **labels: Any) -> bool:
-        labelled, sealed = {**labels, "count": len(slices)}, b"".join(map(bytes, slices))
+        named = {name: labels[name] for name in ("object", "page", "generation")}
+        labelled, sealed = {**named, "count": len(slices)}, b"".join(map(bytes, slices))
         data = sealers[-1].open(sealed, **labelled)
         if data is not None:
             size = len(slices[0])

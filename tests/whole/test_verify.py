@@ -75,6 +75,8 @@ def test_equal_trees_are_one_line(pair: Site, state: Path) -> None:
     assert "375 kB in 4 files proven" in verdict.lines[0]
     assert [path.stat().st_mode & 0o777 for path in (state, *state.iterdir())] == [0o700, 0o600, 0o600]
     assert Verdict(pair, "--quiet").lines == []
+    (pair.dest("a") / "empty").unlink()
+    assert json.loads(Verdict(pair, "--quiet", "--progress", "json").lines[-1])["event"] == "outcome"
 
 
 def test_a_flipped_bit_is_named_by_file_and_page(pair: Site) -> None:

@@ -18,7 +18,8 @@ _Outcome = TypeVar("_Outcome")
 
 def run_tool(output: ToolOutput, run: Callable[[Observer, Stop], _Outcome], *, name: str = "mrsync") -> _Outcome:
     """Return the outcome of a run, with a display until it ends. A signal stops it. name: see Progress."""
-    with make_progress(output.progress, output.verbosity, name) as observer:
+    progress = "none" if output.is_quiet else output.progress
+    with make_progress(progress, output.verbosity, name) as observer:
         tell_all(observer, output.remarks)
         stop = Stop()
         with signals_requesting(stop):

@@ -257,7 +257,7 @@ class Catcher:
     def _pass_by(self, now: float) -> None:
         """Report when it is due: what is not needed here, and not written, holds back the window like what is."""
         if self.relaying.is_fed:
-            self.relaying.note_done(now)
+            self.relaying.note_done(now, is_written=False)
         elif self._turns.is_due(self._status, self._reception.tx_done):
             self._report_by(now)
 
@@ -297,7 +297,7 @@ class Catcher:
         """Note that these pages of an object are written. tx_done: up to this tx, everything that arrived is."""
         is_whole = self._reception.written(object, pages, tx_done, now)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
-        self.relaying.note_done(now)
+        self.relaying.note_done(now, is_written=True)
         status = self._status
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(object)))

@@ -68,7 +68,7 @@ class Worker:
             return
         self._is_waking = False
         try:
-            while self._finished:
+            for _ in range(len(self._finished)):  # not what these post, so that sockets are read in between
                 self._finished.popleft()()
         finally:
             if self._finished:  # the others are collected next time

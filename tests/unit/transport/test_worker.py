@@ -70,6 +70,21 @@ def test_a_slow_job_does_not_delay_posted_calls(worker: Worker) -> None:
     assert seen == ["posted", "job"]
 
 
+def test_what_is_posted_while_collecting_waits_for_the_next_time(worker: Worker) -> None:
+    """Sockets are read in between."""
+    calls: list[int] = []
+
+    def first() -> None:
+        calls.append(1)
+        worker.post(lambda: calls.append(2))
+
+    worker.post(first)
+    collect(worker)
+    assert calls == [1]
+    collect(worker)
+    assert calls == [1, 2]
+
+
 def test_collecting_nothing_is_harmless(worker: Worker) -> None:
     worker.collect()
 

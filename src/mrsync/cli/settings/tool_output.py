@@ -23,5 +23,4 @@ class ToolOutput(NamedTuple):
     def of(cls, options: argparse.Namespace, targets: Targets) -> ToolOutput:
         """Return what the options say."""
         is_quiet = getattr(options, "quiet", False)  # rtt has no such option: its result is all it is for
-        progress = "none" if is_quiet else options.progress
-        return cls(progress, options.json, options.verbose, remarks_on(targets), is_quiet)
+        return cls(options.progress, options.json, options.verbose, remarks_on(targets), is_quiet)

@@ -166,11 +166,12 @@ class ParentLink:
         """The shortest time in seconds between two claims, unless the parent asks for one."""
         return CLAIMS_APART_TURNS * TURN_S * self.target_count if self._is_islander else 0.0
 
-    def note_done(self, now: float) -> None:
-        """Note that pages were written, or passed by because they are not needed here."""
+    def note_done(self, now: float, *, is_written: bool) -> None:
+        """Note that pages were written, or passed by because they are not needed here, which anybody can have sent."""
         if not self.is_fed:
             return
-        self._heard_at = now
+        if is_written:
+            self._heard_at = now
         self._claim_s = CLAIM_S
         done = self._reception.tx_done - self._done_claimed
         is_due = self.feed is not None and done >= self.feed.report_pages

@@ -149,9 +149,9 @@ class Relaying:
 
     # the parent
 
-    def note_done(self, now: float) -> None:
+    def note_done(self, now: float, *, is_written: bool) -> None:
         """Note that pages were written, or passed by because they are not needed here."""
-        self._parent.note_done(now)
+        self._parent.note_done(now, is_written=is_written)
 
     def _on_feeding(self, was_fed: bool, now: float) -> None:
         """Note that the state of the link to the parent changed, and report it."""

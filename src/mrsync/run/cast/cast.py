@@ -189,7 +189,8 @@ class _Run:
             self._break_off(error)
             if not has_begun or not isinstance(error, MrsyncError):
                 raise
-            failure, status = self._error, error.exit_status
+            if self._error:
+                failure, status = self._error, error.exit_status
         finally:
             self._stop.listen(None)
             self._foreign_sessions.close()

@@ -122,7 +122,8 @@ def _let_others_in(path: bytes) -> None:
 def holds_home(root_fd: int) -> bool:
     """Return whether the root of a destination is the home directory of who logged in here, or above it."""
     users = {b"", os.environb.get(b"SUDO_USER", b"")}
-    return any(path_below(root_fd, os.path.expanduser(b"~" + user)) is not None for user in users)
+    homes = [home for user in users if os.path.isabs(home := os.path.expanduser(b"~" + user))]  # not of unknown users
+    return any(path_below(root_fd, path) is not None for home in homes for path in (home, os.path.realpath(home)))
 
 
 def path_below(root_fd: int, wanted: bytes) -> bytes | None:

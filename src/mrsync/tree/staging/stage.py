@@ -224,8 +224,16 @@ class Stage:
 
     def note_pieces(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
         """Note in the journal that these pieces (offset, length) of a file that was begun are right."""
-        self.notes.pieces(file, pieces)
+        self._note(file, pieces)
         self.notes.keep_time()
+
+    def _note(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
+        """Note pieces for a resume, which no overwritten file has.
+
+        To flush one in another thread would keep its lock there, so that it could not be opened again.
+        """
+        if file not in self.files.overwritten:
+            self.notes.pieces(file, pieces)
 
     def restart(self, file: int) -> None:
         """Discard the staged file and wait for all its contents again."""
@@ -286,7 +294,7 @@ class Stage:
                     self._complete(file, fd)
                     self.files.close(file)
                 else:
-                    self.notes.pieces(file, [(position, length)])
+                    self._note(file, [(position, length)])
         except OSError as error:
             self.sit_out(file, error.errno or 0)
             return

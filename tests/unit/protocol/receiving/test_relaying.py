@@ -59,6 +59,16 @@ def test_a_child_claims_until_it_hears_its_parent() -> None:
     assert claims(401, 501) == 0
 
 
+def test_pages_that_anybody_can_send_do_not_speak_for_a_parent() -> None:
+    relaying = relaying_child()
+    relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, None), 0.0)
+    relaying.receive(Feed(3, 1, 1, 4, 9, ObjectKind.CONTENTS, 0, 1, False, 2 * FEED_BYTES), 0.01)
+    for at in range(2, 600):
+        relaying.note_done(at / 100, is_written=False)
+        relaying.handle_timeout(at / 100)
+    assert relaying.feeding is Feeding.STARVED
+
+
 def test_a_forged_feed_of_an_island_makes_no_true_one_look_old() -> None:
     relaying = relaying_child()
     relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, PARENT), 0.0)

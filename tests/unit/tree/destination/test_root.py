@@ -186,7 +186,7 @@ def test_a_path_out_of_the_root_follows_no_link_in_it(tmp_path: Path) -> None:
         os.close(fd)
 
 
-def test_the_home_of_who_called_sudo_is_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_of_who_called_sudo_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = pwd.getpwuid(os.getuid())
     monkeypatch.setenv("HOME", "/nowhere")
     monkeypatch.delenv("SUDO_USER", raising=False)
@@ -194,6 +194,11 @@ def test_the_home_of_who_called_sudo_is_a_home(monkeypatch: pytest.MonkeyPatch) 
     try:
         assert not holds_home(fd)
         monkeypatch.setenv("SUDO_USER", user.pw_name)
+        assert holds_home(fd)
+        monkeypatch.setenv("SUDO_USER", "nobody-has-this-name")
+        assert not holds_home(fd)
+        (tmp_path / "link").symlink_to(user.pw_dir)
+        monkeypatch.setenv("HOME", str(tmp_path / "link"))
         assert holds_home(fd)
     finally:
         os.close(fd)

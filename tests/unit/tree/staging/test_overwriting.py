@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.plan import OFFSET_MAX
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.reader import ContentsReader
+from mrsync.tree.source.scanner import TICK_NS
 from mrsync.tree.staging import overwriting
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import finish
@@ -332,3 +334,15 @@ def test_a_file_that_another_run_began_to_overwrite_is_left_to_it(trees: Path) -
     second.cast(range(2, 6)).finish()
     assert (trees / "dest/f").read_bytes() == (trees / "other/f").read_bytes()
     first.break_off()
+
+
+def test_a_slow_flush_does_not_keep_the_lock(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is closed and opened again meanwhile."""
+    monkeypatch.setattr("mrsync.tree.staging.journal.LARGE_BYTES", PAGE)
+    monkeypatch.setattr("mrsync.tree.staging.notes.INTERVAL_S", 0.0)
+    time.sleep(2 * TICK_NS / 1e9)  # else the source may still change, and nothing is noted for a resume
+    monkeypatch.setattr(os, "fsync", lambda fd: time.sleep(0.3))
+    run = session(trees).cast(range(2)).cast(range(2, 4)).cast(range(4, 5))
+    assert Commit(run.stage).commit(0, 1) == []
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+    run.break_off()
