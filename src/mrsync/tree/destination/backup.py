@@ -74,9 +74,11 @@ class Backups:
             raise ProtocolDataError("the manifest is damaged: its policy has an impossible suffix")
         if directory:
             place, is_below = place_from(root_fd, directory)
+            if not is_below:  # as the kernel reads it, but for a `..` behind what is missing
+                place, is_below = place_from(root_fd, absolute(os.path.join(path, place)))
             if not place:
                 raise ProtocolDataError("the backup directory is the destination itself")
-            outside = b"" if is_below else absolute(os.path.join(path, place))
+            outside = b"" if is_below else place
             self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_made, hidden_mode)
             if is_below:
                 self.rules = (f"P /{_quoted(os.fsdecode(place))}/***",)

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from mrsync.errors import MrsyncError
 from mrsync.files import open_regular
 from mrsync.ranges import Range, merged
+from mrsync.tree.destination.root import is_closed
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.limits import ENTRIES_MAX
 from mrsync.tree.model.packing import Unpacker
@@ -201,13 +202,33 @@ def read_notes(root_fd: int, tag: bytes) -> JournalReader | None:
 
 
 def is_running(root_fd: int, tag: bytes) -> bool:
-    """Return whether the session with this tag is still running."""
+    """Return whether the session with this tag is, or may be, still running.
+
+    In a closed root it has no journal, and any other session that runs there may be the one.
+    """
     try:
         _opened(root_fd, tag).close()
     except Running:
         return True
     except OSError:
-        pass
+        return is_closed(root_fd) and _has_others(root_fd)
+    return False
+
+
+def mark_closed_root(root_fd: int) -> None:
+    """Let other sessions see that one runs in a closed root, as long as it is open as root_fd."""
+    with suppress(OSError):  # not every file system has locks
+        fcntl.flock(root_fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _has_others(root_fd: int) -> bool:
+    """Return whether others have marked a closed root, or may have, because it cannot be locked."""
+    try:
+        fcntl.flock(root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        mark_closed_root(root_fd)  # an attempt that fails takes the mark away, too
     return False
 
 

@@ -57,6 +57,9 @@ class Notes:
         Raise FileError if another process of this session has one here: its staged files would have our names.
         """
         if is_closed(self._destination.root_fd):
+            from mrsync.tree.staging.journal_reader import mark_closed_root
+
+            mark_closed_root(self._destination.root_fd)
             return
         try:
             self.journal = Journal(self._destination, self._tag, self._manifest, self._plan, files)

@@ -15,7 +15,8 @@ from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
-from tests.unit.tree.syncing import NOBODY, as_nobody, sync
+from tests.unit.tree.breaking import Session
+from tests.unit.tree.syncing import NOBODY, as_nobody, leftovers, sync
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose directory is synced by somebody else")
 
@@ -66,6 +67,23 @@ def test_a_destination_is_refused_if_nothing_can_be_done(trees: tuple[Path, Path
                 check_reach(destination, comparison)
 
     as_nobody(check)
+
+
+def test_staged_files_of_others_stay_while_those_run(trees: tuple[Path, Path]) -> None:
+    source, dest = trees
+    (source / "ours/deep/file").write_text("new")
+
+    def run() -> None:
+        first = Session(source, dest).cast()
+        staged = leftovers(dest)
+        Session(source, dest).break_off()  # it is over, and the next one finds the mark of the first one all the same
+        Session(source, dest).break_off()
+        assert leftovers(dest) == staged != []
+        first.destination.close()  # as if killed
+        Session(source, dest).break_off()
+        assert leftovers(dest) == []
+
+    as_nobody(run)
 
 
 def test_what_can_be_changed_is_changed(trees: tuple[Path, Path]) -> None:

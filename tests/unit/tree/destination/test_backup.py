@@ -268,7 +268,7 @@ def test_a_directory_below_the_destination_is_known_by_any_name(tmp_path: Path) 
     (tmp_path / "alias").symlink_to("dest")
     fd = os.open(tmp_path / "dest", os.O_RDONLY)
     try:
-        for dest, directory in (("alias", "dest"), ("dest", "alias")):
+        for dest, directory in (("alias", "dest"), ("dest", "alias"), ("dest", "missing/../dest")):
             policy = backup_policy(backup_dir=str(tmp_path / directory / "old"))
             backups = Backups(policy, fd, os.fsencode(tmp_path / dest))
             assert (backups.outside_path, backups.rules) == (b"", ("P /old/***",))
