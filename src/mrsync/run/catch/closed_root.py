@@ -10,6 +10,7 @@ from itertools import chain, starmap
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.destination.root import is_closed, refused_root
+from mrsync.tree.staging.overwriting import overwrites
 
 
 def check_reach(destination: Destination, comparison: Comparison) -> None:
@@ -24,6 +25,8 @@ def check_reach(destination: Destination, comparison: Comparison) -> None:
     if destination.manifest.policy.deletes:
         directories.update(directory for directory, _ in comparison.extraneous)
     mended = [entry for entry in comparison.mended if entry]  # times of the root are no reason to refuse everything
+    if overwrites(destination.manifest.policy):
+        mended += chain.from_iterable(starmap(range, comparison.needs))
     is_possible = (
         comparison.listed_deletions
         or any(_is_open(destination, directory) for directory in directories)

@@ -86,6 +86,27 @@ def test_staged_files_of_others_stay_while_those_run(trees: tuple[Path, Path]) -
     as_nobody(run)
 
 
+@pytest.mark.parametrize("inplace", [True, False])
+def test_a_file_of_ours_in_the_root_can_be_overwritten(trees: tuple[Path, Path], inplace: bool) -> None:
+    source, dest = trees
+    (source / "file").write_text("new")
+    os.chown(dest / "file", NOBODY, NOBODY)
+
+    def check() -> None:
+        policy = Policy(inplace=inplace)
+        destination = Destination(os.fsencode(dest))
+        comparison = compare(scan(os.fsencode(source), policy).manifest, destination)
+        if not inplace:
+            with pytest.raises(FileError, match="cannot write to"):
+                check_reach(destination, comparison)
+            return
+        check_reach(destination, comparison)
+        assert sync(source, dest, policy=policy).failures == []
+        assert (dest / "file").read_text() == "new"
+
+    as_nobody(check)
+
+
 def test_what_can_be_changed_is_changed(trees: tuple[Path, Path]) -> None:
     source, dest = trees
     (source / "ours/deep/file").write_text("new")
