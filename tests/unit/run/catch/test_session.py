@@ -208,7 +208,8 @@ def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypa
         host.session.on_event(CommitGranted(file, file + 1, ()))
     may_go_on.set()
     host.told()
-    host.told()
+    while not (host.dest / "c").exists():
+        host.loop.wait(10)
     assert sizes == [1, 2]
     assert all((host.dest / name).exists() for name in "abc")
 
