@@ -32,8 +32,9 @@ def trees(tmp_path: Path) -> tuple[Path, Path]:
     shutil.copytree(source, dest)
     for path in (dest / "ours", *(dest / "ours").rglob("*")):
         os.chown(path, NOBODY, NOBODY)
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    for path in (tmp_path, *tmp_path.parents):
+        if not path.stat().st_mode & 0o077:  # made by pytest, with one more where several workers run
+            path.chmod(0o755)
     return source, dest
 
 
