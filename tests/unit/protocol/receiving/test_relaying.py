@@ -62,8 +62,10 @@ def test_a_child_claims_until_it_hears_its_parent() -> None:
 def test_pages_that_anybody_can_send_do_not_speak_for_a_parent() -> None:
     relaying = relaying_child()
     relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, None), 0.0)
-    relaying.receive(Feed(3, 1, 1, 4, 9, ObjectKind.CONTENTS, 0, 1, False, 2 * FEED_BYTES), 0.01)
-    for at in range(2, 600):
+    for number, size_bytes in ((1, 2 * FEED_BYTES), (2, FEED_BYTES)):
+        relaying.receive(Feed(3, number, number, 4, 9, ObjectKind.CONTENTS, 0, 1, False, size_bytes), number / 100)
+    assert relaying.is_fed
+    for at in range(3, 600):
         relaying.note_done(at / 100, is_written=False)
         relaying.handle_timeout(at / 100)
     assert relaying.feeding is Feeding.STARVED
