@@ -53,7 +53,7 @@ def test_an_interrupt_ends_rtt_and_doctor_with_20(tool: str) -> None:
         said, complaint = run.communicate(timeout=HANG_S)
     assert run.returncode == 20
     assert complaint.splitlines()[-1] == f"{tool if tool == 'rtt' else 'mrsync doctor'}: interrupted"
-    assert said
+    assert bool(said) == (tool == "rtt")  # what half an examination seems to show is not told
 
 
 def test_a_reader_that_goes_away_early() -> None:

@@ -34,7 +34,8 @@ def doctor(arguments: Sequence[str]) -> int:
     settings, output = parse_doctor(arguments)
     outcome = run_tool(output, partial(examine, settings))
     is_silent = output.is_quiet and not outcome.exit_status
-    if not is_silent and not print_json(output, partial(outcome_fields, outcome)):
+    is_told = is_silent or print_json(output, partial(outcome_fields, outcome))
+    if not is_told and not outcome.is_interrupted:  # half a test would blame the healthy
         _print(outcome, is_verbose=output.verbosity > 0)
     if sentence := complaint(outcome):
         print(f"mrsync doctor: {sentence}", file=sys.stderr)
