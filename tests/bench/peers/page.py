@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import fill
 
 from tests.bench.peers.parts import PARTS, Row
 from tests.bench.peers.record import OURS, Record
@@ -42,6 +43,7 @@ LOSSES = """## Where mrsync loses
 Where the rounds above took mrsync longer than rsync x N, or more processor or memory:
 
 """
+LINE_WIDTH = 120
 LABELS = {tool.name: tool.label for tool in TOOLS}
 
 
@@ -62,7 +64,7 @@ def write(record: Record, folder: Path) -> None:
     if record.skipped:
         reasons = "; ".join(f"{name}: {why}" for name, why in record.skipped.items())
         sections.append(f"Not run here: {reasons}.\n\n")
-    (folder / "README.md").write_text("".join(sections).rstrip() + "\n")
+    (folder / "README.md").write_text(wrapped("".join(sections).rstrip()) + "\n")
 
 
 def lines(found: Sequence[Row]) -> list[tuple[str, list[tuple[float, float]]]]:
@@ -110,3 +112,12 @@ def cell(row: Row | None) -> str:
 
 def label(tool: str) -> str:
     return LABELS.get(tool) or tool.replace("mrsync-ssh", LABELS["mrsync-ssh"])
+
+
+def wrapped(text: str) -> str:
+    """Return a page with its overlong paragraphs wrapped, as all documents are."""
+    blocks = text.split("\n\n")
+    return "\n\n".join(
+        block if block.startswith(("|", "-", "!", "#")) else fill(block, LINE_WIDTH, break_long_words=False)
+        for block in blocks
+    )
