@@ -9,7 +9,7 @@ from typing import Any
 
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.doctor_options import parse_doctor
-from mrsync.cli.tool import print_json, run_tool
+from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
@@ -33,9 +33,8 @@ def doctor(arguments: Sequence[str]) -> int:
     """Examine all targets and print the result. Return the exit status."""
     settings, output = parse_doctor(arguments)
     outcome = run_tool(output, partial(examine, settings))
-    is_silent = output.is_quiet and not outcome.exit_status
-    is_told = is_silent or print_json(output, partial(outcome_fields, outcome))
-    if not is_told and not outcome.is_interrupted:  # half a test would blame the healthy
+    is_over = is_told(output, outcome.exit_status, partial(outcome_fields, outcome))
+    if not is_over and not outcome.is_interrupted:  # half a test would blame the healthy
         _print(outcome, is_verbose=output.verbosity > 0)
     if sentence := complaint(outcome):
         print(f"mrsync doctor: {sentence}", file=sys.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mrsync.cli.output.roundtrips import histogram_lines
 from mrsync.cli.settings import rtt_options
-from mrsync.cli.tool import print_json, run_tool
+from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.remote.targets import fold
@@ -32,7 +32,7 @@ def rtt(arguments: Sequence[str]) -> int:
         print(_start(settings))
         print(time.ctime(), flush=True)
     outcome = run_tool(output, partial(measure, settings), name="")  # 4.0.1 printed notices without a name
-    if not print_json(output, partial(outcome_fields, outcome)):
+    if not is_told(output, outcome.exit_status, partial(outcome_fields, outcome)):
         for line in outcome_lines(outcome, is_verbose=output.verbosity > 0):
             print(line)
     if sentence := complaint(outcome):

@@ -10,6 +10,7 @@ from mrsync.cli.output.progress import make_progress, tell_all
 from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.cli.signals import signals_requesting
 from mrsync.cli.streams import check_written
+from mrsync.errors import ExitStatus
 from mrsync.run.observer import Observer
 from mrsync.run.stop import Stop
 
@@ -26,8 +27,13 @@ def run_tool(output: ToolOutput, run: Callable[[Observer, Stop], _Outcome], *, n
             return run(observer, stop)
 
 
-def print_json(output: ToolOutput, fields: Callable[[], dict[str, Any]]) -> bool:
-    """Print the result as JSON if the user asks for that. Return whether that is so. Raise FileError if it is lost."""
+def is_told(output: ToolOutput, status: ExitStatus, fields: Callable[[], dict[str, Any]]) -> bool:
+    """Print the result as JSON if the user asks for that. Return whether nothing remains to be printed for people.
+
+    So it is in a quiet run where all is well. Raise FileError if the result is lost.
+    """
+    if output.is_quiet and status == ExitStatus.OK:
+        return True
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **fields()}))
     elif output.is_json:

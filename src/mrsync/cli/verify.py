@@ -11,7 +11,7 @@ from typing import Any
 
 from mrsync.cli.output.report import size
 from mrsync.cli.settings.verify_options import parse_verify
-from mrsync.cli.tool import print_json, run_tool
+from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
@@ -29,8 +29,7 @@ def verify(arguments: Sequence[str]) -> int:
     """Verify all targets and print the result. Return the exit status."""
     settings, output = parse_verify(arguments)
     outcome = run_tool(output, partial(verify_targets, settings))
-    is_silent = output.is_quiet and not outcome.exit_status
-    if not is_silent and not print_json(output, partial(outcome_fields, outcome)):
+    if not is_told(output, outcome.exit_status, partial(outcome_fields, outcome)):
         print(*lines(outcome, settings.dest, named=None if output.verbosity else NAMED), sep="\n")
     if sentence := complaint(outcome):
         print(f"mrsync verify: {sentence}", file=sys.stderr)
