@@ -21,7 +21,7 @@ import pytest
 
 from mrsync.protocol.core.log import LogReader
 from mrsync.ranges import RangeSet, UnionInTurns, without
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.tree.filter.matching import compile_runs
 from mrsync.tree.filter.rules import parse_rule
 from mrsync.tree.lists.rsync_output import translate
@@ -237,7 +237,8 @@ def output_of_rsync(count: int) -> Work:
 
 def names_of_hosts(count: int) -> Work:
     names = [f"h{number % 3}n{number}" for number in range(count)]
-    return lambda: fold(names)
+    addresses = [f"10.{number % 19}.{number % 23}.{number % 29}" for number in range(count)]
+    return lambda: (fold(names), fold(addresses))
 
 
 ENTRIES: list[Callable[[int], Work]] = [

@@ -11,7 +11,7 @@ from mrsync.cli.output.report import size
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.measure.evidence import Evidence
 from mrsync.run.measure.finding import Finding

@@ -13,7 +13,7 @@ from mrsync.cli.settings import rtt_options
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings

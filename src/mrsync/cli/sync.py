@@ -17,7 +17,7 @@ from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError, describe_shortage
 from mrsync.escaping import escape_controls
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.service import ERROR, priority_mark

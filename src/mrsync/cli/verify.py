@@ -14,7 +14,7 @@ from mrsync.cli.settings.verify_options import parse_verify
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.settings import dest_for
 from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, verify_targets
 from mrsync.spelling import counted

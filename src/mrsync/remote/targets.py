@@ -118,15 +118,6 @@ def is_own_name(name: str) -> bool:
     return host.partition(".")[0] == own.partition(".")[0] and host == socket.getfqdn().lower()
 
 
-def fold(names: list[str]) -> str:
-    """Fold names into a node set: node[1-97]. Leave names that no host can have as they are."""
-    if len(names) == 1 or not all(map(NAME.fullmatch, names)):
-        return ",".join(names)
-    from ClusterShell.NodeSet import NodeSet  # the import takes 50 ms
-
-    return str(NodeSet.fromlist(names))
-
-
 def _is_host_or_file(text: str) -> bool:
     """Return whether TARGETS is a file, and could also be a host. A file counts more, as in 4.0.1."""
     return NAME.fullmatch(text) is not None and not text.endswith(INVENTORY_ENDINGS) and os.path.isfile(text)

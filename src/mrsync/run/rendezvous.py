@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from mrsync.errors import PortInUseError, SocketError, UsageError
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.foreign_sessions import ForeignSessionWatch, is_quiet
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, GroupAddresses, Network, Remote, host_of
 from mrsync.transport.loop import Loop

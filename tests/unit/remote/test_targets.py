@@ -10,7 +10,7 @@ from ClusterShell.NodeSet import set_std_group_resolver
 from ClusterShell.NodeUtils import GroupResolver, GroupResolverConfig, GroupSource
 
 from mrsync.errors import UsageError
-from mrsync.remote.targets import fold, is_own_name, read_targets
+from mrsync.remote.targets import is_own_name, read_targets
 
 
 @pytest.fixture
@@ -150,11 +150,6 @@ def test_addresses_are_ours_if_we_can_bind_them() -> None:
     assert is_own_name("root@127.0.0.1")
     assert not is_own_name("192.0.2.1")
     assert not is_own_name("2001:db8::1")
-
-
-def test_names_are_folded() -> None:
-    assert fold(["node1", "node3", "node2", "x"]) == "node[1-3],x"
-    assert fold(["node1"]) == "node1"
 
 
 @pytest.mark.parametrize(

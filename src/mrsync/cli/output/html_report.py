@@ -16,7 +16,7 @@ from mrsync.cli.output.chart import histogram_chart, line_chart, share_bar
 from mrsync.cli.output.report import percentage, size
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.spelling import counted
 
 FILES_SHOWN = 1000

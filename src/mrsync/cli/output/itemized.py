@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from mrsync.cli.output.line_format import formatted
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.spelling import counted
 

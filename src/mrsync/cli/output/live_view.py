@@ -237,7 +237,7 @@ def _short(name: str, width: int) -> str:
 
 @lru_cache(maxsize=8)  # folding is slow, and every frame has the same names
 def _folded(names: tuple[str, ...]) -> str:
-    from mrsync.remote.targets import fold
+    from mrsync.remote.folding import fold
 
     return fold(list(names))
 

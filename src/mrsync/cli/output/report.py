@@ -10,7 +10,7 @@ from typing import Any
 
 from mrsync.cli.output.roundtrips import histogram_lines, quantiles, table_lines
 from mrsync.errors import ExitStatus
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
 from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable

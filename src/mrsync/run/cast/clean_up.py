@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mrsync.remote.folding import fold
 from mrsync.remote.launcher import Launcher
-from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 
 WAIT_S = 10.0

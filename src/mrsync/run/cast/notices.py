@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings

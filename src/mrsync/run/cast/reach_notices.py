@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.reach import AS_ASKED, NEVER_HEARD, Reach
 from mrsync.protocol.targets.roster import Roster, Target
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 
 
 class ReachNotices:

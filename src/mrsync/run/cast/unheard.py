@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.bootstrap import Readiness
 
 ASK_S = 1.0  # interval of requests, because a datagram may be lost

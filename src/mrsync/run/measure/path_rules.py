@@ -7,7 +7,7 @@ conclusion (the network does not forward the group).
 
 from __future__ import annotations
 
-from mrsync.remote.targets import fold
+from mrsync.remote.folding import fold
 from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.facts import HostFacts
 from mrsync.run.measure.finding import Finding, two_digits
