@@ -100,9 +100,11 @@ class TreeSession:
     def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
         """Take pages. Called in the loop's thread while writes are quick, else in the worker.
 
-        What still arrives after the master withdrew all changes is dropped: staged files are left as the journal says.
+        Contents that still arrive after the master withdrew all changes are dropped: staged files are left as the
+        journal says. A manifest or plan is kept, because the job that decodes it may wait in the worker already.
         """
-        if not (self._activity.is_over or self.is_withdrawn):
+        is_dropped = self.is_withdrawn and object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN)
+        if not (self._activity.is_over or is_dropped):
             with suppress(Stopped):
                 self._jobs.write(object, pages)
             self._loop.post(self._tell_progress)
@@ -158,6 +160,8 @@ class TreeSession:
             self._record_keeper.join(event.session, event.geometry, event.seal)
 
     def _on_object_held(self, event: ObjectHeld) -> None:
+        if self.is_withdrawn:
+            return  # the result is on its way; a comparison could only fail after it
         if event.object is ObjectKind.MANIFEST:
             self._work(self._jobs.compare, self._tell_needs)
         elif event.object is ObjectKind.PLAN:

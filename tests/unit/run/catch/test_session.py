@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -190,6 +190,22 @@ def test_what_arrives_after_all_was_withdrawn_leaves_what_is_staged(host: Host) 
     host.session.clean_up()
     (staged,) = host.dest.glob(".mrsync-*-0")
     assert staged.read_bytes() == bytes(size)
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_manifest_that_arrives_while_all_is_withdrawn_is_no_failure(host: Host, moment: int) -> None:
+    manifest = scan(os.fsencode(host.source)).manifest.encode()
+    steps: list[Callable[[], None]] = [
+        lambda: host.session.write(ObjectKind.MANIFEST, [(0, manifest[:20], b"")]),
+        lambda: host.session.write(ObjectKind.MANIFEST, [(1, manifest[20:], b"")]),
+        lambda: host.session.on_event(ObjectHeld(ObjectKind.MANIFEST)),
+    ]
+    steps.insert(moment, lambda: host.session.on_event(Withdrawn()))
+    for step in steps:
+        step()
+    records = host.told()
+    assert [record for record in records if isinstance(record, FailedRecord)] == []
+    assert [record for record in records if isinstance(record, ResultRecord)] == records[-1:]
 
 
 def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
