@@ -225,7 +225,7 @@ def _narrowed(scene: Scene) -> str:
 
 def _second_session(scene: Scene) -> str:
     caster = scene.start()
-    other = start_mrsync(scene.fleet, [scene.hosts[0].address], "-t", str(scene.fleet.source.parent / "other"))
+    other = start_mrsync(scene.fleet, [scene.hosts[0].address], name="other")
     (scene.fleet.source.parent / "other").mkdir(exist_ok=True)
     status = other.wait()
     return f"{scene.ended(caster)}; the second: status {status}"

@@ -41,9 +41,16 @@ class Fleet:
     def start_catchers(self, *options: str) -> list[Process]:
         return [self.start_catcher(host, *options) for host in self.targets]
 
-    def start_caster(self, *options: str) -> Process:
-        names = ",".join(host.name for host in self.targets)
-        keyed = ("-m", names, "-s", self.source, "--key-file", self._key)
+    def start_caster(self, *options: str, names: str = "") -> Process:
+        """Start a multicaster. names: of the targets, if it is to know them by other ones."""
+        keyed = (
+            "-m",
+            names or ",".join(host.name for host in self.targets),
+            "-s",
+            self.source,
+            "--key-file",
+            self._key,
+        )
         return self.lab.master.start(
             *program("multicaster", *keyed, "-I", "eth0", "--report", self.report_path, *options)
         )

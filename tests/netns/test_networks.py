@@ -51,10 +51,13 @@ def plain_tree(path: Path, size: int) -> int:
     return size
 
 
-def start_mrsync(fleet: Fleet, hosts: list[str], *options: str) -> Process:
-    """The usual command on the master: catchers are started by a remote shell, {host} in DEST by name or address."""
+def start_mrsync(fleet: Fleet, hosts: list[str], *options: str, name: str = "{host}") -> Process:
+    """The usual command on the master: catchers are started by a remote shell.
+
+    name: of DEST beside the source.
+    """
     shell = namespace_shell(fleet.lab, fleet.source.parent)
-    dest = fleet.source.parent / "{host}"
+    dest = fleet.source.parent / name
     arguments = ("-r", shell, "-m", ",".join(hosts), "-s", fleet.source, "-t", dest, "-v", "1")
     return fleet.lab.master.start(*program("mrsync", *arguments, *options))
 
@@ -326,7 +329,7 @@ def test_a_multicast_router_is_passed_with_a_higher_ttl(
     (fleet.source / "more").write_bytes(b"more")
     fleet.start_catchers(*group)
     addresses = ",".join(host.address for host in lab.targets)
-    caster = fleet.start_caster("-m", addresses, *group, "-w", "2")
+    caster = fleet.start_caster(*group, "-w", "2", names=addresses)
     assert caster.wait() == 23  # started by hand they know no master to ask for unicast
     sentence = f"{lab.far[0].address}: behind a router, which passes no multicast with TTL 1 (-T)"
     assert sentence in caster.output

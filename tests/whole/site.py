@@ -53,12 +53,19 @@ class Site:
 
     def start(self, *options: Argument, name: str = "mrsync", prefix: Sequence[str] = ()) -> Run:
         """Start a cast to all targets; options come on top."""
-        command = program(
-            name, "-r", "local", "-m", ",".join(self.hosts), "-s", self.source, "-t", self.folder / "dest" / "{host}",
-            "-A", self.group, "-P", self.port, "--report", self.folder / "report.json",
-            "--progress", "none", *options,
-        )  # fmt: skip
+        command = self.command("--progress", "none", *options, name=name)
         return Run([*prefix, *command], self.folder / "report.json")
+
+    def command(self, *options: Argument, name: str = "mrsync") -> list[str]:
+        """A cast to all targets. Options come on top; targets and directories among them replace those of the site."""
+        places: dict[str, Argument] = {
+            "-m": ",".join(self.hosts),
+            "-s": self.source,
+            "-t": self.folder / "dest" / "{host}",
+        }
+        missing: list[Argument] = [word for each in places if each not in options for word in (each, places[each])]
+        report = self.folder / "report.json"
+        return program(name, "-r", "local", *missing, "-A", self.group, "-P", self.port, "--report", report, *options)
 
     def sync(self, *options: Argument, prefix: Sequence[str] = ()) -> Ended:
         """A whole run."""

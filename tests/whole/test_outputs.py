@@ -29,10 +29,7 @@ def full(site: Site) -> Site:
 
 def run_in_shell(site: Site, redirection: str, *options: str) -> subprocess.CompletedProcess[str]:
     """A sync with its standard streams redirected as a shell does it."""
-    command = program(
-        "mrsync", "-r", "local", "-m", "a,b,c", "-s", site.source, "-t", site.folder / "dest/{host}", "-P", site.port,
-        "-A", site.group, "--report", site.folder / "report.json", "-i", *options,
-    )  # fmt: skip
+    command = site.command("-i", *options)
     shell = ["bash", "-c", f"{shlex.join(command)} {redirection}"]
     return subprocess.run(shell, capture_output=True, text=True, check=False, timeout=60, cwd=site.folder)
 
@@ -249,7 +246,6 @@ def test_escape_sequences_reach_no_sink_of_the_tools(evil_rsh: Path, full: Site,
 
 def test_escape_sequences_in_a_command_line_are_not_echoed(full: Site) -> None:
     for wrong in (["-s", f"/none{EVIL}"], ["-m", f"a{EVIL}"], [f"--none{EVIL}"], ["--report", f"/{EVIL}/r.json"]):
-        command = program("mrsync", "-r", "local", "-m", "a", "-s", full.source, "-t", "/x", *wrong)
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(full.command(*wrong), capture_output=True, check=False)
         assert done.returncode in (1, 3, 11)
         assert_harmless(done.stderr)

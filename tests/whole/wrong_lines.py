@@ -21,6 +21,15 @@ LINES = """
 3  mrsync -a nosuch/ a:/d                        | nosuch/
 1  mrsync -m a src a:/d                          | with -m, -s or -t
 1  mrsync -m , -s src                            | no target in ','
+1  mrsync -m a -m , -s src                       | no target in ','
+1  mrsync -m a -m '' -s src                      | TARGETS is missing
+1  mrsync -m a -s src -s dir                     | -s is given twice, with src and with dir
+1  mrsync -m a -s src --dest /x -t /y            | -t is given twice, with /x and with /y
+1  mrsync -m a,b -s src --sudo=a --sudo=b        | --sudo is given twice, with a and with b
+1  mrsync doctor -m a -t /x -t /y                | -t is given twice, with /x and with /y
+1  mrsync verify -m a -t /x -t /y                | -t is given twice, with /x and with /y
+1  multicaster -m a -s src --insecure -s dir     | -s is given twice
+1  multicatcher -i 0 -t out -t dir --insecure    | -t is given twice
 1  mrsync -m a,b -s src -e 'ssh -p 22'           | with -m the remote shell is -r
 1  mrsync -m a,b -s src -avz                     | -a is for SOURCE... TARGETS:DEST only
 1  mrsync -m a -s src -x b                       | to leave targets out: --exclude-target

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import BinaryIO
 
@@ -52,26 +52,31 @@ class Targets(NamedTuple):
 
 
 def read_targets(
-    text: str, excluded: str | None = None, *, keeps_own_host: bool = False, excludes_others: bool = False
+    texts: Sequence[str], excluded: Sequence[str] = (), elsewhere: Sequence[str] = (), *, keeps_own_host: bool = False
 ) -> Targets:
-    """Parse TARGETS, `text`, from the command line. Keep the order and drop duplicates.
+    """Parse TARGETS, `texts`, from the command line. Keep the order and drop duplicates.
 
-    excluded: targets to leave out, in the same syntax; HOST also means USER@HOST. keeps_own_host: do not leave out this
-    host. excludes_others: `excluded` may name hosts that are not in TARGETS, as its groups and files always may. Raise
+    excluded: targets to leave out, in the same syntax; HOST also means USER@HOST. elsewhere: more of them, which need
+    not be in TARGETS, as what groups and files of `excluded` name. keeps_own_host: do not leave out this host. Raise
     UsageError for an invalid name or if no target remains.
     """
-    without = _names(excluded) if excluded else {}
+    without = {name for text in (*excluded, *elsewhere) for name in _names(text)}
     members: dict[str, Member] = {}
-    listed = _names(text, members)
-    if excluded and not excludes_others:
-        _check_excluded(excluded, {form for name in listed for form in _forms(name)})
-    names = [name for name in listed if without.keys().isdisjoint(_forms(name))]
+    listed: dict[str, None] = {}
+    for text in texts:
+        if not (named := _names(text, members)):
+            raise UsageError(f"no target in {text!r}")
+        listed |= named
+    for text in excluded:
+        _check_excluded(text, {form for name in listed for form in _forms(name)})
+    names = [name for name in listed if without.isdisjoint(_forms(name))]
     own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
-        raise UsageError(f"no target is left: {', '.join(own)} is this host" if own else f"no target in {text!r}")
+        why = f"is left: {', '.join(own)} is this host" if own else f"in {','.join(texts)!r}"
+        raise UsageError(f"no target {why}")
     known = {host: members[host] for host in hosts if host in members}
-    files = tuple(filter(_is_host_or_file, dict.fromkeys([text, excluded or ""])))
+    files = tuple(filter(_is_host_or_file, dict.fromkeys([*texts, *excluded, *elsewhere])))
     return Targets(hosts, tuple(own), frozenset(without), known, files)
 
 

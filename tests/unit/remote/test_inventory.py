@@ -48,7 +48,7 @@ all:
 
 
 def targets(text: str) -> list[str]:
-    return list(read_targets(text).hosts)
+    return list(read_targets([text]).hosts)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def yml(tmp_path: Path) -> Path:
 def test_json_is_read_as_yaml(tmp_path: Path) -> None:
     path = tmp_path / "inventory.json"
     path.write_text('{"all": {"children": {"web": {"hosts": {"a": {"ansible_user": "eve"}, "b": null}}}}}')
-    assert read_targets(f"@{path}:web").hosts == read_targets(str(path)).hosts == ("eve@a", "b")
+    assert read_targets([f"@{path}:web"]).hosts == read_targets([str(path)]).hosts == ("eve@a", "b")
 
 
 LISTED = """
@@ -81,7 +81,7 @@ def test_what_ansible_inventory_prints_is_read(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "listed"
     path.write_text(LISTED)
     assert targets(f"@{path}:web") == ["10.0.0.1", "eve@b"]
-    assert read_targets(str(path)).members["10.0.0.1"].becomes_root
+    assert read_targets([str(path)]).members["10.0.0.1"].becomes_root
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LISTED.encode())))
     assert sorted(targets("-")) == ["10.0.0.1", "c", "eve@b"]
 
@@ -101,19 +101,19 @@ def test_the_targets_that_failed_are_a_group_of_a_report(tmp_path: Path, monkeyp
     run = {"schema": 1, "exit_status": 23, "targets": {host: {"state": state} for host, state in states.items()}}
     (tmp_path / "run.json").write_text(json.dumps(run))
     path = f"@{tmp_path}/run.json"
-    assert read_targets(f"{path}:failed").hosts == ("joe@node2", "fd00::3", "node4")
-    assert read_targets(f"{path}:lost,node9").hosts == ("joe@node2", "node9")
-    assert read_targets(path).hosts == tuple(states)
+    assert read_targets([f"{path}:failed"]).hosts == ("joe@node2", "fd00::3", "node4")
+    assert read_targets([f"{path}:lost,node9"]).hosts == ("joe@node2", "node9")
+    assert read_targets([path]).hosts == tuple(states)
     for key in ("is_fit", "is_equal"):  # of the doctor, and of mrsync verify
         checked = {"exit_status": 23, "targets": {"a": {key: True}, "b": {key: False, "reason": "x"}}}
         (tmp_path / "run.json").write_text(json.dumps(checked))
-        assert read_targets(f"{path}:failed").hosts == ("b",)
+        assert read_targets([f"{path}:failed"]).hosts == ("b",)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps(run).encode())))
-    assert read_targets("-").hosts == tuple(states)
+    assert read_targets(["-"]).hosts == tuple(states)
     run["targets"] = {"a": {"state": "done"}}
     (tmp_path / "run.json").write_text(json.dumps(run))
     with pytest.raises(UsageError, match=r"no target in '.*run.json:failed'"):
-        read_targets(f"{path}:failed")
+        read_targets([f"{path}:failed"])
 
 
 def test_ini_by_group_and_as_a_file(ini: Path) -> None:

@@ -39,40 +39,48 @@ def _groups(tmp_path: Path) -> Iterator[None]:
     ],
 )
 def test_a_list_is_expanded_in_its_order(text: str, hosts: str) -> None:
-    assert read_targets(text).hosts == tuple(hosts.split())
+    assert read_targets([text]).hosts == tuple(hosts.split())
+
+
+def test_several_lists_add_up(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("c\na\n")
+    (tmp_path / "down").write_text("")
+    assert read_targets(["b,a", str(tmp_path / "hosts"), "n[1-2]"]).hosts == ("b", "a", "c", "n1", "n2")
+    left = read_targets(["a,b", "n[1-3]"], ["b", "n1", str(tmp_path / "down")], ["n2", "elsewhere"])
+    assert left.hosts == ("a", "n3")
 
 
 def test_a_file_has_one_target_or_list_per_line(tmp_path: Path) -> None:
     path = tmp_path / "targets"
     path.write_text("# all of them\n\nzeta  # the old one\nnode[1-2]\n  alpha\nzeta\n")
-    assert set(read_targets(str(path)).hosts) == {"zeta", "node1", "node2", "alpha"}
+    assert set(read_targets([str(path)]).hosts) == {"zeta", "node1", "node2", "alpha"}
     path.write_bytes(b"\xef\xbb\xbfzeta\r\nalpha\r\n")  # as Windows writes it
-    assert read_targets(str(path)).hosts == ("zeta", "alpha")
+    assert read_targets([str(path)]).hosts == ("zeta", "alpha")
 
 
 @pytest.mark.usefixtures("_groups")
 def test_groups_are_known() -> None:
-    assert read_targets("@left,@racks:right").hosts == ("n1", "n2", "n3", "n7", "n9")
-    assert read_targets("@left!n2").hosts == ("n1", "n3")
+    assert read_targets(["@left,@racks:right"]).hosts == ("n1", "n2", "n3", "n7", "n9")
+    assert read_targets(["@left!n2"]).hosts == ("n1", "n3")
 
 
 @pytest.mark.usefixtures("_groups")
 def test_the_group_that_was_meant_is_named() -> None:
     with pytest.raises(UsageError, match="unknown or empty group @rihgt; did you mean @right"):
-        read_targets("n1,@rihgt")
+        read_targets(["n1,@rihgt"])
 
 
 @pytest.mark.usefixtures("_groups")
 def test_an_empty_group_is_not_what_was_meant() -> None:
     with pytest.raises(UsageError, match=r"unknown or empty group @none$"):
-        read_targets("@none")
+        read_targets(["@none"])
 
 
 @pytest.mark.usefixtures("_groups")
 @pytest.mark.parametrize("text", ["@nope", "a,@nope", "@left,@none", "@left!@nope", "@other:left"])
 def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
     with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand|no group source"):
-        read_targets(text)
+        read_targets([text])
 
 
 @pytest.mark.parametrize(
@@ -95,54 +103,54 @@ def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
 )
 def test_a_name_no_host_can_have_is_an_error(name: str) -> None:
     with pytest.raises(UsageError):
-        read_targets(f"good,{name}")
+        read_targets([f"good,{name}"])
 
 
 @pytest.mark.parametrize("name", ["a:", "a:b", "root@", "root@-x", "::g", "1:2:3"])
 def test_invalid_hosts_are_errors(name: str) -> None:
     with pytest.raises(UsageError, match="no host can have the name"):
-        read_targets(f"good,{name}")
+        read_targets([f"good,{name}"])
 
 
 def test_long_lists_take_no_time() -> None:
     """That would be hours."""
-    assert read_targets("a" + "," * 500_000 + "b").hosts == ("a", "b")
+    assert read_targets(["a" + "," * 500_000 + "b"]).hosts == ("a", "b")
 
 
 def test_no_host_has_a_number_of_thousands_of_digits() -> None:
     number = "1" * 5000
     with pytest.raises(UsageError, match="stands for more than"):
-        read_targets(f"n[{number}-{number}]")
+        read_targets([f"n[{number}-{number}]"])
 
 
 @pytest.mark.parametrize("text", ["", ",", " , ", "a[", "a[1-", "a[3-1]"])
 def test_an_empty_or_broken_list_is_an_error(text: str) -> None:
     with pytest.raises(UsageError):
-        read_targets(text)
+        read_targets([text])
 
 
 def test_an_empty_or_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
-        read_targets(str(tmp_path / "none"))
+        read_targets([str(tmp_path / "none")])
     (tmp_path / "empty").write_text("# nobody\n")
     with pytest.raises(UsageError, match="no target"):
-        read_targets(str(tmp_path / "empty"))
+        read_targets([str(tmp_path / "empty")])
 
 
 @pytest.mark.parametrize("text", ["@none.ini:web", "@none.ini", "@./none:web", "a,@none.yml:web,b"])
 def test_a_missing_inventory_is_not_taken_for_a_group(text: str) -> None:
     with pytest.raises(UsageError, match=r"cannot read the targets file [./]*none[.inyml]*: No such file"):
-        read_targets(text)
+        read_targets([text])
 
 
 def test_this_host_is_left_out_with_a_notice() -> None:
     own = socket.gethostname()
-    targets = read_targets(f"alpha,{own},localhost,127.0.0.1,beta")
+    targets = read_targets([f"alpha,{own},localhost,127.0.0.1,beta"])
     assert targets.hosts == ("alpha", "beta")
     assert targets.left_out == (own, "localhost", "127.0.0.1")
-    assert read_targets("localhost,a", keeps_own_host=True).hosts == ("localhost", "a")
+    assert read_targets(["localhost,a"], keeps_own_host=True).hosts == ("localhost", "a")
     with pytest.raises(UsageError, match="localhost is this host"):
-        read_targets("localhost")
+        read_targets(["localhost"])
 
 
 def test_addresses_are_ours_if_we_can_bind_them() -> None:
@@ -167,7 +175,7 @@ def test_an_unknown_group_says_what_was_meant(text: str, has_groups: bool, sente
     set_std_group_resolver(GroupResolver(source))
     try:
         with pytest.raises(UsageError, match=re.escape(sentence)):
-            read_targets(text)
+            read_targets([text])
     finally:
         set_std_group_resolver(None)
 
@@ -189,9 +197,9 @@ def test_an_unknown_group_says_what_was_meant(text: str, has_groups: bool, sente
 )
 def test_a_target_to_leave_out_is_among_the_targets(tmp_path: Path, excluded: str, left: str) -> None:
     (tmp_path / "list").write_text("x\nelsewhere\n")
-    words = ("u@n1,n[2-3],x", excluded.format(list=tmp_path / "list"))
+    words = [excluded.format(list=tmp_path / "list")]
     if left and "not among" not in left:
-        assert set(read_targets(*words).hosts) == set(left.split())
+        assert set(read_targets(["u@n1,n[2-3],x"], words).hosts) == set(left.split())
         return
     with pytest.raises(UsageError, match=left or "no target"):
-        read_targets(*words)
+        read_targets(["u@n1,n[2-3],x"], words)

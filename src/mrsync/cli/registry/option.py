@@ -47,6 +47,7 @@ class Option(NamedTuple):
     required_by: programs that need it.
     rsync: names of rsync's equivalent, letter and long; empty: there is none.
     is_common: the short --help has it.
+    is_single: it cannot have two values on one command line. Of others the last one counts, as in rsync.
     """
 
     flags: str
@@ -69,6 +70,7 @@ class Option(NamedTuple):
     completes: str = ""
     rsync: str = ""
     is_common: bool = False
+    is_single: bool = False
 
     @property
     def how(self) -> str:

@@ -60,12 +60,13 @@ class Parser(ArgumentParser):
     """ArgumentParser that raises UsageError instead of exiting.
 
     As in rsync, an option takes the next word as its value even if that begins with a dash: `--chmod -w`.
-    paths: attributes of options whose value is a path.
+    paths: attributes of options whose value is a path. singles: of those that cannot have two values.
     """
 
     def __init__(self, *arguments: Any, **words: Any) -> None:
         super().__init__(*arguments, **words)
         self.paths: set[str] = set()
+        self.singles: set[str] = set()
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse arguments. Operands may be anywhere among the options."""
@@ -73,6 +74,7 @@ class Parser(ArgumentParser):
         for word in args:
             _check_word(word)
         words = self.sort_out(args)
+        self._check_singles(words.options)
         return super().parse_args([*words.options, *(["--", *words.operands] if words.operands else [])], namespace)
 
     def sort_out(self, words: Iterable[str]) -> Words:
@@ -132,6 +134,20 @@ class Parser(ArgumentParser):
         """Remember an option that was added to the parser."""
         if option.is_path:
             self.paths.add(option.attribute)
+        if option.is_single:
+            self.singles.add(option.attribute)
+
+    def _check_singles(self, options: Iterable[str]) -> None:
+        """Raise UsageError if an option that can have one value is given two."""
+        given: dict[str, str] = {}
+        for word in options:
+            name, equals, value = word.partition("=")
+            action = self._option_string_actions.get(name)
+            if action is None or not equals or action.dest not in self.singles:
+                continue
+            before = given.setdefault(action.dest, value)
+            if before != value:
+                self.error(f"{name} is given twice, with {before} and with {value}")
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Return the values of an option. An empty path is an unset variable of a script, and never what was meant."""

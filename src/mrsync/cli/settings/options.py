@@ -89,14 +89,14 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
     take_positionals(options)
     source = absolute_source(options.source or "")
     dest = os.fsencode(options.dest) if options.dest else source
-    return Draft(source, dest, options.targets or "", _output(options))
+    return Draft(source, dest, ",".join(options.targets), _output(options))
 
 
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
     """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     options = make_parser(MULTICASTER).parse_args(arguments)
     source = absolute_source(options.source or "")
-    return Draft(source, b"", options.targets or "", _output(options))
+    return Draft(source, b"", ",".join(options.targets), _output(options))
 
 
 def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
@@ -234,14 +234,11 @@ def targets_of(options: argparse.Namespace, *, keeps_own_host: bool) -> Targets:
 
     What a settings file excludes need not be among them: it is for many runs.
     """
-    if not options.targets:
+    if not all(options.targets or [""]):
         raise UsageError("TARGETS is missing (-m)")
-    targets = read_targets(
-        options.targets,
-        options.exclude_target,
-        keeps_own_host=keeps_own_host,
-        excludes_others=getattr(options, "typed", options).exclude_target is None,
-    )
+    typed = getattr(options, "typed", options).exclude_target
+    elsewhere = options.exclude_target[: len(options.exclude_target) - len(typed)]
+    targets = read_targets(options.targets, typed, elsewhere, keeps_own_host=keeps_own_host)
     if len(targets.hosts) > TARGETS_MAX:
         raise UsageError(f"{len(targets.hosts)} targets, more than the {TARGETS_MAX} a session can have")
     return targets

@@ -53,8 +53,9 @@ def take_positionals(options: argparse.Namespace) -> None:
     options.source = options.sources[0]
     # groups (@racks:a) and IPv6 addresses contain colons too
     cut = there.find(":/") if ":/" in there else there.rfind(":")
-    options.targets, options.dest = there[:cut], there[cut + 1 :]
-    last = re.split("[,@]", options.targets)[-1]
+    targets, options.dest = there[:cut], there[cut + 1 :]
+    options.targets = [targets]
+    last = re.split("[,@]", targets)[-1]
     if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
         raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
     if not options.dest:

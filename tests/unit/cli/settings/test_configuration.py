@@ -209,6 +209,7 @@ def test_a_file_may_exclude_targets_of_other_runs(tmp_path: Path, write: Write) 
     write("user", 'exclude-target = "b,u"')
     words = ["-m", "a,u@b", "-s", str(tmp_path)]
     assert parse_mrsync(words)[0].targets == ("a",)
+    assert parse_mrsync([*words, "-m", "c,d", "--exclude-target", "d"])[0].targets == ("a", "c")
     with pytest.raises(UsageError, match="--exclude-target: u is not among the targets"):
         parse_mrsync([*words, "--exclude-target", "b,u"])
 

@@ -12,6 +12,7 @@ from mrsync.cli.registry.option import (
     FOLDER,
     HOSTS,
     LAUNCHERS,
+    LIST,
     MRSYNC,
     MULTICASTER,
     MULTICATCHER,
@@ -37,8 +38,10 @@ OPTIONS = (
         "targets: a file with one per line, or a list: a,b node[001-100] @group",
         WHAT,
         (*SENDERS, VERIFY),
-        "the hosts to make equal to SOURCE: a file with one per line, or a list",
+        "the hosts to make equal to SOURCE: a file with one per line, or a list; several `-m` add up, as in clush",
         metavar="TARGETS",
+        kind=LIST,
+        default=[],
         completes=HOSTS,
         is_common=True,
     ),
@@ -48,8 +51,10 @@ OPTIONS = (
         WHAT,
         (*SENDERS, VERIFY),
         "remove these hosts from TARGETS (clush's `-x`); HOST also means USER@HOST. A name given here that is not "
-        "among TARGETS is an error; what a group, a file or a settings file names may be elsewhere",
+        "among TARGETS is an error; what a group, a file or a settings file names may be elsewhere. Several add up",
         metavar="T",
+        kind=LIST,
+        default=[],
         completes=HOSTS,
     ),
     Option(
@@ -58,6 +63,7 @@ OPTIONS = (
         WHAT,
         metavar="SOURCE",
         completes=FOLDER,
+        is_single=True,
         is_common=True,
     ),
     Option(
@@ -68,6 +74,7 @@ OPTIONS = (
         "the directory on the targets; `{host}` stands for the name of the target; default: the path of SOURCE",
         metavar="DEST",
         completes=ELSEWHERE,
+        is_single=True,
         is_common=True,
     ),
     Option(
@@ -78,6 +85,7 @@ OPTIONS = (
         metavar="DEST",
         required_by=(MULTICATCHER,),
         completes=FOLDER,
+        is_single=True,
         is_common=True,
     ),
     Option(
@@ -89,6 +97,7 @@ OPTIONS = (
         "where the remote shell starts",
         metavar="DEST",
         completes=ELSEWHERE,
+        is_single=True,
         is_common=True,
     ),
     Option(
@@ -100,6 +109,7 @@ OPTIONS = (
         "the target",
         metavar="DEST",
         completes=ELSEWHERE,
+        is_single=True,
         required_by=(VERIFY,),
         is_common=True,
     ),
@@ -290,6 +300,7 @@ OPTIONS = (
         metavar="TARGETS",
         alone=True,
         completes=HOSTS,
+        is_single=True,
     ),
     Option(
         "--no-sudo",
