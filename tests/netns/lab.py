@@ -92,6 +92,12 @@ class Host:
         """Have the switch drop larger packets to this host, whatever its own interface claims."""
         run("ip", "-n", self._lab.switch, "link", "set", self.port, "mtu", str(mtu))
 
+    def swallow(self, longer_than: int) -> None:
+        """Have the switch drop longer packets to this host, and cut none of them into fragments."""
+        drop = f"type filter hook egress device {self.port} priority 0;\n meta length > {longer_than} drop\n"
+        rules = f"table netdev {self.name} {{ chain egress {{ {drop} }}\n}}\n"
+        run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin=rules)
+
     def slow_down(self, rate: str) -> None:
         """Give the way to this host a rate, as tc writes it ("100mbit"), and a queue of 100 ms."""
         shape = f"qdisc replace dev {self.port} root tbf rate {rate} burst 10k latency 100ms"

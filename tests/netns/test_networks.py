@@ -62,14 +62,19 @@ def start_mrsync(fleet: Fleet, hosts: list[str], *options: str, name: str = "{ho
     return fleet.lab.master.start(*program("mrsync", *arguments, *options))
 
 
-def sync(fleet: Fleet, hosts: list[Host], *options: str) -> str:
-    """Sync to hosts that are known by their addresses; what was said."""
+def start_sync(fleet: Fleet, hosts: list[Host], *options: str) -> Process:
+    """Start a sync to hosts that are known by their addresses."""
     for host in hosts:
         dest = fleet.source.parent / host.address
         dest.mkdir(exist_ok=True)
         if not fleet.dest(host).exists():
             fleet.dest(host).symlink_to(dest)
-    process = start_mrsync(fleet, [host.address for host in hosts], *options)
+    return start_mrsync(fleet, [host.address for host in hosts], *options)
+
+
+def sync(fleet: Fleet, hosts: list[Host], *options: str) -> str:
+    """Sync to hosts that are known by their addresses; what was said."""
+    process = start_sync(fleet, hosts, *options)
     status = process.wait()
     print(process.output)
     assert status == 0
@@ -110,7 +115,7 @@ def test_loss_on_one_side_is_repaired_on_both(make_subnets: MakeSubnets, tmp_pat
     assert fleet.differences() == {}
 
 
-@pytest.mark.parametrize("change", ["set eth1 down", "delete eth1", "set eth1 mtu 1400"])
+@pytest.mark.parametrize("change", ["set eth1 down", "delete eth1"])
 def test_when_one_interface_goes_the_targets_behind_the_other_are_served(
     make_subnets: MakeSubnets, tmp_path: Path, change: str
 ) -> None:
@@ -124,6 +129,21 @@ def test_when_one_interface_goes_the_targets_behind_the_other_are_served(
     assert caster.wait() == 23
     assert fleet.report()["targets"]["t2"]["state"] == "lost"
     assert list(fleet.differences()) == ["t2"]
+
+
+@FAMILIES
+def test_when_the_mtu_of_one_interface_shrinks_packets_leave_in_fragments(
+    make_subnets: MakeSubnets, tmp_path: Path, is_ipv6: bool
+) -> None:
+    lab = make_subnets(1, is_ipv6=is_ipv6)
+    fleet = Fleet(lab, tmp_path)
+    plain_tree(fleet.source, 12 * MEGABYTE)
+    fleet.start_catchers()
+    caster = fleet.start_caster("-I", "eth0,eth1", "-w", "2", "--rate", "4M", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    assert lab.master.run("ip", "link", "set", "eth1", "mtu", "1400").returncode == 0
+    assert caster.wait() == 0
+    assert fleet.differences() == {}
 
 
 @pytest.mark.parametrize("kind", ["bridge", "bond", "macvlan"])
@@ -335,4 +355,26 @@ def test_a_multicast_router_is_passed_with_a_higher_ttl(
     assert sentence in caster.output
     assert list(fleet.differences()) == [lab.far[0].name]
     assert sentence in sync(fleet, lab.targets, *group, "--relay", "no")
+    assert fleet.differences() == {}
+
+
+@FAMILIES
+@pytest.mark.parametrize("way", [("-T", "2"), ("--unicast",)], ids=["multicast", "unicast"])
+def test_when_the_mtu_behind_a_router_shrinks_it_gets_fragments(
+    make_subnets: MakeSubnets, tmp_path: Path, way: tuple[str, ...], is_ipv6: bool
+) -> None:
+    lab = make_subnets(1, is_routed=True, is_ipv6=is_ipv6)
+    assert lab.router is not None
+    group = "ff15::4321" if is_ipv6 else "239.255.1.1"
+    if way[0] == "-T":
+        if shutil.which("smcrouted") is None:
+            pytest.skip("smcrouted is not installed (Debian: smcroute)")
+        lab.start_multicast_router(group, tmp_path)
+    fleet = Fleet(lab, tmp_path)
+    plain_tree(fleet.source, 12 * MEGABYTE)
+    options = ("-A", group, *way, "-w", "3", "--rate", "4M", "--progress", "json")
+    caster = start_sync(fleet, lab.targets, *options)
+    caster.wait_for('"phase": "casting"')
+    assert lab.router.run("ip", "link", "set", "eth1", "mtu", "1400").returncode == 0
+    assert caster.wait() == 0, caster.output
     assert fleet.differences() == {}

@@ -97,6 +97,19 @@ def test_a_path_that_is_too_narrow_is_refused_and_the_others_served(make_lab: Ma
     assert (refused["state"], refused["reason"]) == ("refused", "packets of 1280 bytes do not reach it")
 
 
+def test_a_switch_that_takes_smaller_packets_from_now_on_is_suspected(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(2), tmp_path)
+    plain_tree(fleet.source, 8 * MEGABYTE)
+    fleet.start_catchers()
+    caster = fleet.start_caster(*DIRECT, "--rate", "4M", "-w", "2", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    fleet.lab.targets[1].swallow(1300)
+    assert caster.wait() == 23
+    assert list(fleet.differences()) == ["t2"]
+    lost = fleet.report()["targets"]["t2"]
+    assert (lost["state"], "did an MTU on the way shrink?" in lost["reason"]) == ("lost", True), lost["reason"]
+
+
 def test_catcher_rejoins_if_the_switch_forgot_it(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 6 * MEGABYTE)

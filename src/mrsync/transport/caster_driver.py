@@ -30,6 +30,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import Send, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
+from mrsync.transport.network.multicast import allow_fragments
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import LastArrival, as_held
 from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
@@ -213,6 +214,8 @@ class CasterDriver:
         while (event := self._caster.next_event()) is not None:
             if isinstance(event, PhaseEntered) and event.phase is Phase.COMPARING:
                 self.codec.use_report_seal(self._caster.statistics().seal)
+                for opened in self._sockets:
+                    allow_fragments(opened)
             elif isinstance(event, (TargetJoined, TargetRerouted, TargetEnded)):
                 self._route(event.target)
                 self._sender.is_group_heard = self._caster.roster.is_group_heard

@@ -15,6 +15,8 @@ from mrsync.protocol.targets.roster import Target
 from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import ObjectKind, Phase
 
+HARDLY_ANY = 10  # times as many packets are missing as have arrived
+
 
 class Expectation(NamedTuple):
     """What a target is expected to have done by now."""
@@ -135,6 +137,9 @@ def _waited_for(target: Target, phase: Phase) -> str:
     report = target.report
     if report is None or not report.packets_seen:
         return "it has not received any page: does it hear the multicast group?"
+    arrived, missing = report.packets_seen - target.progress.packets_then, report.packets_lost
+    if phase is Phase.CASTING and missing > HARDLY_ANY * max(1, arrived):
+        return f"{missing} packets missing, hardly any arrives: did an MTU on the way shrink? The next run measures it"
     return {
         Phase.COMPARING: "comparing",
         Phase.PLANNING: "receiving the plan",

@@ -14,6 +14,7 @@ class LifeSigns:
         self.heard_at = joined_at
         self.done_at = joined_at  # or when it last waited for others
         self.done_tx = 0  # last tx that the caster had sent by then
+        self.packets_then = 0  # of pages, that it had seen when it made progress
         self._most: tuple[int, ...] = ()  # that it has shown of each kind of progress
 
     def receive(self, report: Report, tx: int, now: float) -> bool:
@@ -27,7 +28,7 @@ class LifeSigns:
         self._most = most
         self.heard_at = now
         if is_progress:
-            self.done_at, self.done_tx = now, tx
+            self.done_at, self.done_tx, self.packets_then = now, tx, report.packets_seen
         return is_progress
 
     def note_done(self, tx_done: int, now: float) -> None:

@@ -13,7 +13,9 @@ from mrsync.transport.network import socket_options
 from mrsync.transport.network.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope, is_address
 from mrsync.transport.network.socket_options import try_option
 
+_PMTUDISC_WANT = 1  # IPV6_PMTUDISC_WANT: fragment what is larger than the path MTU that routers have told
 _PMTUDISC_PROBE = 3  # IP_PMTUDISC_PROBE: never fragment, ignore the path MTU; our own probes find a size that works
+_PMTUDISC_OMIT = 5  # IP_PMTUDISC_OMIT: fragment what is larger than the interface's MTU, and let routers do so
 
 UDP_SEGMENT = 103
 
@@ -52,6 +54,17 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
         opened.close()
         raise _problem(error, interface, f"{interface.address} port {port - 1}") from error
     return opened
+
+
+def allow_fragments(opened: socket.socket) -> None:
+    """Have packets sent in fragments where they no longer fit. Call it when no probe has to find a size any longer.
+
+    Each lost fragment loses its packet, but without them an MTU that shrinks would lose all.
+    """
+    if opened.family == IPV6:
+        try_option(opened, socket_options.NO_FRAGMENTS_IPV6, _PMTUDISC_WANT)
+    else:
+        try_option(opened, socket_options.NO_FRAGMENTS_IPV4, _PMTUDISC_OMIT)
 
 
 def aim(opened: socket.socket, interface: Interface, *, ttl: int, is_looped: bool) -> None:

@@ -74,6 +74,16 @@ def test_target_behind_without_progress_is_stuck(expected: Expectation, details:
     assert words in found_reason
 
 
+@pytest.mark.parametrize(("arrived", "is_told"), [(0, True), (20, True), (200, False)])
+def test_a_target_that_answers_and_gets_hardly_any_packet_may_have_a_smaller_mtu_now(
+    arrived: int, is_told: bool
+) -> None:
+    details = {"active": CONTENTS, "frontier": 9, "packets_lost": 1000}
+    target = stuck(packets_seen=5, **details)
+    target.receive_report(report(counter=101, packets_seen=5 + arrived, **details), "there", 100.0)
+    assert ("did an MTU on the way shrink?" in reason(target, expectation(Phase.CASTING))) == is_told
+
+
 @pytest.mark.parametrize("phase", [Phase.COMPARING, Phase.PLANNING, Phase.CASTING])
 def test_a_target_that_keeps_the_window_closed_does_not_wait_for_others(phase: Phase) -> None:
     """It holds all that was sent. More is sent once it says that it has done that, which it never does."""
