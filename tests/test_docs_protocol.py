@@ -352,6 +352,7 @@ def test_every_message_and_record_has_an_example() -> None:
         ("ending", messages.Ending),
         ("way", messages.Way),
         ("feeding", messages.Feeding),
+        ("cause", records.FailureCause),
     ],
 )
 def test_numbers_have_the_names_of_the_code(column: str, numbers: type[messages.Kind]) -> None:

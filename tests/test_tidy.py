@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
+from mrsync.cli.settings.options import Output
+from mrsync.run.settings import CastSettings, CatchSettings, DoctorSettings, Network, Remote, RttSettings
+from mrsync.run.verify.verify import VerifySettings
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
+
 PROJECT = Path(__file__).parents[1]
 SOURCE = PROJECT / "src"
 TESTS = PROJECT / "tests"
@@ -128,6 +134,26 @@ def test_every_module_is_used() -> None:
         if path.name != "__init__.py" and module not in STARTED_BY_NAME and not named.get(module, set()) - {path}:
             unused.append(module)
     assert unused == []
+
+
+def settings_fields() -> dict[str, list[str]]:
+    """The fields of each class of settings that an option can set."""
+    classes = (CastSettings, CatchSettings, DoctorSettings, RttSettings, VerifySettings)
+    parts = (Network, Output, Policy, Remote, Selection)
+    return {each.__name__: list(each._fields) for each in (*classes, *parts)}
+
+
+def test_every_setting_is_obeyed() -> None:
+    """An option that is declared and stored, and then forgotten, would be accepted without effect."""
+    read = {
+        node.attr
+        for path in python_files()
+        if path.is_relative_to(SOURCE)
+        for node in nodes(path.read_text())
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    ignored = {name: set(fields) - read for name, fields in settings_fields().items() if set(fields) - read}
+    assert ignored == {}
 
 
 def absent_modules(package: Path) -> list[str]:

@@ -19,7 +19,7 @@ class TargetProgress(NamedTuple):
     """The progress of one target. parent: the relay that feeds it; empty if the master does."""
 
     host: str
-    state: str  # as in the roster: expected, present, done, lost, refused, unreachable
+    state: str  # the name of its RosterState in lower case
     bytes_done: int = 0
     packets_lost: int = 0
     kernel_drops: int = 0

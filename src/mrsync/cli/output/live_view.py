@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from mrsync.cli.output.report import percentage, size
+from mrsync.run.cast.outcome import TargetState
 from mrsync.run.observer import Snapshot, TargetProgress
 from mrsync.spelling import counted
 
@@ -23,13 +24,13 @@ SILENT_S = 2.0  # seconds without a packet, after which a target is marked
 WAITING_MIN = 64  # pages; fewer wait at every relay now and then
 STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
 NAME_WIDTH, NOTE_WIDTH = 32, 40  # what names may take of any line, and what longer ones leave to notes
-ENDED = ("lost", "refused", "unreachable")
-
+# How targets have ended badly. One that is partial at the end has ended well as far as the roster knows.
+ENDED = sorted({state.value for state in TargetState} - {TargetState.DONE.value, TargetState.PARTIAL.value})
 SENDING = ("digesting", "casting")  # phases in which bytes count
 
 # What an active target is doing in each phase.
 WORDS = {"gathering": "joined", "comparing": "comparing", "casting": "receiving", "finishing": "finishing"}
-STYLES = {"lost": "red", "refused": "red", "unreachable": "red", "silent": "yellow", "done": "green"}
+STYLES = {**dict.fromkeys(ENDED, "red"), "silent": "yellow", "done": "green"}
 
 _Span = tuple[str, str]  # text, style
 FrameLine = list[_Span]
