@@ -20,7 +20,6 @@ NO_SESSION = 0  # that of a knock
 CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control passes wherever pages pass
 HELLO_BYTES_MIN = 256  # padded to it: no answer is longer, as the address of a hello may be forged
 CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
-REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 123  # for a report's log piece and needs, after its fixed fields
 EXCEPTIONS_MAX = 120  # ranges that a status can take out of a commit; a span with more must end earlier
 MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux

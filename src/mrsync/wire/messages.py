@@ -339,6 +339,10 @@ class Claim(NamedTuple):
     packets_marked: int = 0
 
 
+# What the sender of pages reads about flow control and needs: the fields that a report and a claim have both.
+FlowReport = Union[Report, Claim]
+
+
 class Hop(NamedTuple):
     """target -> caster: the last assignment it received, and the state of its hops. Sent repeatedly."""
 

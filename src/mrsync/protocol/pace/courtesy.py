@@ -24,7 +24,7 @@ from mrsync.protocol.pace.ledbat import Ledbat
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import LATE_S_MAX, LATE_S_MIN, PACKETS_S_MAX, PACKETS_S_MIN
 from mrsync.protocol.pace.queue_signals import QueueSignals
-from mrsync.wire.messages import NetworkShare, Report
+from mrsync.wire.messages import FlowReport, NetworkShare
 
 LATE_SHARE = 4  # of the depth of the queue
 SENT_MAX = 8192  # power of two; tx numbers that are remembered
@@ -138,7 +138,7 @@ class Courtesy:
         known = self._bottlenecks.get(listener)
         return known is not None and known.signals.queueing.is_full
 
-    def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
+    def on_report(self, listener: int, before: int, report: FlowReport, tx: int, now: float) -> None:
         """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
         tx_seen = report.tx_seen
         if self._make_control is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
@@ -155,7 +155,7 @@ class Courtesy:
         if is_settled and signals.learn(*signals.take_heard(), now) and listener in self._former:
             self._former[listener].control.take_back_cut(now)
 
-    def _follow(self, known: Bottleneck, before: int, report: Report, tx: int, now: float) -> None:
+    def _follow(self, known: Bottleneck, before: int, report: FlowReport, tx: int, now: float) -> None:
         """Move the window of a monitor as its report says."""
         control, signals = known.control, known.signals
         is_used = control.size < 2 * (self._sent - known.seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mrsync.protocol.sending.flow import Audience, Flow
-from mrsync.wire.messages import Claim, ObjectKind, Peer, Report
+from mrsync.wire.messages import Claim, ObjectKind, Peer
 
 
 class Child:
@@ -15,7 +15,7 @@ class Child:
         self.flow = Flow(id)
         self.flow.answered_at = now
         self.claim: Claim | None = None
-        self.report: Report | None = None  # the last claim, as a report
+        self.believed: Claim | None = None  # the last claim, as the sender of pages takes it
         self.heard_at = now
         self.is_quiet = False
 
@@ -120,38 +120,3 @@ class Children:
 
     def _takes_pages(self, child: Child) -> bool:
         return self._listens(child) and child.claim is not None and child.claim.tx_seen > 0
-
-
-def report_of(claim: Claim) -> Report:
-    """Return a claim as a report, for the parts of a caster."""
-    return Report(
-        target=claim.child,
-        instance=claim.instance,
-        counter=claim.counter,
-        active=claim.active,
-        tx_seen=claim.tx_seen,
-        tx_done=claim.tx_done,
-        hold_us=claim.hold_us,
-        frontier=claim.frontier,
-        ready=0,
-        committed=0,
-        unverified=0,
-        activity=0,
-        buffer_bytes=claim.buffer_bytes,
-        kernel_drops=claim.kernel_drops,
-        queue_pages=0,
-        packets_seen=0,
-        packets_lost=0,
-        pages_rejected=0,
-        packets_rejected=0,
-        coded_useless=0,
-        log_end=0,
-        log_offset=0,
-        log_bytes=b"",
-        needs_first=min(claim.needs_first, claim.frontier),  # a claim continues no other one
-        needs_end=claim.needs_end,
-        needs=claim.needs,
-        ended_tx=claim.ended_tx,
-        ended_hold_us=claim.ended_hold_us,
-        packets_marked=claim.packets_marked,
-    )

@@ -17,7 +17,7 @@ from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.receiving.children import Children, report_of
+from mrsync.protocol.receiving.children import Children
 from mrsync.protocol.receiving.passage import Passage
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
@@ -199,13 +199,14 @@ class Feeder:
         if schedule is None or self._clock is None:
             return
         self._clock.window.on_buffers(self._children.buffers)
-        old, said = child.report, report_of(claim)
-        child.report = report = schedule.believable(said)
-        child.flow.receive(report, now, is_believed=report is said)
-        if old is None or (report.active, report.frontier) != (old.active, old.frontier):
+        said = claim._replace(needs_first=min(claim.needs_first, claim.frontier))  # a claim continues no other one
+        old, child.believed = child.believed, schedule.believable(said)
+        new = child.believed
+        child.flow.receive(new, now, is_believed=new is said)
+        if old is None or (new.active, new.frontier) != (old.active, old.frontier):
             schedule.on_progress()
         if child.flow in self._children.audience.flows:
-            schedule.receive_flow(child.flow, old, report, now)
+            schedule.receive_flow(child.flow, old, new, now)
         schedule.on_reports(now)
         if passage is not None and claim.active == passage.object:
             next_held = partial(self._next_held, passage.object)

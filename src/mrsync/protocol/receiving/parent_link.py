@@ -14,7 +14,7 @@ from typing import Callable
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import TURN_S, Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.reception import Receipt, Reception
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.limits import ISLAND_ID, TX_AHEAD_MAX
 from mrsync.wire.messages import Claim, Feed, Feeding, Peer
@@ -206,6 +206,7 @@ class ParentLink:
             return
         assembly = reception.assembly
         first, end, needs = assembly.needs() if assembly is not None and self.is_fed else (0, 0, [])
+        receipt = reception.receipt(now) if self.is_fed else Receipt()
         claim = Claim(
             child=self._config.target,
             instance=self._config.instance,
@@ -214,17 +215,13 @@ class ParentLink:
             link=parent.link,
             heard_bytes=self._heard_bytes,
             active=reception.active,
-            tx_seen=reception.tx_seen if self.is_fed else 0,
-            tx_done=reception.tx_done if self.is_fed else 0,
-            hold_us=max(0, int((now - reception.done_at) * 1e6)),
             frontier=self._frontier(reception.active),
             buffer_bytes=self._config.buffer_bytes,
             kernel_drops=self._counters.kernel_drops,
             needs_first=first,
             needs_end=end,
             needs=tuple(needs),
-            ended_tx=reception.ended_tx if self.is_fed else 0,
-            ended_hold_us=reception.ended_hold_us(now),
+            **receipt._asdict(),
             packets_marked=self._counters.packets_marked,
         )
         self._claims.append(SendToPeer(claim, parent))

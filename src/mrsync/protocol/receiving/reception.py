@@ -9,9 +9,20 @@ from collections.abc import Sequence
 from typing import Callable
 
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import TX_AHEAD_MAX
 from mrsync.wire.messages import ObjectKind, Status
 from mrsync.wire.terms import Term
+
+
+class Receipt(NamedTuple):
+    """What the sender of pages learns of those that arrived: fields of REPORT and CLAIM. 0: nothing came from it."""
+
+    tx_seen: int = 0
+    tx_done: int = 0
+    hold_us: int = 0
+    ended_tx: int = 0
+    ended_hold_us: int = 0
 
 
 class Reception:
@@ -59,9 +70,10 @@ class Reception:
         self._tx_max = -1
         self.tx_seen = self.tx_done = self.ended_tx = 0
 
-    def ended_hold_us(self, now: float) -> int:
-        """Return the microseconds since the last packet of `ended_tx` arrived."""
-        return max(0, int((now - self._ended_at) * 1e6))
+    def receipt(self, now: float) -> Receipt:
+        """Return up to which tx pages have arrived and are written, with the times since then."""
+        hold_us, ended_hold_us = (max(0, int((now - at) * 1e6)) for at in (self.done_at, self._ended_at))
+        return Receipt(self.tx_seen, self.tx_done, hold_us, self.ended_tx, ended_hold_us)
 
     def _end(self, tx: int, now: float) -> None:
         """Note that the last packet of a burst arrived."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mrsync.protocol.core.log import LogWriter
-from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.reception import Receipt, Reception
 from mrsync.wire.formats.needs import Need, encode_needs
-from mrsync.wire.limits import REPORT_ROOM_BYTES
+from mrsync.wire.formats.report import REPORT_ROOM_BYTES
 from mrsync.wire.messages import Report
 from mrsync.wire.records import FailedRecord, LogRecord, ResultRecord
 
@@ -14,16 +14,17 @@ FITTING_NEEDS = 30  # fit into the rest, however large they are
 
 
 class Counters:
-    """Counters of the driver that reports contain."""
+    """Counters of the driver, each for the field of REPORT with its name."""
 
-    kernel_drops: int = 0
-    packets_seen: int = 0  # of pages, and coded ones
-    packets_rejected: int = 0  # not authentic, or of another session
-    pages_rejected: int = 0
-    unverified: int = 0  # 1 + the first page that waits for its digest; 0: none
-    coded_useless: int = 0
-    queue_pages: int = 0
-    packets_marked: int = 0  # by routers whose queues are long (ECN)
+    def __init__(self) -> None:
+        self.kernel_drops = 0
+        self.packets_seen = 0  # of pages, and coded ones
+        self.packets_rejected = 0  # not authentic, or of another session
+        self.pages_rejected = 0
+        self.unverified = 0  # 1 + the first page that waits for its digest; 0: none
+        self.coded_useless = 0
+        self.queue_pages = 0
+        self.packets_marked = 0  # by routers whose queues are long (ECN)
 
 
 class Reporter:
@@ -93,47 +94,33 @@ class Reporter:
         counter: its number. fed_tx: if pages come from a parent, the tx of the last status; the report then contains no
         needs and no acknowledgements of pages, because the parent gets these.
         """
-        reception, counters = self._reception, self.counters
-        assembly = reception.assembly
+        assembly = self._reception.assembly
         frontier = assembly.frontier if assembly is not None else 0
-        first, end = frontier, frontier
-        needs: list[Need] = []
-        if assembly is not None and fed_tx is None:
-            first, end, needs = assembly.needs()
+        first, end, needs = assembly.needs() if assembly is not None and fed_tx is None else (frontier, frontier, [])
+        receipt = self._reception.receipt(now) if fed_tx is None else Receipt(fed_tx, fed_tx)
         log_offset, log_bytes = self._log.piece(LOG_ROOM_BYTES if needs else REPORT_ROOM_BYTES)
         end, needs = _fitting(first, end, needs, REPORT_ROOM_BYTES - len(log_bytes))
         report = Report(
             target=self._target,
             instance=self._instance,
             counter=counter,
-            active=reception.active,
-            tx_seen=reception.tx_seen if fed_tx is None else fed_tx,
-            tx_done=reception.tx_done if fed_tx is None else fed_tx,
-            hold_us=max(0, int((now - reception.done_at) * 1e6)) if fed_tx is None else 0,
+            active=self._reception.active,
             frontier=frontier,
             ready=self.ready,
             committed=self.committed,
             activity=self._activity,
             buffer_bytes=self._buffer_bytes,
-            kernel_drops=counters.kernel_drops,
-            queue_pages=counters.queue_pages,
-            packets_seen=counters.packets_seen,
             packets_lost=assembly.missing_packets(needs) if assembly is not None else 0,
-            packets_rejected=counters.packets_rejected,
-            pages_rejected=counters.pages_rejected,
-            unverified=counters.unverified,
-            coded_useless=counters.coded_useless,
             log_end=self._log.end,
             log_offset=log_offset,
             log_bytes=log_bytes,
             needs_first=first,
             needs_end=end,
             needs=tuple(needs),
-            ended_tx=reception.ended_tx if fed_tx is None else 0,
-            ended_hold_us=reception.ended_hold_us(now) if fed_tx is None else 0,
-            packets_marked=counters.packets_marked,
+            **receipt._asdict(),
+            **vars(self.counters),
         )
-        self._packets_reported = counters.packets_seen
+        self._packets_reported = self.counters.packets_seen
         self._is_news = bool(needs or log_bytes)
         return report
 

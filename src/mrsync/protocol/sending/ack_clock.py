@@ -25,7 +25,7 @@ from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
-from mrsync.wire.messages import NetworkShare, Report
+from mrsync.wire.messages import FlowReport, NetworkShare
 
 INCUMBENT_BONUS = 1.3  # a challenger must lag this much more
 LAG_SMOOTHING = 0.2
@@ -82,7 +82,7 @@ class AckClock:
         self._departures.on_spared(packets)
         self.window.on_sent(-payload_bytes * self._audience.copies, now)
 
-    def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
+    def on_report(self, flow: Flow, old: FlowReport | None, new: FlowReport, tx: int, now: float) -> None:
         """Take the part of a report that is about flow control. tx: the last one sent."""
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0) and not flow.is_shed:

@@ -8,7 +8,7 @@ from mrsync.protocol.core.timers import TURN_S
 from mrsync.protocol.pace.delay import Delay
 from mrsync.protocol.sending.loss_trials import LossTrials
 from mrsync.wire.limits import PAGES_MAX
-from mrsync.wire.messages import ObjectKind, Report
+from mrsync.wire.messages import FlowReport, ObjectKind
 
 ANSWER_S = 0.3  # a listener answers if it reported something new within this time
 
@@ -34,7 +34,7 @@ class Flow:
         self.losses = LossTrials()
         self.delay = Delay()
 
-    def receive(self, report: Report, now: float, *, is_believed: bool) -> None:
+    def receive(self, report: FlowReport, now: float, *, is_believed: bool) -> None:
         """Take a report that is newer than the last one.
 
         is_believed: False if it contains tx numbers that were never sent; then it is not an answer.
@@ -45,7 +45,7 @@ class Flow:
         self.needs_end = self._spoken_for_by(report)
         self.active, self.frontier = report.active, report.frontier
 
-    def _spoken_for_by(self, report: Report) -> int:
+    def _spoken_for_by(self, report: FlowReport) -> int:
         """Return the new needs_end. A report that begins behind the frontier continues where another one ended."""
         if report.needs_first <= report.frontier:
             return report.needs_end

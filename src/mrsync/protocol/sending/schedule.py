@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Set
+from typing import TypeVar
 
 from mrsync.protocol.core.sends import Send, SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
@@ -28,7 +29,7 @@ from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
-from mrsync.wire.messages import ObjectKind, Report
+from mrsync.wire.messages import Claim, FlowReport, ObjectKind, Report
 
 BURSTS_MAX = 16  # per call; reports are read in between
 REPAIR_PATIENCE_S = 0.1  # longest wait of a lost packet for others to be coded with
@@ -43,6 +44,8 @@ POLL_CLOSED_S = 0.05  # at least, while the window is closed: answers are under 
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
 POLL_CYCLES_MAX = 4
+
+_Reported = TypeVar("_Reported", Report, Claim)
 
 
 class Schedule:
@@ -137,14 +140,14 @@ class Schedule:
             self._spoken_for = min((flow.spoken_for(object) for flow in answering), default=0)
             self._has_heard = True
 
-    def believable(self, report: Report) -> Report:
+    def believable(self, report: _Reported) -> _Reported:
         """Return the report without tx numbers that were never sent, which forged packets may have caused."""
         if report.tx_done <= report.tx_seen <= self.tx:
             return report
         seen = min(report.tx_seen, self.tx)
         return report._replace(tx_seen=seen, tx_done=min(report.tx_done, seen))
 
-    def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
+    def receive_flow(self, flow: Flow, old: FlowReport | None, report: FlowReport, now: float) -> None:
         """Take the claims and the flow control of a report. old: the one before it."""
         transfer = self.transfer
         if transfer is not None and report.active is transfer.object:
@@ -155,7 +158,7 @@ class Schedule:
             self._count_losses(transfer, flow, report, now)
         self._clock.on_report(flow, old, report, self.tx, now)
 
-    def _count_losses(self, transfer: Transfer, flow: Flow, report: Report, now: float) -> None:
+    def _count_losses(self, transfer: Transfer, flow: Flow, report: FlowReport, now: float) -> None:
         """Judge the losses that a report mentions first, of pages sent at the current rate."""
         from_tx = flow.losses.from_tx
         first, end = flow.looked_page, min(flow.needs_end, transfer.sent_before(report.tx_seen))

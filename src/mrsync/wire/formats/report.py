@@ -6,7 +6,7 @@ from mrsync.wire.fields import require
 from mrsync.wire.formats.clear import Clear
 from mrsync.wire.formats.needs import decode_needs, encode_needs
 from mrsync.wire.layout import Layout
-from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX, REPORT_ROOM_BYTES
+from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX
 from mrsync.wire.messages import Kind, ObjectKind, Report
 
 _REPORT = Layout(
@@ -37,7 +37,7 @@ _REPORT = Layout(
     ("packets_marked", "I", "report-packets-marked"),
     is_saturating=True,
 )
-assert CONTROL_BODY_MAX - _REPORT.size == REPORT_ROOM_BYTES
+REPORT_ROOM_BYTES = CONTROL_BODY_MAX - _REPORT.size  # for the piece of the log and the needs
 
 
 def encode_report(message: Report) -> tuple[Clear, bytes]:

@@ -7,7 +7,7 @@ from mrsync.protocol.receiving.assembly import Assembly
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import LOG_ROOM_BYTES, Counters, Reporter
 from mrsync.wire.formats.needs import encode_needs
-from mrsync.wire.limits import REPORT_ROOM_BYTES
+from mrsync.wire.formats.report import REPORT_ROOM_BYTES
 from mrsync.wire.messages import ObjectKind, ObjectState
 from mrsync.wire.records import ErrorRecord, FailedRecord, ResultRecord, SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status

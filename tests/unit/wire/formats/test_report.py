@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mrsync.wire.formats.codec import encode_message
-from mrsync.wire.formats.report import decode_report, encode_report
-from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX, REPORT_ROOM_BYTES
+from mrsync.wire.formats.report import REPORT_ROOM_BYTES, decode_report, encode_report
+from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
 REPORT = Report(
