@@ -60,6 +60,10 @@ def data_dropped_on_the_way(host: Host) -> None:
     switch_firewall(host, "egress", "udp dport 8888")
 
 
+def answers_dropped_there(host: Host) -> None:
+    firewall(host, "input", "meta l4proto udp udp dport != 8888")
+
+
 def all_udp_dropped(host: Host) -> None:
     host.lose(1.0)
 
@@ -92,6 +96,7 @@ FAULTS: dict[Callable[[Host], None], tuple[str, str]] = {  # what is done, and w
     no_fault: ("", ""),
     data_dropped_there: ("firewall drops data", "reaches the host, but not the program"),
     data_dropped_on_the_way: ("firewall drops data", "nothing arrives at UDP port 8888, not even unicast"),
+    answers_dropped_there: ("firewall drops answers", "nothing from port 8887 here"),
     all_udp_dropped: ("firewall drops data", "no UDP arrives there"),
     reports_dropped_there: ("firewall drops reports", "Operation not permitted"),
     reports_dropped_on_the_way: ("firewall drops reports", "no report comes back"),

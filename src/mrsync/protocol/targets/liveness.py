@@ -78,7 +78,8 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
         return ""
     silence_s = now - target.progress.heard_at
     if silence_s > ack_wait_s:
-        return f"silent for {ack_wait_s:g} s"
+        why = "" if target.report is not None else " since it joined: does a firewall drop what it is sent by unicast?"
+        return f"silent for {ack_wait_s:g} s{why}"
     is_behind = _is_behind(target, expected)
     is_awaited = is_behind or target.id in expected.window_held_by  # which may hold all that was sent
     if is_awaited and not is_behind:

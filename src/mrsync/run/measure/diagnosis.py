@@ -12,6 +12,7 @@ from mrsync.run.measure.finding import Finding, FindingRule
 _RULES: tuple[FindingRule, ...] = (  # in the order of their findings
     host_rules.ended,
     path_rules.deafness,
+    path_rules.unanswered,
     path_rules.muteness,
     path_rules.only_answers,
     path_rules.unreported,

@@ -20,10 +20,10 @@ def deafness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
     """Find out why the target does not receive the group."""
     if not seen.is_deaf:
         return None
-    for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _network_between):
+    for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _unanswered):
         if finding := rule(seen, facts, setting):
             return finding
-    return None
+    return _network_between(seen, facts, setting)
 
 
 def _wrong_ttl(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
@@ -104,6 +104,18 @@ def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     return None
 
 
+def _unanswered(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """Report that a target gets what is sent to the data port, but no answers to what it sends itself."""
+    if not seen.own.sent or seen.own.heard or not (seen.group.heard or seen.port.heard):
+        return None
+    port = setting.port - 1
+    return Finding(
+        "firewall drops answers",
+        f"UDP to port {setting.port} arrives there, but nothing from port {port} here to the port of its reports",
+        f"allow UDP from port {port} of the master, or all answers (stateful), on the target or on the way",
+    )
+
+
 def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding:
     """Report that the group is lost on the way, although unicast passes.
 
@@ -131,6 +143,11 @@ def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Find
 def unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     """Report missing membership reports of a target that receives the group today, but may not on another switch."""
     return None if seen.is_deaf else _membership(seen, facts, setting)
+
+
+def unanswered(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """Report missing answers of a target that receives the group. Without them it can take part in no session."""
+    return None if seen.is_deaf else _unanswered(seen, facts, setting)
 
 
 def forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:

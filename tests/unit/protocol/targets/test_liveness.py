@@ -41,7 +41,11 @@ def reason(target: Target, expected: Expectation) -> str:
 def test_silence_beyond_the_ack_wait_is_a_reason() -> None:
     target = found(roster(1), 0)
     assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.0) == ""
-    assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.1) == "silent for 60 s"
+    assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.1) == (
+        "silent for 60 s since it joined: does a firewall drop what it is sent by unicast?"
+    )
+    target.receive_report(report(), "there", 1.0)
+    assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=61.1) == "silent for 60 s"
 
 
 @pytest.mark.parametrize(

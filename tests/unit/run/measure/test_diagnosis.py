@@ -79,6 +79,8 @@ def test_a_healthy_target_has_no_findings() -> None:
         (DEAF._replace(routers=2), "router does not forward the group", "by unicast"),
         (with_facts(DEAF, is_wireless=True), "WiFi", "--unicast"),
         (DEAF, "network does not forward the group", "querier"),
+        (DEAF._replace(own=NONE), "firewall drops answers", "port 8887 of the master"),
+        (WELL._replace(own=NONE), "firewall drops answers", "port 8887 of the master"),
         (WELL._replace(group=MUTE, port=MUTE, own=MUTE), "firewall drops reports", "port 8887"),
         (
             WELL._replace(mtu_passed=0, slow=Throughput(600), fast=Throughput(7000)),
