@@ -206,7 +206,7 @@ def test_objects_are_packed_in_the_order_of_the_tables() -> None:
 def test_every_section_has_a_tag() -> None:
     for encode in (Manifest.encode, AttributeSets.encode, Listed.encode, Plan.encode, encode_blocks, encode_again):
         lines = inspect.getsource(encode)
-        packed = re.findall(r"packer\.(?:number|blob|column|strings)\(", lines)
+        packed = re.findall(r"packer\.(?:number|blob|column|strings|object)\(", lines)
         assert len(packed) == len(packed_sections(encode))
 
 

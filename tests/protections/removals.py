@@ -241,6 +241,13 @@ REMOVALS = (
         "unit/transport/pages/test_opener.py",
     ),
     Removal(
+        "no list expands further than its bytes allow",
+        "tree/model/packing.py",
+        "if unpacked > self._budget or packed < _packed_bytes_min(unpacked):",
+        "if unpacked > self._budget:",
+        "unit/tree/model/test_packing.py",
+    ),
+    Removal(
         "a zstd frame expands to no more than its page",
         "transport/pages/zstd.py",
         "if library is None or _contents_bytes(data) != length:",

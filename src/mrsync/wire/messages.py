@@ -67,6 +67,9 @@ class ObjectKind(IntEnum):
     CONTENTS_AGAIN = 4
 
 
+CONTENTS_KINDS = (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN)  # the others are lists, which are packed already
+
+
 class Phase(IntEnum):
     """The phases of a session. The caster decides, STATUS announces.
 

@@ -20,7 +20,7 @@ from mrsync.transport.loop import Loop
 from mrsync.tree.delta.blocks import delta_key
 from mrsync.tree.model.failure import Fault, printable
 from mrsync.wire.limits import PLANNED_PAGES_MAX
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import CONTENTS_KINDS
 
 if TYPE_CHECKING:
     from mrsync.run.cast.rsync_compare import RsyncCompare
@@ -210,7 +210,7 @@ class Supply:
     def read(self, object: int, page: int) -> bytes:
         """Return one page of an object. Changes that reading it revealed have been reported to the caster before."""
         objects = self._scanned
-        if object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+        if object in CONTENTS_KINDS:
             self.begin_contents()
         data = objects.read(object, page)
         self._caster.mark_read(objects.files_read)

@@ -41,7 +41,7 @@ from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.stage import WHOLE, Stage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind
 
 if TYPE_CHECKING:
     from mrsync.tree.staging.durability import Durability
@@ -107,7 +107,7 @@ class TreeJobs:
 
         pages: (page, data, proof).
         """
-        if object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+        if object in CONTENTS_KINDS:
             if self.rounds is not None:
                 size = self.geometry.page_bytes
                 if self._record_keeper is not None:

@@ -27,7 +27,7 @@ from mrsync.transport.pages.slots import PartKey, Slot, Slots
 from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 from mrsync.wire.header import BytesLike, Header
 from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind
 from mrsync.wire.seals.sealing import PageSealer
 from mrsync.wire.terms import decode_terms
 
@@ -104,13 +104,15 @@ class PageOpener:
     def sealed_length(self, object: int, page: int, count: int) -> int:
         """Return the size in bytes of a sealed page that comes in `count` packets, or 0 if there can be no such page.
 
-        A page in fewer packets than its bytes need is compressed, and then padded: all its packets are full.
+        A page in fewer packets than its bytes need is compressed, and then padded: all its packets are full. Pages of
+        lists never are: what they unpack to is bounded by their bytes.
         """
         plain = self._plain_length(object, page)
         packets = -(-plain // self._slice_bytes)
         if count == packets:
             return plain
-        return count * self._slice_bytes if 0 < count < packets else 0
+        is_compressed = 0 < count < packets and object in CONTENTS_KINDS
+        return count * self._slice_bytes if is_compressed else 0
 
     def _plain_length(self, object: int, page: int) -> int:
         """Return the size in bytes of a sealed page that is not compressed, or 0 if there is no such page."""

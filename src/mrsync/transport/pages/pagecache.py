@@ -14,7 +14,7 @@ from mrsync.transport.pages.compression import Compressor
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TAG_BYTES
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind
 from mrsync.wire.seals.sealing import PageSealer
 
 PAGES_KEPT = 2048
@@ -95,7 +95,7 @@ class SealedPages:
         generation = self._next_generation(object, page)
         if self._on_read is not None:
             self._on_read(object, page, generation, data)
-        if self._compressor is not None:
+        if self._compressor is not None and object in CONTENTS_KINDS:
             data = self._compressor.compress(data)
         length = len(data) + TAG_BYTES
         if room is not None and len(room.sealed) == length:

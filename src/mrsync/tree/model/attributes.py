@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from itertools import islice
 from typing import Callable
 
 from mrsync.tree.model import acl
@@ -80,33 +81,29 @@ class AttributeSets:
         names = unpacker.strings(name_count)
         if any(not 0 < len(name) <= NAME_BYTES_MAX for name in names):
             raise unpacker.error("an attribute has an impossible name")
+        if any(name.startswith(b"system.") and name not in acl.NAMES for name in names):
+            raise unpacker.error("an attribute is the system's own")
         values = _decode_values(unpacker, value_count)
         counts = unpacker.column("I", set_count)
-        pairs = list(zip(unpacker.column("I", pair_count), unpacker.column("I", pair_count)))
+        pair_names, pair_values = unpacker.column("I", pair_count), unpacker.column("I", pair_count)
         if sum(counts) != pair_count or not counts or counts[0]:
             raise unpacker.error("its sets of attributes do not add up")
-        if any(name >= name_count or value >= value_count for name, value in pairs):
+        if pair_count and (max(pair_names) >= name_count or max(pair_values) >= value_count):
             raise unpacker.error("an attribute is outside its table")
         self = cls()
-        position = 0
+        pairs = zip(map(names.__getitem__, pair_names), map(values.__getitem__, pair_values))
+        known: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}  # so that equal pairs take memory once
         for count in counts[1:]:
-            attributes = tuple([(names[name], values[value]) for name, value in pairs[position : position + count]])
-            position += count
-            if any(one[0] >= other[0] for one, other in zip(attributes, attributes[1:])):
+            attributes = tuple([known.setdefault(pair, pair) for pair in islice(pairs, count)])
+            if count > 1 and any(one[0] >= other[0] for one, other in zip(attributes, attributes[1:])):
                 raise unpacker.error("attributes are out of order or come twice")
             self._sets.append(attributes)  # even a duplicate, so that the encoder's numbers stay valid
-        self._check(unpacker)
-        return self
-
-    def _check(self, unpacker: Unpacker) -> None:
-        for name in {name for attributes in self._sets for name, _ in attributes}:
-            if name.startswith(b"system.") and name not in acl.NAMES:
-                raise unpacker.error("an attribute is the system's own")
         try:
-            for value in self._acls():
+            for value in {value for name, value in known if name in acl.NAMES}:
                 acl.parse(value)
         except ValueError as error:
             raise unpacker.error(f"it has {error}") from error
+        return self
 
     def _acls(self) -> set[bytes]:
         return {value for attributes in self._sets for name, value in attributes if name in acl.NAMES}

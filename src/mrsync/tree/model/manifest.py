@@ -166,7 +166,7 @@ class Manifest:
         """Return the manifest as the bytes of object 0."""
         packer = Packer(MAGIC)
         packer.number(len(self.names))  # [manifest-count]
-        packer.blob(self.policy.encode())  # [manifest-policy]
+        packer.object(self.policy.encode())  # [manifest-policy]
         counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
         packer.strings(self.names)  # [manifest-names]
         packer.column(self.modes)  # [manifest-modes]
@@ -215,7 +215,7 @@ class Manifest:
         """Decode the bytes of `encode`. Raise ProtocolDataError with one sentence for anything invalid."""
         unpacker = Unpacker(data, MAGIC, "manifest")
         count = unpacker.number(ENTRIES_MAX)
-        self = cls(Policy.decode(unpacker.blob()))
+        self = cls(Policy.decode(unpacker.object()))
         self.names = NameColumn.split(unpacker.joined_strings(count))
         self.modes = unpacker.column("H", count)
         _check_modes(self.modes, unpacker)

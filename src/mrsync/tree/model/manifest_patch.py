@@ -51,8 +51,8 @@ def encode_again(patch: ManifestPatch, plan: Plan) -> bytes:
     packer = Packer(MAGIC)
     packer.number(len(patch.entries))  # [patch-count]
     packer.column(patch.entries)  # [patch-entries]
-    packer.blob(patch.rows.encode())  # [patch-rows]
-    packer.blob(plan.encode())  # [patch-plan]
+    packer.object(patch.rows.encode())  # [patch-rows]
+    packer.object(plan.encode())  # [patch-plan]
     return packer.packed()
 
 
@@ -64,8 +64,8 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
     unpacker = Unpacker(data, MAGIC, "second plan")
     count = unpacker.number(len(manifest))
     entries = unpacker.column("I", count)
-    rows = Manifest.decode(unpacker.blob())
-    plan_bytes = unpacker.blob()
+    rows = Manifest.decode(unpacker.object())
+    plan_bytes = unpacker.object()
     unpacker.end()
     if not all(map(lt, entries, islice(entries, 1, None))) or (entries and entries[-1] >= len(manifest)):
         raise unpacker.error("its entries are not in order")

@@ -45,11 +45,12 @@ class Listed(NamedTuple):
 
 def fault_of_deletions(paths: Sequence[bytes]) -> str:
     """Return what is wrong with paths to delete below the destination, or "" if none leads elsewhere."""
-    if not paths:
-        return ""
-    names = b"/".join(paths).split(b"/")
-    if not all(names) or not {b".", b".."}.isdisjoint(names):
-        return "a path to delete has a name that is empty, '.' or '..'"
-    if max(map(len, names)) > NAME_BYTES_MAX:
-        return "a path to delete has a name that is too long"
-    return "a path to delete is too deep" if max(path.count(b"/") for path in paths) >= DEPTH_MAX else ""
+    for path in paths:
+        names = path.split(b"/")
+        if b"" in names or b"." in names or b".." in names:
+            return "a path to delete has a name that is empty, '.' or '..'"
+        if len(path) > NAME_BYTES_MAX and max(map(len, names)) > NAME_BYTES_MAX:
+            return "a path to delete has a name that is too long"
+        if len(names) > DEPTH_MAX:
+            return "a path to delete is too deep"
+    return ""

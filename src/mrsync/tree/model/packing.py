@@ -13,7 +13,12 @@ from mrsync.errors import LimitError, ProtocolDataError, ProtocolVersionError
 
 NUMBER = struct.Struct("<Q")
 SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
-UNPACKED_BYTES_MAX = 4 << 30  # of all sections together, against decompression bombs
+UNPACKED_BYTES_MAX = 4 << 30  # of all sections together
+# No section expands further, so that what arrives bounds the memory and the time that it costs. Honest columns that
+# do are padded: owners and modes that are all alike then take 0.6 bytes for each entry.
+EXPANSION_MAX = 16
+_UNPADDED_BYTES_MAX = 1024  # of a section that may expand as far as it likes
+_PADDING = b"\0\0\0\xff\xff"  # an empty block that is stored (RFC 1951)
 _MUST_SWAP = sys.byteorder != "little"
 _JOINED_AT_ONCE = 4096
 _PACKED_AT_ONCE = 1 << 18  # bytes: zlib takes twice as many until it is done with them
@@ -52,8 +57,16 @@ class Packer:
         packer = zlib.compressobj(self._level)
         view = memoryview(data)
         chunks = [packer.compress(view[at : at + _PACKED_AT_ONCE]) for at in range(0, len(view), _PACKED_AT_ONCE)]
+        if len(data) > _UNPADDED_BYTES_MAX:
+            chunks.append(packer.flush(zlib.Z_SYNC_FLUSH))
+            missing = _packed_bytes_min(len(data)) - sum(map(len, chunks))
+            chunks.append(_PADDING * -(-missing // len(_PADDING)))
         chunks.append(packer.flush())
         self._parts += (SECTION.pack(len(data), sum(map(len, chunks))), *chunks)
+
+    def object(self, data: bytes) -> None:
+        """Write what is packed already."""
+        self._parts += (NUMBER.pack(len(data)), data)
 
     def column(self, values: array[int]) -> None:
         if _MUST_SWAP:
@@ -106,13 +119,10 @@ class Unpacker:
 
     def blob(self) -> bytes:
         unpacked, packed = self._take(SECTION)
-        if packed > len(self._view) - self._position:
-            raise self.error("it ends early")
-        if unpacked > self._budget:
+        if unpacked > self._budget or packed < _packed_bytes_min(unpacked):
             raise self.error("it unpacks to too many bytes")
         self._budget -= unpacked
-        section = self._view[self._position : self._position + packed]
-        self._position += packed
+        section = self._taken(packed)
         inflater = zlib.decompressobj()
         try:
             # Asking for one byte more than announced reveals a section that is too long.
@@ -122,6 +132,9 @@ class Unpacker:
         if len(data) != unpacked or not inflater.eof or inflater.unused_data:
             raise self.error("a section has another length than it says")
         return data
+
+    def object(self) -> bytes:
+        return bytes(self._taken(self._take(NUMBER)[0]))
 
     def column(self, typecode: str, count: int) -> array[int]:
         values = array(typecode)
@@ -151,8 +164,16 @@ class Unpacker:
             raise self.error("it is longer than its sections")
 
     def _take(self, numbers: struct.Struct) -> tuple[int, ...]:
-        if len(self._view) - self._position < numbers.size:
+        return numbers.unpack(self._taken(numbers.size))
+
+    def _taken(self, length: int) -> memoryview:
+        if len(self._view) - self._position < length:
             raise self.error("it ends early")
-        values = numbers.unpack_from(self._view, self._position)
-        self._position += numbers.size
-        return values
+        taken = self._view[self._position : self._position + length]
+        self._position += length
+        return taken
+
+
+def _packed_bytes_min(unpacked: int) -> int:
+    """Return the least length in bytes of a section that unpacks to so many."""
+    return unpacked // EXPANSION_MAX if unpacked > _UNPADDED_BYTES_MAX else 0

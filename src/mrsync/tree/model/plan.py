@@ -160,7 +160,7 @@ class Plan:
         packer.number(len(self.inodes))  # [plan-known-count]
         packer.column(self.ctimes)  # [plan-ctimes]
         packer.column(self.inodes)  # [plan-inodes]
-        packer.blob(self.blocks)  # [plan-blocks]
+        packer.object(self.blocks)  # [plan-blocks]
         return packer.packed()
 
     @classmethod
@@ -174,7 +174,7 @@ class Plan:
         file_count = sum(end - first for first, end in ranges)
         known = unpacker.number(file_count)
         ctimes, inodes = unpacker.column("q", known), unpacker.column("Q", known)
-        blocks = unpacker.blob()
+        blocks = unpacker.object()
         unpacker.end()
         if known not in (0, file_count):
             raise unpacker.error("it knows some of its files, and others not")

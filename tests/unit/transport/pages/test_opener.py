@@ -6,10 +6,13 @@ import random
 
 import pytest
 
+from mrsync.transport.pages.opener import PageOpener
+from mrsync.transport.pages.slots import Slots
 from mrsync.wire.header import Header, pack_header, session_tag
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX
-from mrsync.wire.messages import Kind
-from tests.unit.transport.link import CONTENTS, GEOMETRY, SESSION, Link, sample
+from mrsync.wire.messages import CONTENTS_KINDS, Kind, ObjectKind, SealKind
+from mrsync.wire.seals.sealing import PageSealer
+from tests.unit.transport.link import CONTENTS, GEOMETRY, KEYS, SESSION, AssemblySink, Link, sample
 
 FULL = GEOMETRY.packets
 
@@ -23,6 +26,15 @@ def test_a_newer_generation_replaces_the_packets_of_the_older() -> None:
         link.intake.end_run(0.0)
         assert link.opened() == {0: link.plain(0)}
         assert link.sink.rejected == []
+
+
+@pytest.mark.parametrize("object", ObjectKind)
+def test_only_pages_of_contents_come_in_fewer_packets_than_they_have(object: ObjectKind) -> None:
+    opener = PageOpener(GEOMETRY, PageSealer(KEYS, SealKind.HMAC_SHA256), AssemblySink(0), Slots(GEOMETRY, 1))
+    opener.expect([2 * GEOMETRY.page_bytes] * len(ObjectKind))
+    assert opener.sealed_length(object, 0, FULL) == GEOMETRY.sealed_bytes
+    assert opener.sealed_length(object, 0, FULL + 1) == 0
+    assert (opener.sealed_length(object, 0, FULL - 1) > 0) == (object in CONTENTS_KINDS)
 
 
 def test_a_damaged_page_is_rejected_and_received_again() -> None:

@@ -4,8 +4,9 @@ import pytest
 
 from mrsync.errors import ProtocolDataError
 from mrsync.transport.pages import pagecache
+from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import SealedPages
-from mrsync.wire.messages import SealKind
+from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind, SealKind
 from mrsync.wire.seals.sealing import PageSealer
 from tests.unit.transport.link import CONTENTS, GEOMETRY, KEYS, sample
 
@@ -39,6 +40,12 @@ def test_the_page_unused_for_longest_leaves_and_comes_back_as_a_new_generation()
     again = pages.sealed(CONTENTS, 1)
     assert again.generation == 1
     assert SEALER.open(again.sealed, object=CONTENTS, page=1, generation=1, count=GEOMETRY.packets) == read(2, 1)
+
+
+def test_only_contents_are_compressed() -> None:
+    pages = SealedPages(lambda object, page: bytes(SIZE), SEALER, GEOMETRY, compressor=Compressor(GEOMETRY.slice_bytes))
+    counts = {object: len(pages.sealed(object, 0).slices) for object in ObjectKind}
+    assert counts == {object: 1 if object in CONTENTS_KINDS else GEOMETRY.packets for object in ObjectKind}
 
 
 def test_few_pages_are_kept_before_the_first_repair(monkeypatch: pytest.MonkeyPatch) -> None:

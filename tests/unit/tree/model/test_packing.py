@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import LimitError, ProtocolDataError, ProtocolVersionError
-from mrsync.tree.model.packing import NUMBER, SECTION, UNPACKED_BYTES_MAX, Packer, Unpacker
+from mrsync.tree.model.packing import EXPANSION_MAX, NUMBER, SECTION, UNPACKED_BYTES_MAX, Packer, Unpacker
 
 MAGIC = b"test\x01"
 
@@ -48,22 +48,51 @@ def read_to_the_end(unpacker: Unpacker) -> None:
 
 
 def test_an_announced_bomb_is_not_even_unpacked() -> None:
-    unpacker = Unpacker(section(bytes(1000), says=UNPACKED_BYTES_MAX + 1), MAGIC, "test")
-    with pytest.raises(ProtocolDataError, match="too many bytes"):
-        unpacker.blob()
-
-
-def test_all_sections_together_are_bounded() -> None:
-    data = section(b"x") + section(b"y", says=UNPACKED_BYTES_MAX)[len(MAGIC) :]
+    data = MAGIC + SECTION.pack(UNPACKED_BYTES_MAX + 1, UNPACKED_BYTES_MAX) + b"x"
     unpacker = Unpacker(data, MAGIC, "test")
-    assert unpacker.blob() == b"x"
     with pytest.raises(ProtocolDataError, match="too many bytes"):
         unpacker.blob()
 
 
-@pytest.mark.parametrize("says", [0, 99_999, 100_001])
+def test_a_section_that_expands_too_far_is_not_unpacked() -> None:
+    with pytest.raises(ProtocolDataError, match="too many bytes"):
+        Unpacker(section(bytes(100_000)), MAGIC, "test").blob()
+
+
+@pytest.mark.parametrize("count", [1, 1000, 1024, 1025, 2000, 100_000, 1_000_000])
+def test_a_section_that_would_expand_too_far_is_padded(count: int) -> None:
+    packer = Packer(MAGIC)
+    packer.blob(bytes(count))
+    assert len(packer.packed()) < count / EXPANSION_MAX + 100
+    unpacker = Unpacker(packer.packed(), MAGIC, "test")
+    assert unpacker.blob() == bytes(count)
+    unpacker.end()
+
+
+@given(st.binary(max_size=50))
+def test_what_is_packed_already_stays_as_it_is(data: bytes) -> None:
+    packer = Packer(MAGIC)
+    packer.object(data)
+    packer.number(1)
+    assert len(packer.packed()) == len(MAGIC) + 2 * NUMBER.size + len(data)
+    unpacker = Unpacker(packer.packed(), MAGIC, "test")
+    assert unpacker.object() == data
+    assert unpacker.number(1) == 1
+    with pytest.raises(ProtocolDataError, match="ends early"):
+        Unpacker(packer.packed()[: -NUMBER.size - 1], MAGIC, "test").object()
+
+
+def test_all_sections_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.model.packing.UNPACKED_BYTES_MAX", 10)
+    unpacker = Unpacker(section(b"12345") + section(b"678901")[len(MAGIC) :], MAGIC, "test")
+    assert unpacker.blob() == b"12345"
+    with pytest.raises(ProtocolDataError, match="too many bytes"):
+        unpacker.blob()
+
+
+@pytest.mark.parametrize("says", [0, 1_999, 2_001])
 def test_a_section_of_the_wrong_length_is_refused(says: int) -> None:
-    unpacker = Unpacker(section(bytes(100_000), says=says), MAGIC, "test")
+    unpacker = Unpacker(section(bytes(range(200)) * 10, says=says), MAGIC, "test")
     with pytest.raises(ProtocolDataError, match="another length"):
         unpacker.blob()
 
