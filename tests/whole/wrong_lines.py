@@ -11,7 +11,7 @@ LINES = """
 1  mrsync -s src                                 | TARGETS is missing
 1  mrsync src                                    | give SOURCE TARGETS:DEST
 1  mrsync src dest                               | give SOURCE TARGETS:DEST
-1  mrsync src a:                                 | DEST
+1  mrsync --del src a:                           | DEST . is a home directory
 1  mrsync src :dest                              | TARGETS is missing
 1  mrsync src a::module                          | a::module
 1  mrsync src rsync://a/module                   | rsync://a/module
@@ -48,6 +48,22 @@ LINES = """
 1  mrsync -m @nogroup -s src                     | @nogroup
 1  mrsync -m @inventory.yml:nogroup -s src       | nogroup
 1  mrsync -m ./nofile -s src                     | ./nofile: No such file
+1  mrsync -m hosts.txt -s src                    | cannot read the targets file hosts.txt: No such file
+1  mrsync -m prod.yml -s src                     | cannot read the targets file prod.yml: No such file
+1  mrsync -m a,inventory.yml -s src              | several -m add up: -m inventory.yml -m node1
+1  mrsync -m ./inventory.yml,a -s src            | a file is read alone, and several -m add up
+1  mrsync -m a -s src -v                         | -v/--verbose lacks its value, N
+1  mrsync -m a -v -s src                         | -v lacks its value, N: which messages to show: 0: essential
+1  mrsync -m a -s src --progress                 | --progress lacks its value, auto|plain|none|json
+1  mrsync -m a --progress -s src                 | --progress lacks its value, auto|plain|none|json
+1  mrsync --rate -m a -s src                     | --rate lacks its value, R
+1  mrsync -m a -s src -vn                        | 'n' is not a level from 0 to 2
+1  mrsync -m a -s src -t a:/d                    | DEST a:/d has a host
+1  mrsync -m a -s src -t a:results               | DEST a:results has a host, which TARGETS name; if it is a path
+1  mrsync -m a -r local -s src -t a:results      | DEST a:results has a host
+1  mrsync verify -m a -t a:results               | DEST a:results has a host
+1  mrsync doctor -m a -t a:results               | DEST a:results has a host
+1  mrsync report -                               | a report from stdin needs the name of the page: -o FILE.html
 1  mrsync -m ./empty -s src                      | ./empty
 1  mrsync -m ./dir -s src                        | ./dir: Is a directory
 1  mrsync -m 'a b' -s src                        | 'a b'
@@ -137,7 +153,7 @@ LINES = """
 1  mrsync --config truth.toml -m a -s src        | truth.toml: delete: it must be true or false
 1  mrsync --config self.toml -m a -s src         | there is no setting 'config'
 11 mrsync report list.json                       | list.json is not a report of mrsync
-1  mrsync -a src/ a:/d -e                        | -e/--rsh: expected one argument
+1  mrsync -a src/ a:/d -e                        | -e/--rsh lacks its value, R
 1  mrsync -aQ src/ a:/d                          | -Q
 1  mrsync help frob b                            | there is no help on frob
 1  mrsync completion bash zsh                    | bash | zsh | fish
@@ -214,7 +230,7 @@ LINES = """
 1  mrsync --inplace --commit job src a:/d        | cannot be combined with --commit job
 1  mrsync src a:/x,b:/y                          | list all targets before one colon, as in a,b:/dest
 1  mrsync src a:/x b:/y                          | a:/x and b:/y: list all targets before one colon
-1  mrsync src web1:                              | web1: has no DEST
+1  mrsync -a --delete src web1:                  | DEST . is a home directory
 1  mrsync src a::mod/x                           | not by an rsync daemon
 1  mrsync src rsync://a:873/mod                  | not by an rsync daemon
 1  mrsync --append-verify src a:/d               | of a file that grew it sends what

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mrsync.cli.output.html_report import html_report
+from mrsync.cli.output.html_report import html_report, is_page_of
 from mrsync.cli.output.output_files import replace_file
 from mrsync.cli.output.report import SCHEMA
 from mrsync.cli.registry.option import REPORT
 from mrsync.cli.registry.parser import make_parser
-from mrsync.errors import FileError
+from mrsync.errors import FileError, UsageError
 from mrsync.escaping import escape_controls
 from mrsync.files import open_named, read_bounded
 
@@ -26,6 +26,8 @@ def report_page(arguments: Sequence[str]) -> int:
     Raise FileError or UsageError.
     """
     options = make_parser(REPORT).parse_args(arguments)
+    if options.file == "-" and not options.output:
+        raise UsageError("a report from stdin needs the name of the page: -o FILE.html")
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
         raise FileError(f"the page would replace the report {options.file}: name another file with -o")
@@ -35,9 +37,24 @@ def report_page(arguments: Sequence[str]) -> int:
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         reason = "it has fields or values that no report has"
         raise FileError(f"{escape_controls(options.file)} is not a report of mrsync: {reason}") from error
+    if not options.output:
+        _check_replaced(output, fields)
     replace_file(page, output)
     print(escape_controls(output))
     return 0
+
+
+def _check_replaced(path: str, fields: dict[str, Any]) -> None:
+    """Raise FileError if there is a file that is not the page of this report, as that of another run."""
+    try:
+        with open_named(path) as file:
+            page = read_bounded(file, BYTES_MAX).decode(errors="replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise FileError(f"{escape_controls(path)} is in the way: {error.strerror}") from error
+    if not is_page_of(page, fields):
+        raise FileError(f"{escape_controls(path)} exists, and is not the page of this run: name a file with -o")
 
 
 def read_report(path: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"Could not resolve hostname .*: (.*)",
         r"its name cannot be resolved: \1",
-        "put it into DNS, /etc/hosts, or ssh_config (HostName)",
+        "put it into DNS, /etc/hosts, or ssh_config (HostName); if it is a file with targets, give the right path",
     ),
     (
         r"(Permission denied \(.*\))",

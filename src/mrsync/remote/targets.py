@@ -29,6 +29,7 @@ RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 WORD = re.compile(r"(?:[^,\[]|\[[^\]]*\])+")  # between commas that are not in brackets
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
 BRACKET = re.compile(r"[\[\]]")
+LIST_ENDINGS = (".txt", ".csv", ".list", ".lst")
 INVENTORY_ENDINGS = (".ini", ".yml", ".yaml", ".json")  # groups of ClusterShell have no such names
 SHOWN_MAX = 200
 DIGITS_MAX = 18  # of a number in a range
@@ -133,6 +134,8 @@ def _what_was_meant(name: str) -> str:
     before, _, after = name.rpartition(":")
     if os.path.isfile(before):
         return f"; a group of an inventory is written @{name}"
+    if name.endswith((*INVENTORY_ENDINGS, *LIST_ENDINGS)):
+        return f"; a file is read where it is all of TARGETS, and several -m add up: -m {name} -m node1"
     if before and after.isdecimal():
         return f"; ports belong to the remote shell: --rsh 'ssh -p {after}', or Port in ~/.ssh/config"
     return ""
@@ -148,7 +151,8 @@ def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, Non
             _note(member, members)
     for name in names:
         host = name.rpartition("@")[2]
-        if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
+        is_file = name == host and name.endswith((*INVENTORY_ENDINGS, *LIST_ENDINGS))
+        if is_file or not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
             raise UsageError(f"no host can have the name {name[:SHOWN_MAX]!r}{_what_was_meant(name)}")
     return names
 
@@ -214,7 +218,8 @@ def _resolved(text: str, listed: list[Member]) -> str:
     if text == STDIN:
         return _joined(read_inventory("stdin", _read(STDIN)), ALL, listed)
     resolved = GROUP.sub(partial(_resolved_group, listed), text)
-    if resolved == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
+    is_path = os.path.isfile(text) or "/" in RANGES.sub("", text)
+    if resolved == text and (is_path or ("," not in text and text.endswith((*INVENTORY_ENDINGS, *LIST_ENDINGS)))):
         return _joined(read_inventory(text, _read(text)), ALL, listed)
     return resolved
 
@@ -259,7 +264,8 @@ def _read(path: str) -> str:
         if PLACED.match(path):
             raise UsageError(f"{path}: give the path with -t, and the names of hosts alone with -m") from error
         where = "targets from stdin" if path == STDIN else f"targets file {path}"
-        raise UsageError(f"cannot read the {where}: {error.strerror}") from error
+        hint = "; a file is read alone, and several -m add up" if "," in path else ""
+        raise UsageError(f"cannot read the {where}: {error.strerror}{hint}") from error
 
 
 def _decoded(file: BinaryIO) -> str:

@@ -68,6 +68,7 @@ def page_of(tmp_path: Path, fields: Any) -> str:
     """Return the page, or "" if the report is refused."""
     path = tmp_path / "x.json"
     path.write_text(json.dumps(fields))
+    path.with_suffix(".html").unlink(missing_ok=True)
     try:
         report_page([str(path)])
     except FileError:
@@ -98,3 +99,25 @@ def test_invalid_json_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(FileError, match="is not JSON"):
         report_page([str(tmp_path / "x.json")])
+
+
+def test_only_the_page_of_the_same_run_is_replaced(tmp_path: Path) -> None:
+    report, page = tmp_path / "x.json", tmp_path / "x.html"
+    report.write_text(json.dumps(REPORT))
+    page.symlink_to("nowhere")
+    for seconds in (0.5, 0.7):  # made anew
+        report.write_text(json.dumps({**REPORT, "seconds": {**REPORT["seconds"], "total": seconds}}))
+        assert report_page([str(report)]) == 0
+        assert f"<b>{seconds} s</b>" in page.read_text()
+    report.write_text(json.dumps({**REPORT, "session": "13"}))
+    for other in ("session 12", "notes"):
+        with pytest.raises(FileError, match=r"x\.html exists, and is not the page of this run: name a file with -o"):
+            report_page([str(report)])
+        assert other in page.read_text()
+        page.write_text("notes")
+    assert report_page([str(report), "-o", str(page)]) == 0
+    assert "session 13" in page.read_text()
+    page.unlink()
+    page.mkdir()
+    with pytest.raises(FileError, match="in the way: Is a directory"):
+        report_page([str(report)])

@@ -37,4 +37,4 @@ def test_names_are_folded(names: str, folded: str) -> None:
 )
 def test_a_node_set_stands_for_its_names(names: list[str]) -> None:
     assert set(map(str, NodeSet(fold(names)))) == set(names)
-    assert set(read_targets(fold(names), keeps_own_host=True).hosts) == set(names)
+    assert set(read_targets([fold(names)], keeps_own_host=True).hosts) == set(names)

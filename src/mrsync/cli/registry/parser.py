@@ -38,6 +38,7 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     COUNT: {"action": "count"},
 }
 
+_LACKS_VALUE = re.compile(r"argument ([^:]+): expected one argument")
 _NO_VALUE = re.compile(r"argument (?:-\w/)?--([\w-]+).*: ignored explicit argument '(.*)'")
 
 
@@ -137,6 +138,14 @@ class Parser(ArgumentParser):
         if option.is_single:
             self.singles.add(option.attribute)
 
+    def swallowed_by(self, word: str) -> str:
+        """Return the option that stands where this one has its value, or "". word: an option, as `sort_out` has it."""
+        name, _, value = word.partition("=")
+        action = self._option_string_actions.get(name)
+        is_free = action is None or not (action.choices or action.type)  # such as a pattern, which may be anything
+        is_option = value.startswith("-") and {value.partition("=")[0], value[:2]} & self._option_string_actions.keys()
+        return value if is_option and not is_free else ""
+
     def _check_singles(self, options: Iterable[str]) -> None:
         """Raise UsageError if an option that can have one value is given two."""
         given: dict[str, str] = {}
@@ -159,6 +168,10 @@ class Parser(ArgumentParser):
         """Raise UsageError, with a suggestion if an option is unknown."""
         if message.startswith("unrecognized"):
             message = message.replace(" -- ", " ", 1)  # which parse_args has added
+        if lone := _LACKS_VALUE.match(message):
+            action = self._option_string_actions[lone[1].split("/")[-1]]
+            value = action.metavar or "|".join(action.choices or ())
+            message = f"{lone[1]} lacks its value, {value}: {(action.help or '').replace('%%', '%')}".rstrip(" :")
         if valued := _NO_VALUE.match(message):
             message = f"--{valued[1]} takes no value, as in --{valued[1]}={valued[2]}"
             if f"--no-{valued[1]}" in self._option_string_actions:

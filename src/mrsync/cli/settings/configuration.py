@@ -146,7 +146,9 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
             question = did_you_mean(key, actions.keys() - NOT_FOR_FILES, before="'", after="'")
             raise UsageError(f"{path}: there is no setting {key!r}{question}")
         try:
-            words = list(_words(key, value, action))
+            words = list(_words(key, value, action, parser))
+            if value is False and not words:
+                _withdraw(action, settings)  # what an earlier file says
             with _nothing_required(parser):
                 parser.parse_args(words, settings)
         except UsageError as error:
@@ -188,7 +190,7 @@ def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
             question = did_you_mean(key, actions, before="'", after="'")
             raise UsageError(f"there is no option {key!r}{question}")
         try:
-            words += _words(key, value, actions[key])
+            words += _words(key, value, actions[key], parser)
         except UsageError as error:
             raise UsageError(f"{key}: {error}") from error
     return words
@@ -209,15 +211,15 @@ def _actions(parser: Parser) -> dict[str, argparse.Action]:
     }
 
 
-def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
-    """Yield a setting as it would be written on the command line."""
+def _words(key: str, value: Any, action: argparse.Action, parser: Parser) -> Iterator[str]:
+    """Yield a setting as it would be written on the command line; nothing for one that is false and has no opposite."""
     is_bool = isinstance(value, bool)
     if action.nargs == 0 and not is_bool:
         raise UsageError("it must be true or false")
     if action.nargs == 0 or (action.nargs == "?" and is_bool):  # "?": as --sudo, with or without a value
         if value:
             yield f"--{key}"
-        elif _is_switch(action):
+        elif f"--no-{key}" in parser._option_string_actions:
             yield f"--no-{key}"
         return
     is_list = isinstance(value, list) and not isinstance(action, argparse._StoreAction)
@@ -230,6 +232,14 @@ def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
 
 def _is_switch(action: argparse.Action) -> bool:
     return isinstance(action, argparse.BooleanOptionalAction)
+
+
+def _withdraw(action: argparse.Action, settings: argparse.Namespace) -> None:
+    """Remove a flag from the settings."""
+    if isinstance(action, InOrder):
+        settings.rule_options = [each for each in settings.rule_options if each[0] != action.option_strings[-1]]
+    elif action.const in (None, getattr(settings, action.dest, None)):  # None: one that counts
+        setattr(settings, action.dest, action.default)
 
 
 def _withdraw_contradicted(parser: Parser, given: argparse.Namespace, settings: argparse.Namespace) -> None:

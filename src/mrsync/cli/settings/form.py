@@ -37,6 +37,7 @@ def form_of(words: Sequence[str]) -> Form:
             raise UsageError(FORMS)  # options of rsync, and nothing else
         return Form(list(words), own, own)
     if not mine.strangers:
+        _check_values(own, mine)
         _check_list(mine)
     elif _has_own_places(mine):
         own.error(f"unrecognized arguments: {mine.strangers[0]}")
@@ -88,6 +89,18 @@ def _with_local(words: Sequence[str]) -> Iterable[str]:
     if not places or os.path.lexists(LOCAL):
         return words
     return [*words[: places[0] - 1], f"--rsh={LOCAL}", *words[places[0] + 1 :]]
+
+
+def _check_values(own: Parser, line: Words) -> None:
+    """Raise UsageError if an option of the form -m TARGETS -s SOURCE takes another option as its value: --progress -s.
+
+    line: split with the letters of that form. It has operands.
+    """
+    if not _names_a_place(line) or any(":" in word for word in line.operands):
+        return
+    for word in line.options:
+        if option := own.swallowed_by(word):
+            own.error(f"argument {word.partition('=')[0]}: expected one argument, before {option}")
 
 
 def _check_list(line: Words) -> None:

@@ -20,8 +20,9 @@ from mrsync.cli.settings.form import form_of
 from mrsync.cli.settings.info_flags import apply_info
 from mrsync.cli.settings.places import (
     absolute_source,
+    check_dest,
+    check_home,
     check_local_dests,
-    check_remote_dest,
     doubts_of,
     source_of,
     take_positionals,
@@ -119,7 +120,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
     settings = CastSettings(
         source=source,
-        dest=_dest(options, is_local=is_local) or source,
+        dest=_dest(options, is_local=is_local, deletes=policy.deletes) or source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
@@ -219,13 +220,15 @@ def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> boo
     return options.is_rsync_form or options.max_delete is not None or options.delete_excluded or "--delete" in words
 
 
-def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
-    """Return DEST, or b"" if it is not given. Raise UsageError."""
+def _dest(options: argparse.Namespace, *, is_local: bool, deletes: bool) -> bytes:
+    """Return DEST, or b"" if it is not given. deletes: what SOURCE lacks. Raise UsageError."""
     if not options.dest:
         return b""
+    check_dest(options.dest)
     if is_local:
         return os.fsencode(os.path.expanduser(options.dest))
-    check_remote_dest(options.dest)
+    if deletes:
+        check_home(options.dest)
     return os.fsencode(options.dest)
 
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import absolute
-from mrsync.remote.targets import PLACED, is_address
+from mrsync.remote.targets import is_address
+from mrsync.run.settings import LOCAL
 from mrsync.spelling import closest, did_you_mean
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.source.selection import OffLimits, Selection
@@ -19,6 +20,7 @@ FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
 _REMOTE = re.compile(r"[^/]+:")  # HOST:PATH
 _ANOTHER = re.compile(r",[\w@.\[\]-]+:[/~.]")  # in DEST: another HOST:PATH
 _BRACED = re.compile(r"\{(\w+)\}")
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -58,10 +60,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     last = re.split("[,@]", targets)[-1]
     if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
         raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
-    if not options.dest:
-        raise UsageError(
-            f"{there} has no DEST: give one after the colon, or -m TARGETS -s SOURCE for the path of SOURCE"
-        )
+    options.dest = options.dest or "."  # the home directory, as in rsync
     if _ANOTHER.search(options.dest):
         raise UsageError(
             f"{there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}. "
@@ -100,6 +99,10 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
     for word in _BRACED.findall(dest):
         if word != "host" and closest(word.lower(), ("host", "hostname", "target")):
             yield f"{{{word}}} in DEST is part of a name; the name of the target is {{host}}"
+    if variable := _VARIABLE.search(dest):
+        yield f"{variable[0]} in DEST is part of a name, which no shell expands; the home directory there is ~"
+    elif dest and not options.is_rsync_form and options.rsh != LOCAL and dest[0] not in "/~":
+        yield f"DEST {dest} is below the home directory there; ~/{dest} says so, and /{dest} is another directory"
     if not options.is_rsync_form or options.relative or not os.path.isdir(source := options.source):
         return
     name = os.path.basename(source)  # empty with a slash at the end
@@ -110,13 +113,14 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
         )
 
 
-def check_remote_dest(text: str) -> None:
-    """Raise UsageError for a home directory or one above it, because everything else there would be deleted.
-
-    Also for HOST:PATH, which would be a strange directory below the home directory.
-    """
-    if PLACED.match(text):
+def check_dest(text: str) -> None:
+    """Raise UsageError for HOST:PATH, which would be a strange directory below the home directory."""
+    if _REMOTE.match(text):
         raise UsageError(f"DEST {text} has a host, which TARGETS name; if it is a path, write ./{text}")
+
+
+def check_home(text: str) -> None:
+    """Raise UsageError for a home directory or one above it, because everything else there would be deleted."""
     path = os.path.normpath(text)
     inside = os.path.normpath(text.partition("/")[2] or ".") if text.startswith("~") else path
     if inside == "." or inside.split("/")[0] == "..":

@@ -77,6 +77,18 @@ def test_the_user_counts_more_than_the_system_and_the_command_line_more_than_bot
     assert settings.is_encrypted is True
 
 
+def test_what_is_false_undoes_what_an_earlier_file_says(tmp_path: Path, write: Write) -> None:
+    write("system", "checksum = true\nencrypt = true\none-file-system = true\ncvs-exclude = true\nfrom0 = true\n")
+    before = parsed(tmp_path)
+    assert (before.policy.checksum, before.is_encrypted, before.selection.one_file_system) == (True, True, 1)
+    write("user", "checksum = false\nencrypt = false\none-file-system = false\ncvs-exclude = false\nfrom0 = false\n")
+    after = parsed(tmp_path)
+    assert (after.policy.checksum, after.is_encrypted, after.selection.one_file_system) == (False, False, 0)
+    assert (len(before.selection.rules) > 0, before.selection.has_nuls) == (True, True)
+    assert (after.selection.rules, after.selection.has_nuls) == ((), False)
+    assert parsed(tmp_path, "--encrypt").is_encrypted
+
+
 def test_the_command_line_overrides_a_setting_that_excludes_it(tmp_path: Path, write: Write) -> None:
     write("user", 'remote-dir = "/opt/bin"\n')
     assert parsed(tmp_path).remote.directory == "/opt/bin"

@@ -241,7 +241,10 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source} -m a -P 70000", "not a port"),
         ("-s {source} -m a -w -1", "above 0"),
         ("-s {source} -m a --rate fast", "not a rate"),
-        ("-s {source} -m a -v", "expected one argument"),
+        ("-s {source} -m a -v", "-v/--verbose lacks its value, N: which messages to show"),
+        ("-v -s {source} -m a", "-v lacks its value, N: which messages to show"),
+        ("-m a --progress -s {source}", r"--progress lacks its value, auto\|plain\|none\|json"),
+        ("-m a -w -s {source}", "-w lacks its value, S"),
         ("-s {source} -m a --verb 1", "there is no option --verb; did you mean --verbose"),
         ("-s {source} -m a --progress loud", "invalid choice"),
         ("-s {source} -m a --report x.xml", r"only \.json and \.html"),
@@ -254,7 +257,6 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
         ("-s {source} -m a -x", "-x needs --rate"),
-        ("{source} a:", "a: has no DEST"),
         ("{source} a::mod", "not by an rsync daemon"),
         ("{source} a::/mod/x", "not by an rsync daemon"),
         ("{source} u@a::mod", "not by an rsync daemon"),
@@ -266,12 +268,17 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-R {source}/./.. a:/x", "--relative keeps has a .., name the directory"),
         ("-R {source}/./. {source}/../source/./../b a:/x", "--relative keeps has a .."),
         ("{source} ssh://a/x", "not by an rsync daemon"),
-        ("{source} a:~", "is a home directory"),
-        ("{source} a:~/", "is a home directory"),
-        ("{source} a:~joe", "is a home directory"),
-        ("{source} a:~joe/x/..", "is a home directory"),
-        ("{source} a:.", "is a home directory"),
-        ("{source} a:..", "is above a home directory"),
+        ("--delete {source} a:", "is a home directory"),
+        ("--delete {source} a:~", "is a home directory"),
+        ("--delete {source} a:~/", "is a home directory"),
+        ("--delete {source} a:~joe", "is a home directory"),
+        ("--delete {source} a:~joe/x/..", "is a home directory"),
+        ("--delete {source} a:.", "is a home directory"),
+        ("--delete-excluded {source} a:.", "is a home directory"),
+        ("--delete {source} a:..", "is above a home directory"),
+        ("-s {source} -m a -t a:/x", r"DEST a:/x has a host, .* write \./a:/x"),
+        ("-s {source} -m a -t a:x", "DEST a:x has a host"),
+        ("-s {source} -m a -r local -t u@a:x", "DEST u@a:x has a host"),
         ("-s {source} -m a -t ~/x/../..", "is above a home directory"),
         ("-s {source} -m a -t x/../../y", "is above a home directory"),
         ("-s {source} -m a -t ~", "is a home directory"),
@@ -288,6 +295,39 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
 def test_contradictions_get_a_sentence(source: str, arguments: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence.format()):
         parse_mrsync(arguments.format(source=source).split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dest"),
+    [
+        ("{source} a:", b"."),
+        ("{source} a:~", b"~"),
+        ("{source} a:..", b".."),
+        ("-m a -s {source} -t ~joe --no-delete", b"~joe"),
+    ],
+)
+def test_a_home_directory_is_a_dest_where_nothing_is_deleted(source: str, arguments: str, dest: bytes) -> None:
+    settings, output = parse_mrsync(arguments.format(source=source).split())
+    assert (settings.dest, settings.policy.deletes, output.remarks) == (dest, False, ())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warning"),
+    [
+        ("-m a -s {source} -t x/y", "DEST x/y is below the home directory there; ~/x/y says so"),
+        ("-m a -s {source} -t ./x", "DEST ./x is below the home directory there"),
+        ("-m a -s {source} -t $HOME/x", "$HOME in DEST is part of a name, which no shell expands; the home directory"),
+        ("{source} a:${{DATA}}/x", "${{DATA}} in DEST is part of a name"),
+        ("-m a -s {source} -t ~/x", ""),
+        ("-m a -s {source} -t /x$/$1", ""),
+        ("-m a -s {source} -t x/y -r local", ""),
+        ("-m a -s {source}", ""),
+        ("{source} a:x/y", ""),
+    ],
+)
+def test_a_dest_that_may_be_elsewhere_is_told(source: str, arguments: str, warning: str) -> None:
+    told = [notice.text for notice in parse_mrsync(arguments.format(source=source).split())[1].remarks]
+    assert [text.startswith(f"warning: {warning.format()}") for text in told] == ([True] if warning else [])
 
 
 @pytest.mark.parametrize(
