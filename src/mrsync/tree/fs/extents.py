@@ -1,11 +1,18 @@
-"""Find where a file has data, because holes are not cast."""
+"""Find where a file has data, because holes are not cast; and make holes, for which Python has no function."""
 
 from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+from functools import cache
+from typing import Any
 
+BLOCK_BYTES = 4096
 HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less when it is sent as zeros
+_ZEROS = bytes(1 << 20)
+_KEEP_SIZE = 0x01  # of fallocate(2)
+_PUNCH_HOLE = 0x02
 
 
 def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
@@ -29,3 +36,55 @@ def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
         extents.append((start, end - start))
         position = end
     return extents
+
+
+def can_have_holes(fd: int) -> bool:
+    """Return whether holes can be made in an open file, which is not changed."""
+    return _punch(fd, os.fstat(fd).st_size, BLOCK_BYTES)
+
+
+def clear(fd: int, start: int, end: int) -> None:
+    """Make the bytes [start, end) of a file zeros: a hole if that is possible. Do not make it longer. Raise OSError."""
+    end = min(end, os.fstat(fd).st_size)
+    if start >= end or _is_hole(fd, start, end):
+        return
+    first, last = _with_zeros_beside(fd, start, end)
+    if _punch(fd, first, last - first):
+        return
+    while start < end:
+        start += os.pwrite(fd, _ZEROS[: end - start], start)
+
+
+def _with_zeros_beside(fd: int, start: int, end: int) -> tuple[int, int]:
+    """Extend a range to the ends of its blocks where these have zeros already: only whole blocks become free."""
+    before, behind = start % BLOCK_BYTES, -end % BLOCK_BYTES
+    if before and not any(os.pread(fd, before, start - before)):
+        start -= before
+    if behind and not any(os.pread(fd, behind, end)):
+        end += behind
+    return start, end
+
+
+def _is_hole(fd: int, start: int, end: int) -> bool:
+    try:
+        return os.lseek(fd, start, os.SEEK_DATA) >= end
+    except OSError as error:
+        return error.errno == errno.ENXIO  # no data up to the end
+
+
+def _punch(fd: int, start: int, length: int) -> bool:
+    fallocate = _fallocate()
+    return fallocate is not None and not fallocate(fd, _PUNCH_HOLE | _KEEP_SIZE, start, length)
+
+
+@cache
+def _fallocate() -> Any:
+    """Return the C function, with offsets of 64 bits, or None."""
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # rarely needed, and not everywhere
+
+        library = ctypes.CDLL(None)
+        fallocate = library.fallocate64 if hasattr(library, "fallocate64") else library.fallocate
+        fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+        return fallocate
+    return None

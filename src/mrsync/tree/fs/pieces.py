@@ -1,6 +1,6 @@
 """Read and write pieces of open files completely: a single system call may move fewer bytes.
 
-Data can be written sparsely. Then blocks of zeros become holes of a file that was created empty.
+Data can be written sparsely. Then whole blocks of zeros become holes.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
+from mrsync.tree.fs.extents import BLOCK_BYTES, clear
 from mrsync.tree.model.failure import Changed
 
 Data = Union[bytes, bytearray, memoryview]
 
-BLOCK_BYTES = 4096
 _ZEROS = bytes(BLOCK_BYTES)
 
 
@@ -60,15 +60,22 @@ def cut(run: Iterable[Data], lengths: Iterable[int]) -> Iterator[list[Data]]:
         yield piece
 
 
-def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
-    """Write the buffers of a run one after another, but leave out whole blocks of zeros. Raise OSError.
+def write_sparsely(fd: int, run: Sequence[Data], position: int, *, is_empty: bool = True) -> None:
+    """Write the buffers of a run one after another, whole blocks of zeros as holes. Raise OSError.
 
-    position: offset in the file, which must have a hole or zeros where zeros are skipped. The caller sets its size.
+    position: offset in the file. The caller sets its size. is_empty: the file has nothing there yet, so that blocks
+    need only be skipped.
     """
     data = b"".join(run)
+    done = 0
     for start, end in data_spans(data, position):
+        if not is_empty:
+            clear(fd, position + done, position + start)
+        done = end
         while start < end:
             start += os.pwrite(fd, memoryview(data)[start:end], position + start)
+    if not is_empty:
+        clear(fd, position + done, position + len(data))
 
 
 def data_spans(data: bytes, position: int) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,8 @@ import os
 from mrsync.escaping import escape_controls
 from mrsync.tuples import NamedTuple
 
+BROKEN_LINK = "it is a soft link that leads nowhere"  # ENOLINK stands for this; to the system it is a severed one
+
 
 class Failure(NamedTuple):
     """`action` failed at `path` (relative to the root) with `errno`, and at `others` more paths in the same way."""
@@ -25,7 +27,8 @@ class Failure(NamedTuple):
     @property
     def sentence(self) -> str:
         """Return the message: the action, the path with unprintable bytes escaped, and the system's reason."""
-        return f"cannot {self.action} {printable(self.path)}: {os.strerror(self.errno)}"
+        reason = BROKEN_LINK if self.errno == errno.ENOLINK else os.strerror(self.errno)
+        return f"cannot {self.action} {printable(self.path)}: {reason}"
 
     @property
     def folded_action(self) -> str:

@@ -27,15 +27,14 @@ from contextlib import suppress
 from mrsync.files import open_regular
 from mrsync.ranges import Range, total, without
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.fs.extents import can_have_holes, clear, data_extents
 from mrsync.tree.fs.mounts import mount_id
 from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import OFFSET_MAX
 from mrsync.tree.model.policy import Policy
 
-CLEARED_BYTES_MAX = 64 << 20  # more zeros would keep the network waiting for long
-_ZEROS = bytes(1 << 20)
+CLEARED_BYTES_MAX = 64 << 20  # to write more zeros, where no holes can be made, would keep the network waiting for long
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -48,7 +47,7 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
     """Return the old version of a file, open for reading and writing, or -1 if a new file must be made.
 
     From now on its size is neither the old nor the new one. data: the spans of the new version that are not holes; what
-    the old one has in the holes is overwritten with zeros. Raise OSError if that fails.
+    the old one has in the holes is removed. Raise OSError if that fails.
     """
     try:
         parent_fd = destination.directories.open(manifest.parents[entry])
@@ -60,9 +59,10 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
             size = manifest.sizes[entry]
             stale = _stale_spans(fd, size, list(data))
             longer = max(os.fstat(fd).st_size, size) + 1
-            if total(stale) <= CLEARED_BYTES_MAX and longer <= OFFSET_MAX:
+            if longer <= OFFSET_MAX and (total(stale) <= CLEARED_BYTES_MAX or can_have_holes(fd)):
                 os.ftruncate(fd, longer)
-                _clear(fd, stale)
+                for start, end in stale:
+                    clear(fd, start, end)
                 return fd
     except OSError:
         os.close(fd)
@@ -111,9 +111,3 @@ def _stale_spans(fd: int, size: int, data: list[Range]) -> list[Range]:
         return []
     filled = [(start, start + length) for start, length in data_extents(fd, min(size, os.fstat(fd).st_size))]
     return without(filled, without([(0, size)], holes))
-
-
-def _clear(fd: int, spans: Iterable[Range]) -> None:
-    for start, end in spans:
-        while start < end:
-            start += os.pwrite(fd, _ZEROS[: end - start], start)

@@ -78,7 +78,7 @@ class Stage:
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._is_plain = _is_plain(manifest.policy)
         self._place = NOWHERE  # of the last small file
-        self._prefilled: set[int] = set()  # files that were not empty at first: a zero in them is not left as a hole
+        self._prefilled: set[int] = set()  # files that were not empty at first
         self.unchanged: set[int] = set()
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
@@ -340,8 +340,8 @@ class Stage:
         return True
 
     def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
-        if self.manifest.policy.sparse and file not in self._prefilled:
-            write_sparsely(fd, run, position)
+        if self.manifest.policy.sparse:
+            write_sparsely(fd, run, position, is_empty=file not in self._prefilled)
         else:
             write_all(fd, run, position, length)
         if self.manifest.policy.drops_cache:

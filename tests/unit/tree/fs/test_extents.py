@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.tree.fs.extents import HOLE_BYTES_MIN, data_extents
+from mrsync.tree.fs import extents
+from mrsync.tree.fs.extents import BLOCK_BYTES, HOLE_BYTES_MIN, can_have_holes, clear, data_extents
 
 BLOCK = 4096
 SIZE_MAX = (1 << 63) - 1
@@ -76,3 +77,36 @@ def test_a_file_that_ends_where_offsets_do_is_one_extent() -> None:
         os.pwrite(file.fileno(), b"x" * BLOCK, SIZE_MAX - BLOCK)
         extents = data_extents(file.fileno(), SIZE_MAX)
     assert sum(extents[-1]) == SIZE_MAX
+
+
+OLD = b"x" * (16 * BLOCK_BYTES)
+SPANS = [(0, len(OLD)), (5, 6), (5, 3 * BLOCK_BYTES + 5), (BLOCK_BYTES, 3 * BLOCK_BYTES), (len(OLD) - 1, 2 * len(OLD))]
+
+
+@pytest.mark.parametrize("can_punch", [True, False])
+@pytest.mark.parametrize(("start", "end"), [*SPANS, (7, 7), (len(OLD), 2 * len(OLD))])
+def test_bytes_become_zeros_and_the_size_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_punch: bool, start: int, end: int
+) -> None:
+    if not can_punch:  # as on file systems that cannot make holes
+        monkeypatch.setattr(extents, "_fallocate", lambda: None)
+    (tmp_path / "file").write_bytes(OLD)
+    with open(tmp_path / "file", "r+b") as file:
+        clear(file.fileno(), start, end)
+        clear(file.fileno(), start, end)
+    end = min(end, len(OLD))
+    assert (tmp_path / "file").read_bytes() == OLD[:start] + bytes(end - start) + OLD[end:]
+
+
+def test_whole_blocks_become_a_hole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(OLD)
+    with open(tmp_path / "file", "r+b") as file:
+        if not can_have_holes(file.fileno()):
+            pytest.skip("no holes can be made here")
+        assert (tmp_path / "file").read_bytes() == OLD
+        clear(file.fileno(), BLOCK_BYTES, 15 * BLOCK_BYTES)
+        assert data_extents(file.fileno(), len(OLD)) == [(0, len(OLD))]  # a smaller hole is not told
+        clear(file.fileno(), len(OLD) - 5, len(OLD))
+        clear(file.fileno(), BLOCK_BYTES, len(OLD) - 5)
+        assert data_extents(file.fileno(), len(OLD)) == [(0, BLOCK_BYTES)]
+        assert os.fstat(file.fileno()).st_size == len(OLD)

@@ -26,6 +26,7 @@ def test_paths_are_printable(path: bytes, shown: str) -> None:
 
 def test_a_failure_is_a_sentence() -> None:
     assert Failure(errno.EACCES, b"a/b", "read").sentence == "cannot read a/b: Permission denied"
+    assert Failure(errno.ENOLINK, b"l", "read").sentence == "cannot read l: it is a soft link that leads nowhere"
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENOMEM])

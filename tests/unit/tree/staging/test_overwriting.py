@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.fs import extents
 from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.plan import OFFSET_MAX
 from mrsync.tree.model.policy import Policy
@@ -213,16 +214,40 @@ def test_a_file_that_cannot_be_longer_is_replaced() -> None:
             assert new.read(7) == b"source\0"
 
 
-def test_a_file_is_replaced_where_much_would_have_to_be_cleared(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("can_punch", [True, False])
+def test_a_file_is_replaced_where_many_zeros_would_have_to_be_written(
+    trees: Path, monkeypatch: pytest.MonkeyPatch, can_punch: bool
+) -> None:
     monkeypatch.setattr(overwriting, "CLEARED_BYTES_MAX", 1 << 19)
+    if not can_punch:
+        monkeypatch.setattr(extents, "_fallocate", lambda: None)
+    elif not _holes_can_be_made(trees):
+        pytest.skip("no holes can be made here")
     with open(trees / "source/f", "wb") as new:
         new.write(b"first")
         new.truncate(1 << 20)
     (trees / "dest/f").write_bytes(b"x" * (1 << 20))
-    with open(trees / "dest/f", "rb") as reader:
-        assert session(trees).cast().finish().errors == 0
-        assert reader.read() == b"x" * (1 << 20)
+    inode = os.stat(trees / "dest/f").st_ino
+    assert session(trees).cast().finish().errors == 0
     assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+    assert (os.stat(trees / "dest/f").st_ino == inode) is can_punch
+
+
+def test_with_sparse_zeros_become_holes_of_the_old_version(trees: Path) -> None:
+    if not _holes_can_be_made(trees):
+        pytest.skip("no holes can be made here")
+    (trees / "source/f").write_bytes(b"first".ljust(1 << 20, b"\0") + b"last")
+    (trees / "dest/f").write_bytes(b"x" * (1 << 20))
+    inode = os.stat(trees / "dest/f").st_ino
+    assert session(trees, INPLACE._replace(sparse=True)).cast().finish().errors == 0
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+    assert os.stat(trees / "dest/f").st_ino == inode
+    assert os.stat(trees / "dest/f").st_blocks * 512 <= 1 << 17
+
+
+def _holes_can_be_made(trees: Path) -> bool:
+    with open(trees / "dest/f", "r+b") as file:
+        return extents.can_have_holes(file.fileno())
 
 
 @pytest.mark.parametrize(

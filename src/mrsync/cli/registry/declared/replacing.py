@@ -58,8 +58,8 @@ OPTIONS = (
         "only. A torn file is longer than both versions. Without `--durable`, a power cut soon after the run may "
         "leave parts of old versions in files that seem right (`--checksum` finds them). Files that have several "
         "names, an ACL, another owner or group, that are mount points, less private than the new version, or full "
-        "where the new version has more than 64 MB of holes, are replaced as usual, and so are all with `--backup`, "
-        "`--update` and `--size-only`. Not with `--commit job`",
+        "where the new version has more than 64 MB of holes and the file system cannot make any, are replaced as "
+        "usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit job`",
         field="policy.inplace",
         rsync="--inplace",
     ),
