@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +25,13 @@ def case(
     seconds_max: float,
     copies_max: float = 1.01,
     hop_repairs_max: float = 0.0,
+    held_seconds_max: float = math.inf,
     **details: Any,
 ) -> RelayCase:
     all_details = tuple({"has_islands": True, "file_bytes": FILES, "uplink_bytes_s": 5e6, **details}.items())
-    return RelayCase(what, targets, states, seconds_max, copies_max, hop_repairs_max, all_details)
+    return RelayCase(
+        what, targets, states, seconds_max, copies_max, hop_repairs_max, all_details, held_seconds_max=held_seconds_max
+    )
 
 
 def one(at: int, **details: Any) -> tuple[TargetScenario, ...]:
@@ -68,6 +72,15 @@ CASES = (
         1.6,
         0.01,
         are_deaths_noticed=True,
+    ),
+    case(  # one of them is the next relay
+        "the relay and two others die silently",
+        tuple(replace(ISLANDER, fate=Fate.DEAD, fate_at_s=STRUCK_AT_S) if at < 3 else ISLANDER for at in range(7)),
+        (LOST,) * 3 + (DONE,) * 4,
+        8.0,
+        1.8,
+        0.01,
+        held_seconds_max=3.5,
     ),
     case("one that listens dies silently", struck(3, Fate.DEAD), all_but(3), 8.0, 1.01, 0.01),
     case("the relay is away for a second", struck(0, Fate.CUT, absence_s=1.0), EVERYONE, 3.5, 1.8, 0.2),

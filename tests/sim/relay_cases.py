@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.sim.scenario import Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
 
 DEAF = replace(GOOD, is_deaf=True)
+SHAPED = replace(DEAF, hop_queue_bytes=1_250_000, hop_room_bytes=262_144)  # its uplink makes it wait
 COUNT = 8
 OTHER_HALF = {False: tuple(range(COUNT // 2)), True: tuple(range(COUNT // 2, COUNT))}
 STRUCK_AT_S = 1.8  # in the middle of the contents
@@ -24,7 +26,10 @@ SMALL_FILES = (5 * GEOMETRY.page_bytes,) * 60
 
 @dataclass(frozen=True)
 class RelayCase:
-    """copies_max: packets that leave the caster for each that is cast for the first time, repairs among them."""
+    """copies_max: packets that leave the caster for each that is cast for the first time, repairs among them.
+
+    held_seconds_max: until all that finish have everything; the session may have to wait for others.
+    """
 
     what: str
     targets: tuple[TargetScenario, ...]
@@ -33,6 +38,7 @@ class RelayCase:
     copies_max: float = 1.01
     hop_repairs_max: float = 0.0  # of the packets between targets
     details: tuple[tuple[str, Any], ...] = ()
+    held_seconds_max: float = math.inf
 
     @property
     def scenario(self) -> Scenario:
@@ -48,6 +54,8 @@ class RelayCase:
             raise Violation(f"{self.what}: {result.states}")
         if result.cast_seconds > self.seconds_max:
             raise Violation(f"{self.what}: took {result.cast_seconds:.3f} s")
+        if result.held_seconds > self.held_seconds_max:
+            raise Violation(f"{self.what}: not held by all before {result.held_seconds:.3f} s")
         if copies > self.copies_max:
             raise Violation(f"{self.what}: {copies:.3f} copies left the caster")
         if result.hop_repaired > self.hop_repairs_max * result.hop_first:
@@ -84,7 +92,7 @@ CASES = (
     RelayCase("one percent is lost on every hop", (replace(DEAF, loss=0.01),) * COUNT, EVERYONE, 3.0, 1.02, 0.013),
     RelayCase(  # a page with a hole is held up at each hop until the hole is mended
         "one percent is lost on every hop, and uplinks make senders wait",
-        (replace(DEAF, loss=0.01, hop_queue_bytes=1_250_000, hop_room_bytes=262_144),) * COUNT,
+        (replace(SHAPED, loss=0.01),) * COUNT,
         EVERYONE,
         3.1,
         1.02,
@@ -110,6 +118,21 @@ CASES = (
     RelayCase("one in the middle dies silently", struck(3, Fate.DEAD), all_but(3), 8.5),
     RelayCase("the first one dies silently", struck(0, Fate.DEAD), all_but(0), 8.5, 1.2),
     RelayCase("the last one dies silently", struck(7, Fate.DEAD), all_but(7), 8.5),
+    RelayCase(
+        "four in a row die silently, as with a whole rack",
+        tuple(replace(SHAPED, fate=Fate.DEAD, fate_at_s=STRUCK_AT_S) if 2 <= at < 6 else SHAPED for at in range(COUNT)),
+        all_but(2, 3, 4, 5),
+        8.5,
+        held_seconds_max=3.9,
+    ),
+    RelayCase(
+        "the first one and the next die silently",
+        tuple(replace(SHAPED, fate=Fate.DEAD, fate_at_s=STRUCK_AT_S) if at < 2 else SHAPED for at in range(COUNT)),
+        all_but(0, 1),
+        8.5,
+        1.2,
+        held_seconds_max=3.9,
+    ),
     RelayCase("one in the middle hears nothing any more", struck(3, Fate.ISOLATED), all_but(3), 8.5),
     RelayCase("one in the middle is not heard any more", struck(3, Fate.MUTE), all_but(3), 8.5),
     RelayCase("one in the middle is away for a second", struck(3, Fate.CUT, absence_s=1.0), EVERYONE, 3.5, 1.01, 0.05),

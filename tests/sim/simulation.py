@@ -30,6 +30,7 @@ class Result:
     seed: int
     seconds: float
     cast_seconds: float  # until the caster had finished
+    held_seconds: float  # until all targets that it did not lose had written everything
     rival_share: float  # of what the switch could carry meanwhile
     steps: int
     phase: Phase
@@ -140,6 +141,7 @@ class Simulation:
             seed=self.scenario.seed,
             seconds=self.world.events.now,
             cast_seconds=self.master.finished_at,
+            held_seconds=self._held_at(),
             rival_share=self._rival_share(),
             steps=self.world.events.steps,
             phase=self.master.caster.phase,
@@ -159,6 +161,10 @@ class Simulation:
             reports=oracle.reports,
             reports_per_second_max=max(oracle.reports_by_second.values(), default=0),
         )
+
+    def _held_at(self) -> float:
+        done = [target for target in self.master.caster.roster if target.state is RosterState.DONE]
+        return max((self.oracle.commits.host_of(target).wrote_at for target in done), default=0.0)
 
     def _rival_share(self) -> float:
         carried = self.scenario.switch_bytes_s * self.world.events.now

@@ -67,6 +67,7 @@ class TargetHost:
         self.judged: dict[int, int] = {}  # object -> pages that the oracle has seen to be here when it said so
         self.judged_ready = 0  # plan files that the oracle has seen to be staged
         self.written: set[tuple[int, int]] = set()  # pages that are where they belong
+        self.wrote_at = 0.0  # the last of them
         self._world = world
         self._oracle = oracle
         self._codec: ControlCodec | None = None
@@ -202,6 +203,7 @@ class TargetHost:
         now = self.clock.now
         self.catcher.counters.queue_pages = len(self.reception.opened)
         self.written.update(key for key, _ in batch)
+        self.wrote_at = self._world.events.now
         for object in ObjectKind:
             pages = [page for (written, page), _ in batch if written == object]
             if pages:

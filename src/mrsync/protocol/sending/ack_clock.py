@@ -100,6 +100,11 @@ class AckClock:
         if old is not None:
             self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
 
+    @property
+    def plan_max(self) -> int:
+        """Number of bursts to plan at once."""
+        return 1 if self.gap_s else self._departures.plan_max  # if it is spread, the driver asks again after each
+
     def forget_times(self, tx: int) -> None:
         """Ignore round trips of bursts up to this tx, because the caller's clock stood still."""
         self._timed_from = tx + 1

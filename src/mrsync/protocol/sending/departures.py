@@ -12,6 +12,8 @@ from array import array
 TIMES = 8192  # number of tx that are remembered; a power of two
 PAUSE_S = 0.005  # longer ones are waits
 PLANNED_MAX = 16  # bursts in one plan
+PLANNED_S = 0.1  # in which they leave, about: messages between them have to wait for so long
+SMOOTHING = 0.25
 
 
 class Departures:
@@ -23,6 +25,7 @@ class Departures:
         self._idle_by = array("d", bytes(8 * TIMES))  # and seconds of waits before it
         self._packets, self._idle_s, self._last = 0, 0.0, 0.0
         self._newest = 0  # tx
+        self._burst_s = 0.0  # in which one leaves, smoothed
 
     def on_planned(self, tx: int, packets: int, now: float, gap_s: float) -> None:
         """Note a burst. packets: 0 for a status. gap_s: between two packets."""
@@ -33,8 +36,14 @@ class Departures:
         at = tx & TIMES - 1
         self._at[at], self._sent_by[at], self._idle_by[at] = now + packets * gap_s, self._packets, self._idle_s
 
+    @property
+    def plan_max(self) -> int:
+        """Number of bursts to plan at once: fewer on a slow link, which would keep statuses and repairs waiting."""
+        return PLANNED_MAX if PLANNED_MAX * self._burst_s <= PLANNED_S else max(1, int(PLANNED_S / self._burst_s))
+
     def on_left(self, tx: int, now: float) -> None:
         """Note that the last packet of a burst has left."""
+        self._burst_s += SMOOTHING * (max(0.0, now - self._last) - self._burst_s)
         self._at[tx & TIMES - 1] = self._last = now
 
     def on_spared(self, packets: int) -> None:

@@ -31,7 +31,6 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import Claim, FlowReport, ObjectKind, Report
 
-BURSTS_MAX = 16  # per call; reports are read in between
 REPAIR_PATIENCE_S = 0.1  # longest wait of a lost packet for others to be coded with
 LONE_PATIENCE_S = 0.01  # the same with one listener: no other report is waited for, but late packets may still arrive
 COMPANY_S = 1.0  # the same while first sends remain, as more of them may be lost
@@ -226,7 +225,7 @@ class Schedule:
             self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
             self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.cycle_s))
             return []
-        bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
+        bursts_max = self._clock.plan_max  # reports are read in between
         room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
         if self._is_halted:
             room = 0

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mrsync.protocol.sending.departures import PAUSE_S, TIMES, Departures
+from mrsync.protocol.sending.departures import PAUSE_S, PLANNED_MAX, PLANNED_S, TIMES, Departures
 
 
 def test_bursts_that_are_planned_together_leave_one_after_another() -> None:
@@ -51,3 +51,19 @@ def test_what_left_too_long_ago_to_be_remembered_shows_no_rate() -> None:
         departures.on_planned(tx, 40, tx * 0.01, 0.0)
     assert departures.packets_s(5, 2 * TIMES - 5) == pytest.approx(40 / PAUSE_S, rel=0.01)
     assert departures.packets_s(5, 90) == math.inf
+
+
+def left(count: int, seconds: float) -> Departures:
+    """Return the departures after so many bursts that took as many seconds each, in plans of four."""
+    departures = Departures()
+    for tx in range(1, count + 1):
+        departures.on_planned(tx, 40, (tx - 1) // 4 * 4 * seconds, 0.0)
+        departures.on_left(tx, tx * seconds)
+    return departures
+
+
+def test_on_a_slow_link_fewer_bursts_are_planned_at_once() -> None:
+    assert left(0, 0.0).plan_max == PLANNED_MAX
+    assert left(99, PLANNED_S / PLANNED_MAX / 2).plan_max == PLANNED_MAX
+    assert left(99, PLANNED_S / 3.5).plan_max == 3
+    assert left(99, 10 * PLANNED_S).plan_max == 1

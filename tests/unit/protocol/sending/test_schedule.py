@@ -8,8 +8,8 @@ from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.ack_clock import AckClock
+from mrsync.protocol.sending.departures import PLANNED_MAX
 from mrsync.protocol.sending.schedule import (
-    BURSTS_MAX,
     LONE_PATIENCE_S,
     POLL_CLOSED_S,
     POLL_MAX_S,
@@ -66,7 +66,7 @@ def test_nothing_leaves_without_a_transfer() -> None:
 def test_pages_leave_in_order_until_the_window_is_full() -> None:
     cast = Cast(99)
     sent = [cast.schedule.sends(0.0) for _ in range(3)]
-    assert [len(sends) for sends in sent] == [BURSTS_MAX, WINDOW_BURSTS_START - BURSTS_MAX, 0]
+    assert [len(sends) for sends in sent] == [PLANNED_MAX, WINDOW_BURSTS_START - PLANNED_MAX, 0]
     assert sent[0] + sent[1] == [SendPage(KIND, page, 0, page + 1) for page in range(WINDOW_BURSTS_START)]
 
 
@@ -148,7 +148,7 @@ def test_no_poll_while_bursts_are_sent() -> None:
     cast.schedule.sends(0.0)
     assert cast.timers.is_set(Timer.POLL)
     cast.start(99)
-    assert len(cast.schedule.sends(0.0)) == BURSTS_MAX
+    assert len(cast.schedule.sends(0.0)) == PLANNED_MAX
     assert not cast.timers.is_set(Timer.POLL)
 
 
@@ -228,7 +228,7 @@ def test_while_casting_a_few_losses_wait_for_company() -> None:
     cast = Cast(99)
     cast.schedule.sends(0.0)
     cast.report(0, cast.schedule.stamp(0.0), {1: 0b10})
-    assert cast.schedule.sends(0.0)[0] == SendPage(KIND, BURSTS_MAX, 0, BURSTS_MAX + 2)
+    assert cast.schedule.sends(0.0)[0] == SendPage(KIND, PLANNED_MAX, 0, PLANNED_MAX + 2)
     cast.schedule.handle_timeout(REPAIR_PATIENCE_S * 1.5)
     repair = cast.schedule.sends(REPAIR_PATIENCE_S * 1.5)[0]
     assert isinstance(repair, SendPage)

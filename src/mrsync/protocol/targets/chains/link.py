@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.roster import Target
 
@@ -13,6 +15,7 @@ class Link:
     has_fed: bool = False  # at some time
     known_since: float | None = None  # when both ends had confirmed it
     doubted_at: float | None = None  # since when it fails, while both ends are asked
+    quiet: Sequence[Target] = ()  # others that are asked then, as their silence would hold up the next link
     is_stalled: bool = False  # nothing arrives, whatever the child reports
     frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last
     activity: int = 0  # pages that it has written, by its own count

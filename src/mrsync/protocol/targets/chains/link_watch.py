@@ -48,6 +48,21 @@ class LinkWatch:
         """For how many seconds children typically get nothing that they lack, and that their parents hold."""
         return min(LATE_MAX_S, median(link.pause_s for link in self._links.values()))
 
+    def quiet_near(self, link: Link, is_answering: Callable[[Target], bool]) -> list[Target]:
+        """Return who would take the place of a parent that is gone, but may be gone as well, as with a whole rack.
+
+        These are the targets before it, up to the first one that answers, and its other children in an island.
+        """
+        quiet = []
+        above = self._links.get(link.parent.id)
+        while above is not None and not is_answering(above.parent):
+            quiet.append(above.parent)
+            above = self._links.get(above.parent.id)
+        if link.island is not None:
+            others = (other.child for other in self._links.values() if other.island is link.island)
+            quiet += [other for other in others if other is not link.child and not is_answering(other)]
+        return quiet
+
     def has_failed(self, link: Link, slack_s: float, now: float) -> bool:
         """Return whether the time is over in which a doubted link, or one to an island, should have worked.
 

@@ -331,18 +331,19 @@ class Relays:
         self._watch.paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
-        self._assignments.remind(link.parent.id)
-        self._assignments.remind(link.child.id)
+        link.quiet = self._watch.quiet_near(link, lambda target: self._roster.audience.is_answering(target.flow, now))
+        for target in (link.parent, link.child, *link.quiet):
+            self._assignments.remind(target.id)
         self._set_ways(now, [link.child])
 
     def _fail(self, link: Link, now: float) -> None:
         """Give up a link: remove the end that does not answer, or the one that is to blame."""
         parent, child, doubted_at = link.parent, link.child, link.doubted_at or now
         del self._links[child.id]
-        if parent.flow.answered_at <= doubted_at:
-            self._park(parent, now)
-        elif child.flow.answered_at <= doubted_at:
-            self._park(child, now)
+        silent = [end for end in (parent, child) if end.flow.answered_at <= doubted_at]
+        if silent:
+            self._park(min(silent, key=lambda end: end.progress.heard_at), now)
+            self._park_quiet(link, now)
         elif self._watch.is_stuck(link, now):
             self._set_aside(child)
             if self._faults[parent.id] > self._faults[child.id]:
@@ -374,6 +375,8 @@ class Relays:
         doubted = [link for link in failed if link.doubted_at is not None]
         if any(island.relay.flow.answered_at <= (link.doubted_at or now) for link in doubted):
             self._park(island.relay, now)
+            for link in doubted:
+                self._park_quiet(link, now)
             return
         silent = [link for link in doubted if link.child.flow.answered_at <= (link.doubted_at or now)]
         for link in silent:
@@ -401,6 +404,12 @@ class Relays:
             self._parked[target.id] = now
         self.chains.take_out(target)
 
+    def _park_quiet(self, link: Link, now: float) -> None:
+        """Leave out the others that were asked when a link was doubted, and that did not answer either."""
+        for target in link.quiet:
+            if target.id not in self._parked and target.flow.answered_at <= (link.doubted_at or now):
+                self._park(target, now)
+
     def _set_aside(self, target: Target) -> None:
         """Give nothing to a target that cannot write, until it does: its parent would have to wait for it."""
         assert target.report is not None  # it told how much waits there
@@ -414,7 +423,12 @@ class Relays:
 
     def _tell_again(self, now: float) -> None:
         """Repeat assignments that are not confirmed, or do not work yet."""
-        doubted = {link.parent.id for link in self._links.values() if link.doubted_at is not None}
+        doubted = {
+            target.id
+            for link in self._links.values()
+            if link.doubted_at is not None
+            for target in (link.parent, *link.quiet)
+        }
         unfed = {link.child.id for link in self._links.values() if not link.is_fed}
         fine = self._assignments.targets - doubted - unfed
         probe_bytes = self._reach.fitting.datagram_bytes

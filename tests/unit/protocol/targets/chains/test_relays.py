@@ -185,6 +185,38 @@ def test_a_relay_that_does_not_answer_is_left_out_and_its_child_gets_another_par
     assert chains.ways() == [Via.CASTER, Via.NOBODY, Via.NOBODY, Via.RELAY]
 
 
+def test_those_before_a_relay_that_is_gone_are_asked_as_well() -> None:
+    """A rack that loses its power takes neighbours in a chain with it."""
+    chains = Chains(6).fed()
+    now = NOW + 5
+    chains.answer(0, 1, now=now)
+    chains.told.clear()
+    chains.hop(4, Feeding.STARVED, now)
+    assert set(chains.told) == {2, 3, 4}
+    chains.answer(0, 1, 4, 5, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 1, 4, 5]]
+
+
+def test_one_that_was_asked_with_others_and_answers_stays() -> None:
+    chains = Chains(5).fed()
+    now = NOW + 5
+    chains.hop(4, Feeding.STARVED, now)
+    chains.answer(0, 1, 2, 4, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 1, 2, 4]]
+
+
+def test_if_both_ends_are_silent_the_one_that_was_heard_last_stays() -> None:
+    """Statuses to it may be late: it says that it is starved."""
+    chains = Chains(4).fed()
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    chains.answer(0, 3, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 2, 3]]
+
+
 def test_one_that_was_left_out_comes_back_at_the_end() -> None:
     chains = Chains(3).fed()
     now = NOW + 5
