@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+from mrsync.cli.registry.options import DOCUMENTS_ONLINE
 from release.shared import PROJECT
 
 
@@ -15,4 +16,5 @@ def test_the_readme_on_an_index_has_whole_links() -> None:
     metadata = json.loads(shown)
     assert "](docs/" not in metadata["readme"]["text"]
     assert f"]({metadata['urls']['Source']}/raw/main/docs/mrsync.svg)" in metadata["readme"]["text"]
+    assert metadata["urls"]["Documentation"] == DOCUMENTS_ONLINE
     assert {"authors", "classifiers", "keywords", "urls"} <= set(metadata)

@@ -15,7 +15,7 @@ import pytest
 
 from mrsync import __version__
 from mrsync.cli.registry.completion import INSTALLED
-from mrsync.cli.registry.options import PROGRAMS
+from mrsync.cli.registry.options import DOCUMENTS, DOCUMENTS_ONLINE, PROGRAMS
 from release.deb import build_deb
 from release.shared import PROJECT, shared_files
 from release.zipapp import build_pyz
@@ -44,6 +44,12 @@ def check_sync(
         "-A", site.group, "-P", str(site.port), environment=environment, folder=folder,
     )  # fmt: skip
     assert [differences(site.source, site.dest(host)) for host in site.hosts] == [[], []]
+
+
+def check_documents(text: str) -> None:
+    """The help names documents that are there."""
+    place = text.rpartition("Documents: ")[2].strip()
+    assert place == DOCUMENTS_ONLINE or (Path(place) / "cli.md").is_file()
 
 
 @pytest.fixture
@@ -87,6 +93,7 @@ def test_a_wheel_has_modules_man_pages_completions_and_units(tmp_path: Path, fol
     where = "import mrsync; print(mrsync.__file__)"
     assert run(sys.executable, "-c", where, environment=environment).startswith(str(modules))
     check_sync(folder, [prefix / "bin" / "mrsync"], environment)
+    check_documents(run(prefix / "bin" / "mrsync", "--help", "all", environment=environment))
 
 
 def test_the_same_wheel_is_made_from_an_sdist(tmp_path: Path) -> None:
@@ -107,6 +114,7 @@ def test_a_deb_is_installed_used_and_removed(tmp_path: Path, folder: Path) -> No
     names = {str(path.relative_to(tmp_path / "extracted")) for path in (tmp_path / "extracted").rglob("*")}
     assert {f"usr/lib/python3/dist-packages/{name}" for name in MODULES} <= names
     assert {f"usr/bin/{program}" for program in INSTALLED} <= names
+    assert f"{DOCUMENTS[1:]}/cli.md" in names
     assert {f"usr/share/man/man1/{program.replace(' ', '-')}.1.gz" for program in PROGRAMS} <= names
     assert "python3-clustershell" in run("dpkg-deb", "--field", package, "Depends")
     if os.geteuid() != 0:
@@ -135,6 +143,7 @@ def test_the_zipapp_needs_nothing_installed(tmp_path: Path, folder: Path) -> Non
     bare = (sys.executable, "-I", "-S", package)
     assert "no  AES-256-GCM" in run(*bare, "--version")
     check_sync(folder, bare)
+    check_documents(run(*bare, "--help", "all"))
     shell = tmp_path / "rsh"  # HOST COMMAND...
     shell.write_text('#!/bin/sh\nshift\nexec sh -c "$*"\n')
     shell.chmod(0o755)

@@ -136,10 +136,10 @@ def test_ctrl_c_reports_complete_files_at_once_and_then_each_target(site: Site) 
     run.wait_for("^mrsync: stopping; 0 of 3 complete$")
     ended = run.wait()
     wait_until_gone(catchers)
-    assert ended.stdout.startswith("0/3 complete, 3 lost; ")
+    assert ended.stdout.startswith("0/3 complete, 3 interrupted; ")
     places = "interrupted before anything was changed|interrupted; files in place: \\d+ of 40"
     lines = ended.stderr.splitlines()
-    assert re.fullmatch(f"[a-c,]+: lost, ({places})", lines[-2]), lines
+    assert re.fullmatch(f"[a-c,]+: ({places})", lines[-2]), lines
     for target in ended.report["targets"].values():
         count = int("0" + "".join(re.findall("place: (.*) of", target["reason"])))
         assert (target["files_updated"], target["bytes_written"]) == (count, count * (FILE_BYTES + 2))
@@ -179,7 +179,7 @@ def test_a_second_ctrl_c_leaves_at_once_whatever_goes_on(site: Site) -> None:
     assert ended.status == 20
     assert LEFT in ended.stderr
     check_report_of_leaving(ended)
-    assert 'verdict="0/3 complete, 3 lost; ' in log.read_text().splitlines()[-1]
+    assert 'verdict="0/3 complete, 3 interrupted; ' in log.read_text().splitlines()[-1]
     wait_until_gone(catchers)
     check_targets(site)
 

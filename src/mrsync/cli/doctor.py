@@ -86,7 +86,7 @@ def outcome_fields(outcome: DoctorOutcome) -> dict[str, Any]:
         "group": outcome.setting.group,
         "port": outcome.setting.port,
         "interfaces": outcome.setting.interfaces,
-        "targets": {target.seen.host: _target_fields(target) for target in outcome.targets},
+        "targets": {target.seen.host: _target_fields(target, outcome.is_interrupted) for target in outcome.targets},
     }
 
 
@@ -131,7 +131,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:+.0f} s" if abs(seconds) >= 10 else f"{round(seconds * 1000):+d} ms"
 
 
-def _target_fields(target: Examined) -> dict[str, Any]:
+def _target_fields(target: Examined, is_interrupted: bool) -> dict[str, Any]:
+    """Return a target for JSON. is_interrupted: half an examination proves nothing about it."""
     seen = target.seen
     fields = seen._asdict()
     del fields["host"]
@@ -139,6 +140,8 @@ def _target_fields(target: Examined) -> dict[str, Any]:
         fields[name] = None if fields[name] is None else fields[name]._asdict()
     trips = fields.pop("round_trips")
     fields["rtt_us"] = {"p50": trips.quantile_us(0.5), "max": trips.longest_us}
+    if is_interrupted:
+        return {"is_fit": None, "findings": [], **fields}
     findings = [finding._asdict() for finding in target.findings]
     return {"is_fit": target.is_fit, "findings": findings, **fields}
 

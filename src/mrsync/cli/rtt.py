@@ -14,7 +14,7 @@ from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.remote.folding import fold
-from mrsync.run.cast.outcome import TargetState
+from mrsync.run.cast.outcome import TargetState, end_of
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
 
@@ -105,7 +105,7 @@ def _troubles(outcome: RttOutcome) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
         if target.state is not TargetState.DONE:
-            groups.setdefault(f"{target.state.value}, {target.reason}", []).append(target.host)
+            groups.setdefault(end_of(target.state, target.reason), []).append(target.host)
     for trouble, hosts in groups.items():
         yield f"{fold(hosts)}: {trouble}"
 

@@ -92,6 +92,8 @@ def test_the_result_has_all_fields_in_json() -> None:
     assert target["facts"]["python"] == "3.11.7"
     assert target["group"] == {"sent": 10, "heard": 10, "echoed": 10}
     assert fields["targets"]["c"]["facts"] is None
+    half = outcome_fields(outcome(examined("a", FAULT), gone("c"))._replace(is_interrupted=True))
+    assert [(target["is_fit"], target["findings"]) for target in half["targets"].values()] == [(None, [])] * 2
 
 
 def test_a_terminal_gets_colours_and_all_the_words(

@@ -11,7 +11,16 @@ from typing import Any
 from mrsync.cli.output.roundtrips import histogram_lines, quantiles, table_lines
 from mrsync.errors import ExitStatus
 from mrsync.remote.folding import fold
-from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import (
+    INTERRUPTED,
+    RELAY,
+    UNICAST,
+    Outcome,
+    TargetOutcome,
+    TargetState,
+    end_of,
+    word_of,
+)
 from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
 
@@ -161,8 +170,9 @@ RATED_BYTES = 1_000_000  # the rate of a run that sends less says nothing
 def verdict(outcome: Outcome) -> str:
     """Return, for example, "97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered"."""
     states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
-    others = [state for state in TargetState if state is not TargetState.DONE]
-    states += [f"{count} {state.value}" for state in others if (count := outcome.count(state))]
+    words = [word_of(one.state, one.reason) for one in outcome.targets if one.state is not TargetState.DONE]
+    order = [state.value for state in TargetState] + [INTERRUPTED]
+    states += [f"{words.count(word)} {word}" for word in order if word in words]
     if outcome.is_dry_run:
         parts = [
             f"dry run: {', '.join(states)}",
@@ -218,7 +228,7 @@ def troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def _trouble(target: TargetOutcome) -> str:
-    parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
+    parts = [end_of(target.state, target.reason)]
     causes: dict[bytes, list[str]] = {}
     for file in target.sat_out:
         causes.setdefault(file.path, []).append(f"{file.message}{f' ({file.error})' if file.error else ''}")

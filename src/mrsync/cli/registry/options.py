@@ -68,6 +68,8 @@ DESCRIPTIONS: Mapping[str, Sequence[str]] = {  # paragraphs for the man page
         "A run that broke is taken up by the next one.",
     ),
 }
+DOCUMENTS = "/usr/share/doc/mrsync"  # of the Debian package
+DOCUMENTS_ONLINE = "https://github.com/mrsync/mrsync/tree/main/docs"
 EXAMPLES: Mapping[str, Mapping[str, str]] = {
     MRSYNC: {
         "mrsync doctor -m 'node[1-9]' -t /data": "test hosts and network for problems",

@@ -15,7 +15,7 @@ from mrsync import __version__
 from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.line_breaks import filled
 from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
-from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
+from mrsync.cli.registry.options import DOCUMENTS, DOCUMENTS_ONLINE, EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import meanings_of
 from mrsync.errors import UsageError
 from mrsync.spelling import did_you_mean
@@ -29,7 +29,6 @@ _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ),
     REPORT: (("file", {"metavar": "FILE.json", "help": "what --report FILE.json wrote; -: stdin"}),),
 }
-_DOCUMENTS = "Documents: /usr/share/doc/mrsync, or docs/ of the source."
 _ALL = "all"
 _ACTIONS: dict[str, dict[str, Any]] = {
     VALUE: {},
@@ -309,10 +308,17 @@ def add_option(group: Any, option: Option, program: str) -> None:
     group.add_argument(*option.names(program), **words)
 
 
+def documents() -> str:
+    """Return where the documents are: here, as with the Debian package and in a checkout, or online."""
+    checkout, is_checkout, _ = __file__.rpartition("/src/mrsync/")
+    places = (DOCUMENTS, *([f"{checkout}/docs"] if is_checkout else []))
+    return next((place for place in places if os.path.isfile(f"{place}/cli.md")), DOCUMENTS_ONLINE)
+
+
 def _epilog(program: str, has_all: bool) -> str:
     if has_all:
         statuses = "\n".join(f"  {status:>2}  {meaning}" for status, meaning in meanings_of(program).items())
-        return f"exit status:\n{statuses}\n\n{_DOCUMENTS}"
+        return f"exit status:\n{statuses}\n\nDocuments: {documents()}"
     name = program.split()[0] if program == FILELIST else program
     return f"{_examples(program)}\n{name} --help all lists every option; mrsync help TOPIC explains one."
 

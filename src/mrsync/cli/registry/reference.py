@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from mrsync import __version__
 from mrsync.cli.registry.option import SECTIONS, Option
-from mrsync.cli.registry.options import DESCRIPTIONS, EXAMPLES, FORMS, PROGRAMS, options_of
+from mrsync.cli.registry.options import (
+    DESCRIPTIONS,
+    DOCUMENTS,
+    DOCUMENTS_ONLINE,
+    EXAMPLES,
+    FORMS,
+    PROGRAMS,
+    options_of,
+)
 from mrsync.cli.registry.statuses import MEANINGS, meanings_of
 
 # <!-- options of PROGRAM: SECTION; SECTION --> ... <!-- end of options -->
@@ -78,7 +86,11 @@ def _man_lines(program: str) -> Iterator[str]:
     yield from (".SH FILES", ".TP", "/etc/mrsync/config.toml, ~/.config/mrsync/config.toml")
     yield _roff("Settings: the long names of options with their values, in TOML.")
     others = ", ".join(f"\\fB{_roff(other.replace(' ', '-'))}\\fR(1)" for other in PROGRAMS if other != program)
-    yield from (".SH SEE ALSO", f"{others}, \\fBrsync\\fR(1)", "/usr/share/doc/mrsync")
+    yield from (
+        ".SH SEE ALSO",
+        f"{others}, \\fBrsync\\fR(1)",
+        f"{DOCUMENTS_ONLINE}, with the Debian package {DOCUMENTS}",
+    )
 
 
 def plain(markdown: str) -> str:

@@ -21,6 +21,21 @@ class TargetState(Enum):
     REFUSED = "refused"  # tried to join, but was not compatible
 
 
+INTERRUPTED = "interrupted"  # begins the reason of a target that the run left because it was interrupted
+
+
+def word_of(state: TargetState, reason: str | None) -> str:
+    """Return a state for people: who interrupts a run has lost nobody."""
+    return INTERRUPTED if (reason or "").startswith(INTERRUPTED) else state.value
+
+
+def end_of(state: TargetState, reason: str | None) -> str:
+    """Return how the run ended for a target in words."""
+    if not reason or word_of(state, reason) != INTERRUPTED:
+        return f"{state.value}, {reason}" if reason else state.value
+    return reason
+
+
 MULTICAST, UNICAST, RELAY = "multicast", "unicast", "relay"
 
 

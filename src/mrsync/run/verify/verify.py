@@ -172,7 +172,9 @@ class _Verification:
         verdicts = [verdict for verdict in self._verdicts if verdict is not None]
         manifest = _most_common(verdict.manifest for verdict in verdicts)
         tree = _most_common(verdict.tree for verdict in verdicts)
-        rows = zip(self._hosts, self._verdicts, self._reasons, self._differences, strict=True)
+        left = "interrupted before it was verified" if self._stop.reason else ""
+        reasons = [reason or left for reason in self._reasons]
+        rows = zip(self._hosts, self._verdicts, reasons, self._differences, strict=True)
         targets = tuple(VerifiedTarget(host, verdict, reason, tuple(found)) for host, verdict, reason, found in rows)
         return VerifyOutcome(targets, manifest, seconds, bool(self._stop.reason), tree)
 

@@ -108,6 +108,18 @@ def test_targets_that_are_behind_are_listed_by_reason() -> None:
     assert complaint(result) == "not complete: n[4-6],x1"
 
 
+def test_who_interrupts_a_run_has_lost_nobody() -> None:
+    late = target("n2", TargetState.UNREACHABLE, "interrupted before it joined")
+    busy = target("n3", TargetState.LOST, "interrupted; files in place: 3 of 9")
+    verdict, *others = summary(outcome(target("n1"), late, busy, target("n4", TargetState.LOST, "silent for 60 s")))
+    assert verdict.startswith("1/4 complete, 1 lost, 2 interrupted; ")
+    assert others == [
+        "n2: interrupted before it joined",
+        "n3: interrupted; files in place: 3 of 9",
+        "n4: lost, silent for 60 s",
+    ]
+
+
 def test_verbose_shows_complete_targets_and_round_trips() -> None:
     nothing_sent = outcome()._replace(bytes_planned=0, bytes_sent=0, bytes_repaired=0)
     assert "round trip: p50 900 us" in summary(nothing_sent, 1)[-1]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ def test_short_help_has_examples_and_the_common_options() -> None:
     text = shown("mrsync", "--help")
     assert text.count("mrsync -m '") + text.count("mrsync -aH") + text.count("mrsync doctor -m") == 3
     assert "--targets" in text
+    assert "--sudo" in text
     assert "--modify-window" not in text
     assert "--help all" in text
     assert len(text.splitlines()) < 65
@@ -28,6 +30,7 @@ def test_all_help_has_every_option_and_the_exit_statuses() -> None:
     text = shown("mrsync", "--help", "all")
     assert [option.flags for option in options_of(MRSYNC) if option.names(MRSYNC)[-1] not in text] == []
     assert "a file or a target is not up to date" in text
+    assert (Path(text.rpartition("Documents: ")[2].strip()) / "cli.md").is_file()
     assert "25" not in make_parser(VERIFY).format_help().partition("exit status:")[2]  # it deletes nothing
 
 

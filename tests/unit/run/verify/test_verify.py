@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.cli.verify import lines
 from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.stop import Stop
 from mrsync.run.verify import verifier, verify
@@ -39,6 +40,16 @@ def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch:
     assert {snapshot.phase for snapshot in watcher.seen} == {"verifying"}
     states = [tuple(target.state for target in snapshot.targets) for snapshot in watcher.seen]
     assert states[-1] == ("lost", "done")
+
+
+def test_who_interrupts_it_is_told_of_those_that_were_not_verified(tmp_path: Path) -> None:
+    shell = tmp_path / "shell"
+    shell.write_text(SHELL % (encode_finding(Pulse(1)), encode_finding(TreeVerdict(entries=7))))
+    shell.chmod(0o755)
+    stop = Stop()
+    stop.request("interrupted by SIGINT")
+    outcome = verify_targets(VerifySettings(("hangs",), b"/dest", str(shell)), Watcher(), stop)
+    assert lines(outcome, b"/dest") == ["hangs: interrupted before it was verified"]
 
 
 class Watcher:

@@ -301,6 +301,7 @@ OPTIONS = (
         alone=True,
         completes=HOSTS,
         is_single=True,
+        is_common=True,
     ),
     Option(
         "--no-sudo",
