@@ -33,6 +33,7 @@ def build_pyz(folder: Path) -> Path:
         for needed in sorted(_needed(project["dependencies"])):
             _copy(distribution(needed), root)
         zipapp.create_archive(root, package, "/usr/bin/env python3", compressed=True)
+        package.chmod(0o755)  # zipapp lets only the owner run it
     return package
 
 

@@ -56,10 +56,14 @@ def test_commands_for_one_machine(block: Block, tmp_path: Path) -> None:
 
 
 class Nodes(Estate):
-    """A lab for documents: node1 to node3 behind sshd, and a master with a key, groups and a source in /srv/data."""
+    """A lab for documents: node1 to node3 behind sshd, and a master with a key, groups and a source in /srv/data.
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    All of them have the programs.
+    """
+
+    def __init__(self, lab: Lab, folder: Path, programs: Path) -> None:
         super().__init__(lab, folder)
+        self.programs = programs
         self.own = folder / "master"
         named = list(zip(lab.targets, NODES, strict=True))
         with (folder / "hosts").open("a") as hosts:
@@ -75,6 +79,7 @@ class Nodes(Estate):
         for host in lab.targets:
             self.srv(host.name).mkdir(parents=True)
             self.serve(host)
+            shutil.copytree(programs, folder / host.name / "bin", dirs_exist_ok=True)
 
     def srv(self, host: str) -> Path:
         """Return what /srv is on this host, seen from here."""
@@ -83,13 +88,13 @@ class Nodes(Estate):
     def _within(self, host: Host) -> str:
         return super()._within(host) + f"mount --bind {self.srv(host.name)} /srv && "
 
-    def run(self, script: str, programs: Path) -> Process:
+    def run(self, script: str) -> Process:
         """Start a shell script on the master, with an agent for its ssh."""
         path = self.own / "script"
         path.write_text(script)
         binds = {self.folder / "hosts": "/etc/hosts", self.own / "passwd": "/etc/passwd", self.srv("master"): "/srv"}
         mounts = [f"mount --bind {at} {place}" for at, place in binds.items()]
-        environment = f"HOME={self.own} CLUSTERSHELL_CFGDIR={self.own} PATH={programs}:$PATH"
+        environment = f"HOME={self.own} CLUSTERSHELL_CFGDIR={self.own} PATH={self.programs}:$PATH"
         start = f"exec env {environment} ssh-agent bash -euo pipefail {path}"
         return self.lab.master.start("sh", "-c", " && ".join([*mounts, f"cd {self.own}", start]))
 
@@ -102,8 +107,8 @@ def test_commands_for_several_hosts(block: Block, make_lab: MakeLab, tmp_path: P
     folder = Path(tempfile.mkdtemp(prefix="mrsync-nodes-"))
     folder.chmod(0o755)
     try:
-        nodes = Nodes(make_lab(3), folder)
-        run = nodes.run(block.text, install(tmp_path / "bin"))
+        nodes = Nodes(make_lab(3), folder, install(tmp_path / "bin"))
+        run = nodes.run(block.text)
         assert run.wait() == 0, run.output
         received = [tree for host in nodes.lab.targets if (tree := nodes.srv(host.name) / "data").exists()]
         assert [differences(nodes.srv("master") / "data", tree) for tree in received] == [[] for _ in received]

@@ -140,6 +140,7 @@ def test_two_builds_of_a_deb_are_the_same(tmp_path: Path) -> None:
 
 def test_the_zipapp_needs_nothing_installed(tmp_path: Path, folder: Path) -> None:
     package = build_pyz(tmp_path)
+    assert package.stat().st_mode & 0o777 == 0o755
     bare = (sys.executable, "-I", "-S", package)
     assert "no  AES-256-GCM" in run(*bare, "--version")
     check_sync(folder, bare)

@@ -85,7 +85,7 @@ MISTAKES = {
         1,
         "DEST on this host, {source}/a, and SOURCE must not contain one another",
     ),
-    "no such option": Mistake(("--frobnicate",), 1, "unrecognized arguments: --frobnicate (see mrsync --help)"),
+    "no such option": Mistake(("--frobnicate",), 1, "there is no option --frobnicate (see mrsync --help)"),
     "no place for the report": Mistake(
         ("--report", "/no/report.json"), 11, "--report /no/report.json: cannot write in /no, which does not exist"
     ),

@@ -34,7 +34,7 @@ LINES = """
 1  mrsync -m a,b -s src -avz                     | -a is for SOURCE... TARGETS:DEST only
 1  mrsync -m a -s src -x b                       | to leave targets out: --exclude-target
 1  mrsync -m a -s src --delete=no                | --delete=no; its opposite is --no-delete
-1  mrsync verify -m a -t /d -q huge              | unrecognized arguments: -q huge
+1  mrsync verify -m a -t /d -q huge              | there is no option -q (
 1  mrsync -m '' -s src                           | TARGETS is missing
 1  mrsync -m 'a[' -s src                         | a[
 1  mrsync -m 'a[1-' -s src                       | a[1-
@@ -306,8 +306,8 @@ LINES = """
 1  ... --list x --synclist y                     | cannot be given together
 1  ... --key-file x                              | there is no option --key-file
 1  ... --remote-dir /opt/bin                     | for other hosts, not for -r local
-1  mrsync verify -m a -t d --report x.json       | unrecognized arguments: --report x.json
-1  mrsync doctor -m a -s src                     | unrecognized arguments: -s src
+1  mrsync verify -m a -t d --report x.json       | there is no option --report (
+1  mrsync doctor -m a -s src                     | there is no option -s (
 1  mrsync verfy -m a                             | did you mean verify
 1  multicatcher -i 0 -t d --insecure --suffix a/b | 'a/b': give one without a slash
 1  multicatcher -i -1 -t d --insecure            | '-1' is not an id

@@ -41,7 +41,7 @@ def test_the_exit_searches_for_no_garbage() -> None:
     ("arguments", "status", "sentence"),
     [
         ([], 1, "mrsync: give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)\n"),
-        (["--nonsense"], 1, "mrsync: unrecognized arguments: --nonsense (see mrsync --help)\n"),
+        (["--nonsense"], 1, "mrsync: there is no option --nonsense (see mrsync --help)\n"),
         (["dotcor"], 1, "mrsync: there is no command dotcor; did you mean doctor? (see mrsync --help)\n"),
         (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere does not exist\n"),
     ],

@@ -42,7 +42,7 @@ def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
     bars: dict[int, int] = {}
     for bound, count in bins:
         bars[(bound - 1) // width] = bars.get((bound - 1) // width, 0) + count
-    most = _round_up(max(bars.values()))
+    most = TICKS * math.ceil(_round_step(max(1, *bars.values()) / TICKS))  # a tick is a whole number of pages
     x_max = -(-longest // width) * width
     parts = [*_grid(most, lambda count: f"{count:g}"), *_axis(x_max, unit)]
     for number, count in sorted(bars.items()):

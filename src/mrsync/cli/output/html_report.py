@@ -91,7 +91,7 @@ def _charts(fields: Fields) -> Iterator[str]:
     legend = _key((style, label) for style, label, _ in shares)
     yield f"<section><h2>Where the time went</h2>{share_bar(shares)}{legend}</section>"
     samples = fields["samples"]
-    if len(samples) > 1:
+    if len(samples) > 1 and any(any(sample[1:]) for sample in samples):
         lines = [
             (style, label, [(sample[0], float(sample[column])) for sample in samples])
             for column, (style, label) in enumerate(

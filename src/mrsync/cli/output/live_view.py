@@ -23,6 +23,7 @@ RATES_KEPT = 16  # in the sparkline, one per frame
 SILENT_S = 2.0  # seconds without a packet, after which a target is marked
 WAITING_MIN = 64  # pages; fewer wait at every relay now and then
 STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
+FILE_BYTES = 32_768  # a file takes about as long to be put into place as so many bytes to be sent
 NAME_WIDTH, NOTE_WIDTH = 32, 40  # what names may take of any line, and what longer ones leave to notes
 # How targets have ended badly. One that is partial at the end has ended well as far as the roster knows.
 ENDED = sorted({state.value for state in TargetState} - {TargetState.DONE.value, TargetState.PARTIAL.value})
@@ -61,13 +62,16 @@ class Rate:
         self._seconds, self._bytes, self._files = snapshot.seconds, snapshot.bytes_sent, snapshot.files_done
 
     def left_s(self, snapshot: Snapshot) -> float:
-        """Return how many seconds the contents will take, or the files if these take longer, as far as is known."""
-        times_s = [0.0]
-        if self.bytes_s > 0:
-            times_s.append((snapshot.bytes_planned - snapshot.bytes_sent) / self.bytes_s)
-        if self.files_s > 0:
-            times_s.append((snapshot.files_planned - snapshot.files_done) / self.files_s)
-        return max(times_s)
+        """Return how many seconds the rest will take. 0 if nothing moves.
+
+        Bytes and files are one amount of work. Apart, files told nothing while the first large ones are sent. They do
+        not count before one is in place: with --commit job that is after the last byte.
+        """
+        file_bytes = FILE_BYTES if snapshot.files_done else 0
+        bytes_s = self.bytes_s + file_bytes * self.files_s
+        files_left = snapshot.files_planned - snapshot.files_done
+        bytes_left = snapshot.bytes_planned - snapshot.bytes_sent + file_bytes * files_left
+        return bytes_left / bytes_s if bytes_s > 0 else 0.0
 
     def sparkline(self) -> str:
         """Return the recent rates as bars, scaled to the highest."""

@@ -186,8 +186,8 @@ class Parser(ArgumentParser):
             message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only; with -m the remote shell is -r"
         elif unknown and (owner := self._owner_of(unknown[1].lstrip("-"))):
             message = f"there is no option {unknown[1]}; did you mean {owner} {unknown[1].lstrip('-')}?"
-        elif unknown and (question := did_you_mean(unknown[1], self._option_string_actions)):
-            message = f"there is no option {unknown[1]}{question}"
+        elif unknown:
+            message = f"there is no option {unknown[1]}{did_you_mean(unknown[1], self._option_string_actions)}"
         elif (operands := message.removeprefix("unrecognized arguments: ")) != message and not unknown:
             hint = "; TARGETS are given by -m" if "-m" in self._option_string_actions else ""
             message = f"unexpected: {operands}{hint}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mrsync.cli.output.line_format import problem_of
@@ -22,12 +22,13 @@ from mrsync.cli.settings.places import (
     absolute_source,
     check_dest,
     check_home,
+    check_home_mode,
     check_local_dests,
     doubts_of,
     source_of,
     take_positionals,
 )
-from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file
+from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file, roots_of
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
 from mrsync.remote.targets import Targets, named_among, read_targets
@@ -120,7 +121,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
     settings = CastSettings(
         source=source,
-        dest=_dest(options, is_local=is_local, deletes=policy.deletes) or source,
+        dest=_dest(options, roots_of(options, operands), is_local=is_local, deletes=policy.deletes) or source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
@@ -220,8 +221,11 @@ def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> boo
     return options.is_rsync_form or options.max_delete is not None or options.delete_excluded or "--delete" in words
 
 
-def _dest(options: argparse.Namespace, *, is_local: bool, deletes: bool) -> bytes:
-    """Return DEST, or b"" if it is not given. deletes: what SOURCE lacks. Raise UsageError."""
+def _dest(options: argparse.Namespace, roots: Iterable[bytes], *, is_local: bool, deletes: bool) -> bytes:
+    """Return DEST, or b"" if it is not given. Raise UsageError.
+
+    roots: directories of which DEST gets the mode and owner. deletes: what SOURCE lacks.
+    """
     if not options.dest:
         return b""
     check_dest(options.dest)
@@ -229,6 +233,8 @@ def _dest(options: argparse.Namespace, *, is_local: bool, deletes: bool) -> byte
         return os.fsencode(os.path.expanduser(options.dest))
     if deletes:
         check_home(options.dest)
+    for root in roots:
+        check_home_mode(options.dest, root)
     return os.fsencode(options.dest)
 
 
@@ -350,7 +356,7 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
 def remarks_on(targets: Targets) -> tuple[Notice, ...]:
     """Return what to tell the user about how TARGETS were understood."""
     read = [
-        Notice(0, f"targets are read from the file {name}; ./{name} says so, and {name}, is the host of this name")
+        Notice(0, f"{name} is a file, so targets are read from it; write ./{name} to say so, or '{name},' for a host")
         for name in targets.files
     ]
     return (*read, *(Notice(0, "left out, because it is this host", host) for host in targets.left_out))

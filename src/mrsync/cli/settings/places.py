@@ -121,13 +121,35 @@ def check_dest(text: str) -> None:
 
 def check_home(text: str) -> None:
     """Raise UsageError for a home directory or one above it, because everything else there would be deleted."""
-    path = os.path.normpath(text)
-    inside = os.path.normpath(text.partition("/")[2] or ".") if text.startswith("~") else path
+    inside = _inside_home(text)
     if inside == "." or inside.split("/")[0] == "..":
         what = "a home directory" if inside == "." else "above a home directory"
         raise UsageError(
             f"DEST {text} is {what}, and all in it that SOURCE lacks would be deleted; name a directory in it"
         )
+
+
+def check_home_mode(text: str, root: bytes) -> None:
+    """Raise UsageError for a home directory that would become like root, and lock its user out: see sshd's StrictModes.
+
+    It must belong to its user or to root, and nobody else may write to it.
+    """
+    if _inside_home(text) != ".":
+        return
+    status = os.stat(root)
+    lock = "can be written by others than its owner" if status.st_mode & 0o022 else ""
+    if status.st_uid not in (0, os.geteuid()):
+        lock = "has another owner"
+    if lock:
+        raise UsageError(
+            f"DEST {text} is a home directory, and would become like {os.fsdecode(root)}, which {lock}: sshd would let "
+            "nobody in by key; name a directory in it, or leave out the slash after SOURCE"
+        )
+
+
+def _inside_home(text: str) -> str:
+    """Return the path of a DEST from the home directory on: "." is that itself, and .. leads out of it."""
+    return os.path.normpath(text.partition("/")[2] or "." if text.startswith("~") else text)
 
 
 def check_local_dests(sources: Sequence[bytes], dests: Mapping[str, bytes], selection: Selection) -> OffLimits:

@@ -52,6 +52,14 @@ def all_sources(options: argparse.Namespace) -> list[bytes]:
     return [absolute_source(text) for text in options.sources]
 
 
+def roots_of(options: argparse.Namespace, fields: dict[str, Any]) -> list[bytes]:
+    """Return the directories of which DEST itself gets the mode and owner. fields: of `chosen_source`."""
+    if "operands" in fields:
+        return [operand.root for operand in fields["operands"] if operand.names is None and os.path.isdir(operand.root)]
+    is_named = any(getattr(options, name) is not None for name in ("files_from", "list", "synclist"))
+    return [] if is_named or "files" in fields else [absolute_source(options.source)]
+
+
 def is_one_file(options: argparse.Namespace) -> bool:
     """Return whether the only SOURCE is a file, so that DEST may be its new name."""
     if not options.is_rsync_form or len(options.sources) != 1 or options.dest.endswith("/"):

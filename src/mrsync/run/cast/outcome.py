@@ -152,6 +152,12 @@ class Outcome(NamedTuple):
             session, source, dest, targets, failure=failure, failure_status=status or ExitStatus.USAGE, has_begun=False
         )
 
+    def __str__(self) -> str:
+        """For `print`: how many targets are complete, the exit status, and what is wrong, a line each."""
+        complete = f"{self.count(TargetState.DONE)}/{len(self.targets)} complete, exit status {int(self.exit_status)}"
+        reasons = (f"{target.host}: {target.state.value}: {target.reason}" for target in self.incomplete)
+        return "\n".join([complete, *filter(None, (self.failure, self.veto)), *reasons])
+
     @property
     def contents_sent(self) -> int:
         """Bytes of contents that were sent at least once. The others came with an earlier run, or nobody wants them."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mrsync.cli.output.chart import line_chart
+from mrsync.cli.output.chart import histogram_chart, line_chart
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_ticks_of_time_are_round(seconds: float, ticks: list[str]) -> None:
 def test_times_that_no_run_has_have_no_axis(seconds: float) -> None:
     drawing = line_chart([("line", "label", [(0, 0), (seconds, 5)])], lambda count: f"{count:g} B", "s")
     assert drawing.startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (1, ["0", "1", "2", "3", "4"]),
+        (5, ["0", "2", "4", "6", "8"]),
+        (9, ["0", "3", "6", "9", "12"]),
+        (41, ["0", "20", "40", "60", "80"]),
+        (100, ["0", "25", "50", "75", "100"]),
+    ],
+)
+def test_ticks_of_counts_are_whole_numbers(most: int, ticks: list[str]) -> None:
+    assert re.findall(r">(\S+)</text>", histogram_chart([(1, most), (2, 1)], "ms")) == ticks

@@ -143,6 +143,13 @@ def test_names_are_text_and_nothing_else(name: bytes) -> None:
     assert Reader(text).elements.count("script") == 1  # the one that sorts
 
 
+def test_nothing_sent_is_no_chart_over_time() -> None:
+    run = outcome(TargetOutcome("n1", TargetState.DONE))
+    idle = [Sample(0.1, 0, 0, 0, 0), Sample(0.2, 0, 0, 0, 0)]
+    assert "polyline" not in Reader(page(run, idle)).elements
+    assert "polyline" in Reader(page(run, [*idle, Sample(0.3, 1, 0, 0, 1)])).elements
+
+
 def test_charts_of_nothing_and_of_zeros_stand() -> None:
     for chart in (line_chart([("a", "b", [(0, 0)])], str, "s"), histogram_chart([(1, 0)], "ms"), share_bar([])):
         Reader(chart)

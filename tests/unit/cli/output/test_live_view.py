@@ -110,13 +110,32 @@ def test_time_left_follows_the_rate() -> None:
     assert "250 B/s  2 s left" in shown(frame(snapshot, rate_of(250, 500), 80, 24))[0]
 
 
-def test_many_small_files_take_longer_than_their_bytes() -> None:
+def rate_after(*done: tuple[int, int]) -> Rate:
+    """A rate after snapshots one second apart. done: bytes sent, and files in place."""
     rate = Rate()
-    for seconds, files in enumerate((0, 10, 20)):
-        rate.update(Snapshot("casting", float(seconds), 1000, 400 * seconds, files_done=files))
-    snapshot = Snapshot("casting", 2.0, 1000, 800, files_planned=100, files_done=20)
+    for seconds, (sent, files) in enumerate(done):
+        rate.update(Snapshot("casting", float(seconds), 200_000_000, sent, files_done=files))
+    return rate
+
+
+def test_many_small_files_take_longer_than_their_bytes() -> None:
+    rate = rate_after((0, 0), (400, 10), (800, 20))
+    snapshot = Snapshot("casting", 2.0, 1000, 800, files_planned=101, files_done=20)
     assert "400 B/s" in shown(frame(snapshot, rate, 80, 24))[0]
     assert "8 s left" in shown(frame(snapshot, rate, 80, 24))[0]
+
+
+def test_the_first_large_files_say_nothing_about_small_ones() -> None:
+    """Seven large files are in place, three thousand small ones have not begun: that is no reason to expect hours."""
+    rate = rate_after((0, 0), (50_000_000, 7), (100_000_000, 7), (150_000_000, 7))
+    snapshot = Snapshot("casting", 3.0, 200_000_000, 150_000_000, files_planned=3000, files_done=7)
+    assert rate.left_s(snapshot) == pytest.approx(3, abs=0.2)
+
+
+def test_files_that_wait_for_the_last_byte_do_not_count() -> None:
+    rate = rate_after((0, 0), (50_000_000, 0), (100_000_000, 0))
+    snapshot = Snapshot("casting", 2.0, 200_000_000, 100_000_000, files_planned=1_000_000)
+    assert rate.left_s(snapshot) == pytest.approx(2)
 
 
 def test_targets_keep_their_order_where_all_have_room() -> None:

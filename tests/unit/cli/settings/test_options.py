@@ -129,11 +129,11 @@ def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> 
 @pytest.mark.parametrize(
     ("words", "remarks"),
     [
-        ("-m web1", ["targets are read from the file web1; ./web1 says so, and web1, is the host"]),
-        ("-m a,b --exclude-target web1", ["the file web1"]),
+        ("-m web1", ["web1 is a file, so targets are read from it; write ./web1 to say so, or 'web1,' for a host"]),
+        ("-m a,b --exclude-target web1", ["web1 is a file"]),
         (
             "-m web1 -l rules",
-            ["the file web1", "patterns are read from the file rules, which SOURCE lacks; -l ./rules"],
+            ["web1 is a file", "patterns are read from the file rules, which SOURCE lacks; -l ./rules"],
         ),
         ("-m ./web1 -l ./rules", []),
         ("-m web1,", []),
@@ -309,6 +309,27 @@ def test_contradictions_get_a_sentence(source: str, arguments: str, sentence: st
 def test_a_home_directory_is_a_dest_where_nothing_is_deleted(source: str, arguments: str, dest: bytes) -> None:
     settings, output = parse_mrsync(arguments.format(source=source).split())
     assert (settings.dest, settings.policy.deletes, output.remarks) == (dest, False, ())
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+@pytest.mark.parametrize(
+    "arguments", ["{source}/ a:", "{source} {source}/ a:~", "-m a -s {source} -t ~joe --no-delete"]
+)
+def test_a_home_directory_takes_no_mode_that_locks_its_user_out(source: str, arguments: str, mode: int) -> None:
+    os.chmod(source, mode)
+    with pytest.raises(
+        UsageError, match=f"would become like {source}/?, which can be written by others than its owner"
+    ):
+        parse_mrsync(arguments.format(source=source).split())
+    for harmless in (f"{source} a:", f"{source}/ a:x", f"{source}/ a:/home/joe", f"-R {source}/. a:"):
+        parse_mrsync(harmless.split())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_home_directory_takes_no_owner_that_locks_its_user_out(source: str) -> None:
+    os.chown(source, 12345, -1)
+    with pytest.raises(UsageError, match="which has another owner"):
+        parse_mrsync(["-a", f"{source}/", "a:"])
 
 
 @pytest.mark.parametrize(

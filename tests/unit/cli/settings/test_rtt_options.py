@@ -55,7 +55,7 @@ def test_the_groups_of_rtt_are_its_own() -> None:
         ("-m a -s x", "'x' is not a size"),
         ("-m a -r ssh --insecure", "not allowed with"),
         ("-m a -r local -p /opt", "are for other hosts"),
-        ("-m a --source x", "unrecognized arguments"),
+        ("-m a --source x", "there is no option --source"),
     ],
 )
 def test_bad_usage_is_one_sentence(line: str, sentence: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.errors import ExitStatus
 from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 
 
@@ -35,6 +36,16 @@ def test_exit_status_follows_from_the_source() -> None:
     assert outcome(TargetState.DONE, source_changes=1).exit_status == 24
     assert outcome(TargetState.DONE, source_errors=1, source_changes=1).exit_status == 23
     assert outcome(TargetState.LOST, source_changes=1).exit_status == 30
+
+
+def test_a_printed_outcome_says_what_is_wrong() -> None:
+    assert str(outcome(TargetState.DONE)) == "1/1 complete, exit status 0"
+    targets = (TargetOutcome("a", TargetState.DONE), TargetOutcome("b", TargetState.REFUSED, "disk full"))
+    assert str(outcome()._replace(targets=targets, veto="b cannot")) == (
+        "1/2 complete, exit status 23\nb cannot\nb: refused: disk full"
+    )
+    failed = Outcome.failed(1, b"/s", b"/d", ["a"], failure="no socket", status=ExitStatus.SOCKET)
+    assert str(failed) == "0/1 complete, exit status 10\nno socket\na: unreachable: no socket"
 
 
 def test_states_are_counted() -> None:
