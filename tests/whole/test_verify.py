@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from mrsync.tree.model.manifest import MAGIC as MANIFEST_MAGIC
+from mrsync.tree.record.record import Record
 from tests.programs import program
 from tests.support.waiting import HANG_S
 from tests.whole.conftest import MakeSite
@@ -160,6 +163,20 @@ def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> N
     told = " ".join(Verdict(pair).lines)
     for record in state.iterdir():
         assert f"the record of the last sync is damaged: it ends early; remove {record} there and sync again" in told
+    (pair.source / "d/one").write_bytes(b"changed")
+    assert pair.sync().status == 0
+    for record in state.iterdir():
+        line, _, encoded = record.read_bytes().partition(b"\n")
+        old = Record.decode(encoded)
+        older = Record(MANIFEST_MAGIC[:-1] + b"\x01" + old.manifest[len(MANIFEST_MAGIC) :], old.session)
+        assert older.manifest != old.manifest
+        record.write_bytes(b"%b\n%b" % (line, b"".join(older.parts())))
+    told = " ".join(Verdict(pair).lines)
+    for record in state.iterdir():
+        assert re.search(f"in the record of the last sync the manifest .*; remove {record} there and sync again", told)
+    (pair.source / "d/one").write_bytes(b"changed again")
+    assert pair.sync().status == 0
+    assert Verdict(pair).status == 0
     state.chmod(0o777)
     verdict = Verdict(pair)
     assert verdict.status == 23

@@ -7,7 +7,7 @@ import threading
 import time
 from functools import lru_cache
 
-from mrsync.errors import ExitStatus, MrsyncError
+from mrsync.errors import ExitStatus, MrsyncError, ProtocolDataError, ProtocolVersionError
 from mrsync.run.bootstrap import run_program
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
@@ -52,14 +52,18 @@ def _verify(dest: bytes) -> TreeVerdict:
         return TreeVerdict(problem=f"cannot read {os.fsdecode(state_directory())}: {error.strerror}")
     if found is None:
         return TreeVerdict(problem=_why_no_record(dest))
+    # A sync that changes nothing reads no more of a record than its beginning, and keeps it.
+    remedy = f"remove {os.fsdecode(store.place)} there and sync again"
     try:
         record = Record.decode(found[0])
-    except MrsyncError as error:  # a sync that changes nothing reads no more of it than its beginning, and keeps it
-        return TreeVerdict(problem=f"{error}; remove {os.fsdecode(store.place)} there and sync again")
+    except MrsyncError as error:
+        return TreeVerdict(problem=f"{error}; {remedy}")
     try:
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
         with _Pulses() as pulses:
             verified = verify(dest, record, _check, threads, pulses.add)
+    except (ProtocolDataError, ProtocolVersionError) as error:  # another version of mrsync has written it
+        return TreeVerdict(problem=f"in the record of the last sync {error}; {remedy}")
     except MrsyncError as error:
         return TreeVerdict(problem=str(error))
     except OSError as error:

@@ -11,6 +11,7 @@ from itertools import accumulate, islice
 from operator import attrgetter
 from typing import Any
 
+from mrsync.errors import MrsyncError
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import EXTENTS_MAX
@@ -195,7 +196,10 @@ def _last_of_each(files: Iterable[ProvenFile]) -> Iterator[ProvenFile]:
 
 def _unchanged(old: Record, manifest: Manifest, changed: Sequence[int]) -> Iterator[ProvenFile]:
     """Yield files of an old record that did not change, and have the same path, size and time in a newer manifest."""
-    before = Manifest.decode(old.manifest)
+    try:
+        before = Manifest.decode(old.manifest)
+    except MrsyncError:  # another version of mrsync has written it
+        return
     places = _places(before, manifest)
     for file in old.files():
         entry = places[file.entry] if file.entry < len(before) else -1
