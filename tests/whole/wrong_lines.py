@@ -31,6 +31,26 @@ LINES = """
 1  multicaster -m a -s src --insecure -s dir     | -s is given twice
 1  multicatcher -i 0 -t out -t dir --insecure    | -t is given twice
 1  mrsync -m a,b -s src -e 'ssh -p 22'           | with -m the remote shell is -r
+1  mrsync -m a -s src /d                         | unexpected: /d; with -m, SOURCE is given by -s, and DEST by -t
+1  mrsync -m a src /d                            | unexpected: src /d; with -m, SOURCE is given by -s
+1  mrsync -m a -t /d src                         | unexpected: src; with -m, SOURCE is given by -s
+1  mrsync sync -m a -s src                       | unexpected: sync; if these are targets, list all in one word
+1  mrsync -m src/ /d                             | /d has no colon: give SOURCE TARGETS:DEST, such as node1:/d
+1  mrsync -a src/ a,b/d                          | such as a,b:/d, or
+1  mrsync -a src/ a                              | such as a:/srv/data, or
+1  mrsync -a src/ ~/d                            | ~/d, or
+1  mrsync -a src/ dir/d                          | such as node1:dir/d, or
+1  mrsync -a src/ ../d                           | such as node1:../d, or
+1  mrsync -a src/ a:22:/d                        | 'a:22'; ports belong to the remote shell
+1  mrsync -a src/ a:d:e                          | no host can have the name 'a:d'
+1  mrsync -a src/ file:///d                      | not by an rsync daemon; give TARGETS:DEST
+1  mrsync -a src/ @:/d                           | no target in '@'
+1  mrsync -a src/ x.yml:/d                       | cannot read the targets file x.yml: No such file
+1  mrsync -a @g:/d src/                          | @g:/d is on another host
+1  mrsync -a a::m /d                             | TARGETS:DEST comes last, and /d has no colon
+1  mrsync -a rsync://a/m /d                      | TARGETS:DEST comes last, and /d has no colon
+1  mrsync -a src/ a:/d /x                        | SOURCE a:/d is on another host
+1  mrsync -a src/ -m a -t /d                     | has no colon
 1  mrsync -m a,b -s src -avz                     | -a is for SOURCE... TARGETS:DEST only
 1  mrsync -m a -s src -x b                       | to leave targets out: --exclude-target
 1  mrsync -m a -s src --delete=no                | --delete=no; its opposite is --no-delete

@@ -36,6 +36,11 @@ SAID: tuple[tuple[str, str, str], ...] = (
         "ssh must log in without a password: load your key (ssh-add) and install it there (ssh-copy-id)",
     ),
     (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1", ""),
+    (
+        r"connect to host fe80:[^%]* port \d+: Invalid argument",
+        "its link-local address lacks the interface",
+        "write it behind the address, as in fe80::1%eth0",
+    ),
     (r"(Connection refused)", r"\1", "does sshd run there, on this port?"),
     (r"((?:Connection|Operation) timed out)", r"\1", "is it up, and does a firewall let ssh in?"),
     (

@@ -21,6 +21,7 @@ def reason(text: str, status: int = 255) -> str:
         ("root@node3: Permission denied (publickey).", "ssh-add"),
         ("ssh: Could not resolve hostname x: Name or service not known", "/etc/hosts"),
         ("ssh: connect to host node3 port 22: Connection refused", "does sshd run"),
+        ("ssh: connect to host fe80::1 port 22: Invalid argument", "as in fe80::1%eth0"),
         ("ssh: connect to host node3 port 22: Connection timed out", "firewall"),
         ("kex_exchange_identification: read: Connection reset by peer", "log of sshd"),
         ("sh: 1: exec: python3: not found", "--remote-python"),

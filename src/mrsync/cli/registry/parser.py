@@ -262,7 +262,10 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
     parser.add_argument(
         "-h", "--help", action=Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
     )
-    parser.add_argument("--version", action=Version, nargs=0, help="show the version and the abilities of this host")
+    letter = ["-V"] if program == MRSYNC else []  # rsync's
+    parser.add_argument(
+        *letter, "--version", action=Version, nargs=0, help="show the version and the abilities of this host"
+    )
     for name, words in _POSITIONALS.get(program, ()):
         parser.add_argument(name, **words)
     groups: dict[str, Any] = {}

@@ -104,16 +104,20 @@ def _check_values(own: Parser, line: Words) -> None:
 
 
 def _check_list(line: Words) -> None:
-    """Raise UsageError if TARGETS are several words, as after `-m node[1-3]` where files have such names.
+    """Raise UsageError if there are operands beside -m TARGETS, such as more targets: the shell expands node[1-3].
 
-    line: split with the letters of the form -m TARGETS -s SOURCE. It has operands; one with a slash is a path.
+    line: split with the letters of the form -m TARGETS -s SOURCE. It has operands; one with a slash is a path. In a
+    line of rsync, -m means something else, and a directory may follow it.
     """
     given = dict(word.split("=", 1) for word in line.options if "=" in word)
     targets = given.get("-m", given.get("--targets"))
-    is_list = not any(sign in word for word in line.operands for sign in ":/")
-    if targets and is_list and not given.keys().isdisjoint(("-s", "--source")):
-        hint = "; to leave targets out: --exclude-target" if "-x" in line.options else ""
-        raise UsageError(
-            f"-m {targets} is followed by {' '.join(line.operands)}: list all targets in one word, and quote a range, "
-            f"as in -m 'node[1-3]', or the shell replaces it by names of files{hint}"
-        )
+    if not targets or os.path.isdir(targets) or any(":" in word for word in (targets, *line.operands)):
+        return
+    unexpected = f"unexpected: {' '.join(line.operands)}"
+    if any("/" in word for word in line.operands) or given.keys().isdisjoint(("-s", "--source")):
+        raise UsageError(f"{unexpected}; with -m, SOURCE is given by -s, and DEST by -t (see mrsync --help)")
+    hint = "; to leave targets out: --exclude-target" if "-x" in line.options else ""
+    raise UsageError(
+        f"{unexpected}; if these are targets, list all in one word, and quote a range, as in -m 'node[1-3]', or the "
+        f"shell replaces it by names of files{hint}"
+    )

@@ -46,8 +46,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     if not options.sources:
         raise UsageError(FORMS)
     if ":" not in there:
-        example = f"node1:{there}" if "/" in there else f"{there}:/srv/data"
-        raise UsageError(f"{there} has no colon: {FORMS.replace('DEST', f'DEST, such as {example}', 1)}")
+        raise UsageError(f"{there} has no colon: {FORMS.replace('DEST', f'DEST, such as {_with_colon(there)}', 1)}")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
     if "" in options.sources:
@@ -66,6 +65,14 @@ def take_positionals(options: argparse.Namespace) -> None:
             f"{there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}. "
             f"If {options.dest} is one path, give it with -t"
         )
+
+
+def _with_colon(there: str) -> str:
+    """Return what was probably meant by a word without a colon: a path on a target, or targets and perhaps a path."""
+    targets, slash, path = there.partition("/")
+    if targets in ("", ".", "..") or targets.startswith("~") or (slash and os.path.isdir(targets)):
+        return f"node1:{there}"
+    return f"{targets}:/{path}" if path else f"{targets}:/srv/data"
 
 
 def source_of(text: str | None) -> bytes:
