@@ -259,7 +259,7 @@ def test_two_sessions_of_one_master_share_a_port(make_lab: MakeLab, tmp_path: Pa
     second = fleet.start_caster("-w", "1")
     assert second.wait() == 10
     assert (
-        "port 8887 is in use; another session may be running (choose another one with -P, or -A auto)" in second.output
+        "port 8887 is in use; another session may be running (choose another port with -P, or -A auto)" in second.output
     )
     assert first.wait() == 0
     assert fleet.differences() == {}

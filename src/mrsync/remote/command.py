@@ -38,7 +38,7 @@ STARTER = (
     'kept=getattr(sys.modules.get("_frozen_importlib_external"),"MAGIC_NUMBER",None);'
     'os.write(1,os.linesep.join(["","mrsync catcher "+repr(kept),""]).encode());'
     'exec(io.open(0,"rb",0,closefd=False).readline()'
-    'or sys.exit("multicatcher: the remote shell passes no input on; leave out its -n"))'
+    'or sys.exit("multicatcher: the remote shell passes no input on; leave out its -n (StdinNull in ssh_config)"))'
 )
 
 # Appended to the user's own options: ssh uses the first value that it gets for an option. Forwardings of ssh_config are

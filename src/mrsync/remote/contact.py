@@ -6,7 +6,7 @@ from collections import deque
 
 from mrsync.remote.command import MARKER
 from mrsync.remote.launcher import CatcherExited, LineWritten
-from mrsync.remote.reasons import describe, own_words
+from mrsync.remote.reasons import IN_BACKGROUND, describe, own_words
 
 LINES_MAX = 1000  # passed on before the marker, and as many after it: more would fill terminals, logs and memory
 LINES_KEPT = 30  # the last lines, which are searched for a reason
@@ -25,6 +25,7 @@ class Contact:
         self.target = target
         self._program = program
         self._shell = shell
+        self._suspicion = f" without a word; {IN_BACKGROUND}" if shell == "ssh" else ""
         self._last: deque[LineWritten] = deque(maxlen=LINES_KEPT)
         self._verdict = ""
         self._count = 0
@@ -55,10 +56,10 @@ class Contact:
     def exited(self, status: int) -> CatcherExited:
         """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started.
 
-        Even then there is a reason, in case it ended too early: rsh and `ssh -f` do not pass on statuses.
+        Even then there is a reason, in case it ended too early: rsh does not pass on statuses.
         """
         lines = [line.text for line in self._last]
         if status == 0 and self.has_started and not self._verdict:
-            return CatcherExited(self.target, 0, own_words(lines) or "ended")
+            return CatcherExited(self.target, 0, own_words(lines) or f"ended{self._suspicion}")
         reason = self._verdict or describe(lines, status, program=self._program, shell=self._shell)
         return CatcherExited(self.target, status or 1, reason)

@@ -101,6 +101,7 @@ SSH_FAILED = 255  # the status of ssh for an error of its own
 SEARCHED_MAX = 1000  # characters of a line: the time that patterns take grows with the square of this
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
 _REPLACED = "does ForceCommand in sshd_config, command= of the key, or a login script there run something else?"
+IN_BACKGROUND = "does ssh go into the background (-f, or ForkAfterAuthentication in ssh_config)?"
 OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe|verifier): ")
 
 
@@ -121,7 +122,8 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
         for line in beginnings:
             if match := re.search(pattern, line):
                 return match.expand(sentence) + (f"; {remedy}" if remedy else "")
-    return _by_status(lines[-1].strip() if lines else "", status, shell)
+    said = next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "")  # not the frame of a banner
+    return _by_status(said, status, shell)
 
 
 def own_words(lines: Sequence[str]) -> str:
@@ -158,4 +160,6 @@ def _by_status(said: str, status: int, shell: str) -> str:
         ended = f"{shell} ended with status {status}"
     is_replaced = status == 0 or (0 < status < SSH_FAILED and not said)
     remedy = f"; {_REPLACED}" if shell == "ssh" and is_replaced else ""
+    if remedy and status == 0 and not said:
+        remedy = f"; {IN_BACKGROUND} Or {_REPLACED}"
     return f"{ended}: {said}{remedy}" if said else f"{ended}{remedy}"

@@ -34,6 +34,14 @@ def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before the catcher started: hello")
 
 
+def test_an_ssh_that_ends_while_its_command_runs_is_suspected() -> None:
+    made = Contact(3, program="python3", shell="ssh")
+    made.receive_line(b"mrsync catcher")
+    assert "does ssh go into the background (-f, or ForkAfterAuthentication in ssh_config)?" in made.exited(0).reason
+    made.receive_line(b"multicatcher: no input")
+    assert made.exited(0).reason == "no input"
+
+
 def test_noise_does_not_explain_a_later_failure() -> None:
     ended = contact(b"stty: Connection refused", b"mrsync catcher", b"multicatcher: no route").exited(10)
     assert ended == CatcherExited(3, 10, "no route")

@@ -98,6 +98,9 @@ def test_missing_python_is_named(text: str, status: int) -> None:
 def test_a_command_that_ssh_replaces_is_suspected() -> None:
     told = describe(["hello"], 0, program="python3", shell="ssh")
     assert told.startswith("ssh ended before the catcher started: hello; does ForceCommand ")
+    assert "Fork" not in told
+    told = describe([], 0, program="python3", shell="ssh")
+    assert "; does ssh go into the background (-f, or ForkAfterAuthentication in ssh_config)? Or does Force" in told
     told = describe([], 1, program="python3", shell="ssh")  # command="/bin/false" of the key
     assert told.startswith("ssh ended with status 1; does ForceCommand ")
 
@@ -118,6 +121,8 @@ def test_our_own_words_win() -> None:
             1,
             "ssh ended with status 1: Something else is wrong.",
         ),
+        ("Authorized use only\n******\n", 0, "ssh ended before the catcher started: Authorized use only"),
+        ("******", 0, "ssh ended before the catcher started"),
         ("", -9, "ssh was killed by SIGKILL"),
         ("", -40, "ssh was killed by signal 40"),  # a real-time signal
         ("OSError: [Errno 28] No space left on device", 1, "No space left on device"),

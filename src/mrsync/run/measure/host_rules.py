@@ -47,10 +47,9 @@ def disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
         remedy = _REMEDIES.get(disk.error, _REMEDY)
         return Finding("cannot write", f"{disk.path}: {disk.error}", remedy)
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
-        what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
-        return Finding(
-            "disk full", f"{disk.path}: almost no {what} are free", "free space there, or use --remove-first"
-        )
+        is_short = disk.free_bytes < ROOM_MIN_BYTES
+        what = f"{two_digits(disk.free_bytes / 1e6)} MB" if is_short else f"{disk.free_inodes} inodes"
+        return Finding("disk full", f"{disk.path}: only {what} are free", "free space there, or use --remove-first")
     if disk.write_bytes_s < DISK_MIN_BYTES_S:
         return Finding(
             "slow disk",

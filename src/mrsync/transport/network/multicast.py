@@ -221,7 +221,7 @@ def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:
 
 def _problem(error: OSError, interface: Interface | None, place: str) -> SocketError:
     if error.errno == errno.EADDRINUSE:
-        advice = "another session may be running (choose another one with -P, or -A auto)"
+        advice = "another session may be running (choose another port with -P, or -A auto)"
         return PortInUseError(f"{place} is in use; {advice}")
     if error.errno == errno.EADDRNOTAVAIL:
         return SocketError(f"{place} is not an address of this host")
