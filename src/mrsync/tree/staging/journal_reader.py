@@ -202,16 +202,46 @@ def read_notes(root_fd: int, tag: bytes) -> JournalReader | None:
 
 
 def is_running(root_fd: int, tag: bytes) -> bool:
-    """Return whether the session with this tag is, or may be, still running.
-
-    In a closed root it has no journal, and any other session that runs there may be the one.
-    """
+    """Return whether a journal of ours with this tag belongs to a session that is still running."""
     try:
         _opened(root_fd, tag).close()
     except Running:
         return True
     except OSError:
-        return is_closed(root_fd) and _has_others(root_fd)
+        return False
+    return False
+
+
+def may_run(root_fd: int, tag: bytes) -> bool:
+    """Return whether the session with this tag, of whatever user, is or may be still running.
+
+    To whom the root is closed has no journal there, and any such session that runs may be the one.
+    """
+    try:
+        _opened(root_fd, tag).close()
+    except Running:
+        return True
+    except FileNotFoundError:
+        return _has_others(root_fd)
+    except PermissionError:
+        return _is_locked(root_fd, tag)
+    except OSError:
+        return False
+    return False
+
+
+def _is_locked(root_fd: int, tag: bytes) -> bool:
+    """Return whether the journal of somebody else is locked, or may be, because it cannot be opened."""
+    try:
+        fd = open_regular(journal_name(tag), root_fd)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:  # not every file system has locks
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(fd)
     return False
 
 
@@ -222,13 +252,17 @@ def mark_closed_root(root_fd: int) -> None:
 
 
 def _has_others(root_fd: int) -> bool:
-    """Return whether others have marked a closed root, or may have, because it cannot be locked."""
+    """Return whether sessions to which the root is closed have marked it, or may have where it cannot be locked."""
+    is_closed_to_us = is_closed(root_fd)
     try:
         fcntl.flock(root_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        if not is_closed_to_us:
+            fcntl.flock(root_fd, fcntl.LOCK_UN)
+    except OSError as error:
+        return is_closed_to_us or isinstance(error, BlockingIOError)
     finally:
-        mark_closed_root(root_fd)  # an attempt that fails takes the mark away, too
+        if is_closed_to_us:
+            mark_closed_root(root_fd)  # an attempt that fails takes the mark away, too
     return False
 
 

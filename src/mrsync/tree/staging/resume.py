@@ -25,7 +25,7 @@ from mrsync.tree.fs.directories import TEMP_DIR
 from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, is_running, read_notes
+from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, may_run, read_notes
 from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
 from mrsync.tuples import NamedTuple
 
@@ -101,7 +101,7 @@ class StaleFiles:
         """Remove the temporary files of all sessions that are over. Return the failures."""
         failures: list[Failure] = []
         for tag, found in self._found.items():
-            if is_running(self._destination.root_fd, tag[:SESSION_DIGITS]):
+            if may_run(self._destination.root_fd, tag[:SESSION_DIGITS]):
                 continue
             for directory, name, _ in found:
                 try:

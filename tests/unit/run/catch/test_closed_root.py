@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.breaking import Session
 from tests.unit.tree.syncing import NOBODY, as_nobody, leftovers, sync
+
+ROOT = 0
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose directory is synced by somebody else")
 
@@ -36,6 +39,18 @@ def trees(tmp_path: Path) -> tuple[Path, Path]:
         if not path.stat().st_mode & 0o077:  # made by pytest, with one more where several workers run
             path.chmod(0o755)
     return source, dest
+
+
+@contextmanager
+def effective(user: int) -> Iterator[None]:
+    """Let this process have the rights of a user."""
+    os.setegid(user)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(ROOT)
+        os.setegid(ROOT)
 
 
 CHANGES: dict[str, tuple[Callable[[Path], object], bool]] = {
@@ -85,6 +100,30 @@ def test_staged_files_of_others_stay_while_those_run(trees: tuple[Path, Path]) -
         assert leftovers(dest) == []
 
     as_nobody(run)
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("is_root_first", [True, False])
+def test_staged_files_of_another_user_stay_while_that_one_runs(
+    trees: tuple[Path, Path], is_closed: bool, is_root_first: bool
+) -> None:
+    """Both may remove each other's files in `ours`. In a closed root the one who is not root has no journal."""
+    source, dest = trees
+    (source / "ours/deep/file").write_text("new")
+    if not is_closed:
+        os.chown(dest, NOBODY, NOBODY)
+    first, second = (ROOT, NOBODY) if is_root_first else (NOBODY, ROOT)
+    with effective(first):
+        running = Session(source, dest).cast()
+    staged = leftovers(dest)
+    with effective(second):
+        Session(source, dest).break_off()
+    assert leftovers(dest) == staged != []
+    running.stage.notes.close()  # as if killed
+    running.destination.close()
+    with effective(ROOT):
+        Session(source, dest).break_off()
+    assert leftovers(dest) == []
 
 
 @pytest.mark.parametrize("inplace", [True, False])
