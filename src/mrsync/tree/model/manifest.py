@@ -24,7 +24,7 @@ from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
 
-MAGIC = b"mrsync manifest\x02"
+MAGIC = b"mrsync manifest\x03"
 SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
 DIGEST_BYTES = 16

@@ -15,7 +15,7 @@ from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
 from mrsync.tuples import NamedTuple
 
-MAGIC = b"mrsync amendment\x01"
+MAGIC = b"mrsync amendment\x02"
 
 
 class ManifestPatch(NamedTuple):

@@ -13,7 +13,7 @@ from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 
-MAGIC = b"mrsync plan\x01"
+MAGIC = b"mrsync plan\x02"
 CONTENTS_BYTES_MAX = 1 << 62
 EXTENTS_MAX = 1 << 24
 OFFSET_MAX = (1 << 63) - 1  # in a file
