@@ -190,8 +190,9 @@ def test_those_before_a_relay_that_is_gone_are_asked_as_well() -> None:
     chains = Chains(6).fed()
     now = NOW + 5
     chains.answer(0, 1, now=now)
+    number = chains.told[4].number
     chains.told.clear()
-    chains.hop(4, Feeding.STARVED, now)
+    chains.hop(4, Feeding.STARVED, now, number)
     assert set(chains.told) == {2, 3, 4}
     chains.answer(0, 1, 4, 5, now=now + DOUBT_S)
     chains.relays.tend(None, now + DOUBT_S + SLACK_S)
