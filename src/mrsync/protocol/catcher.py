@@ -239,6 +239,8 @@ class Catcher:
         mask: bit set of their indices. count: packets of the whole page. All numbers are as in the header, which is not
         authentic yet.
         """
+        if tx > self._reception.tx_seen:
+            self._on_burst(now)
         verdict = self._reception.receive_packets(object, page, generation, mask, count, tx, now)
         if verdict == Verdict.IGNORE:
             self._pass_by(now)
@@ -249,10 +251,17 @@ class Catcher:
 
         terms: the pages and packets that it combines. The other numbers are as in the header, as of `receive_packets`.
         """
+        if tx > self._reception.tx_seen:
+            self._on_burst(now)
         missing = self._reception.receive_coded(object, generation, terms, tx, now)
         if missing < 0:
             self._pass_by(now)
         return missing
+
+    def _on_burst(self, now: float) -> None:
+        """Report in turn as a burst begins: where all of them lose packets, no page gets complete and is written."""
+        if not self.relaying.is_fed:
+            self._report_by(self._turns.in_turn(now, self._turns.interval_s(self._status)))
 
     def _pass_by(self, now: float) -> None:
         """Report when it is due: what is not needed here, and not written, holds back the window like what is."""

@@ -79,7 +79,7 @@ PAGE_FAULTS = (
         "pages are repaired by coded packets for ever",
         Repairs,
         "_is_plain",
-        "or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX",
+        "or self._in_vain[page][0] >= CODED_IN_VAIN_MAX",
         "",
         found_by="they need different files, so that they cannot decode for each other",
     ),

@@ -134,6 +134,15 @@ def test_a_monitor_reports_after_some_pages() -> None:
     assert only_report(catcher, 0.01).frontier == 4
 
 
+def test_a_report_is_due_in_turn_if_no_page_gets_complete() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    catcher.receive_packets(CONTENTS, 0, 0, 1 << 1, 4, 2, 5.0)
+    assert only_report(catcher, 5.0) is not None, "the keepalive"
+    catcher.receive_packets(CONTENTS, 1, 0, 1 << 1, 4, 3, 5.001)
+    assert said(catcher, 5.001) == []
+    assert only_report(catcher, 5.001 + INTERVAL_S + 3 * TURN_S).tx_seen == 3
+
+
 def test_a_complete_object_is_an_event_and_reported_in_its_slot() -> None:
     catcher = joined(phase=Phase.COMPARING, active=ObjectKind.MANIFEST)
     write(catcher, ObjectKind.MANIFEST, 0, 2, 1.0)

@@ -172,12 +172,13 @@ class AckClock:
     def _slow_down(self, flow: Flow, tx: int, now: float) -> None:
         """Slow down to the rate that arrived, or halve the window if timers are too coarse for pacing."""
         pacing, losses = self.pacing, flow.losses
-        came_s = self._departures.packets_s(*losses.span) * (1 - losses.share)
+        excess = max(0.0, losses.share - losses.noise) / (1 - losses.noise)  # of the packets that noise leaves
+        came_s = self._departures.packets_s(*losses.span) * (1 - excess)
         if not pacing.is_on:
             pacing.begin(came_s, tx)
             self._judged_by = now + JUDGED_S + 2 * self._audience.cycle_s
         else:
-            pacing.cut(losses.share - losses.noise, came_s, tx, flow.tx_seen)
+            pacing.cut(excess, came_s, tx, flow.tx_seen)
         if pacing.is_on:
             for other in self._audience.flows:
                 if other is not flow:

@@ -134,7 +134,8 @@ class LossTrials:
         """Return what a sample shows; None: more packets are needed."""
         if now - self._noise_at > NOISE_S:
             self.noise = 0.0
-        usual = self.noise * NOISE_SPREAD + excess
+        more = self.noise * (NOISE_SPREAD - 1) + excess
+        usual = self.noise + (1 - self.noise) * more  # what noise takes no queue can drop
         if sample.is_above(usual):
             return self._suspect(sample, tx)
         if sample.share > usual and sample.packets < SAMPLE_PACKETS_MAX:

@@ -13,14 +13,14 @@ from mrsync.protocol.core.sends import SendCoded, SendPage
 from mrsync.protocol.sending.coding import Loss, combine
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.tuples import NamedTuple
-from mrsync.wire.limits import TERM_DISTANCE_MAX
+from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TERM_DISTANCE_MAX
 from mrsync.wire.terms import Term
 
 PAGES_MAX = 128  # of one batch; they should still be in the cache if a repair is lost, too
 RETAINED_SHARE = 0.75  # of the pages that targets retain; older ones may be gone when the repair arrives
 PRESSING_SHARE = 0.375
 WHOLE_SHARE = 0.75  # of a page's packets; if a target lost more, the page is combined as a whole
-CODED_ATTEMPTS_MAX = 4  # then plain, because a target without the bytes of a term cannot decode
+CODED_IN_VAIN_MAX = 4  # then plain, because a target without the bytes of a term cannot decode
 
 Repair = Union[SendPage, SendCoded]
 
@@ -44,7 +44,8 @@ class Repairs:
         self._transfer = transfer
         self._terms_max = terms_max
         self._retained_pages = retained_pages
-        self._attempts: dict[int, int] = {}  # page -> number of coded repairs so far
+        # page -> how many coded repairs were no gain to the target that misses most, and how many packets that misses
+        self._in_vain: dict[int, tuple[int, int]] = {}
         self._queue: deque[Planned] = deque()
         self._passed_over: Set[int] | None = None  # all waiting repairs are only for these
 
@@ -94,10 +95,9 @@ class Repairs:
         lost_wholes: list[Loss] = []
         self._passed_over = None
         for page, claims in zip(pages, self._transfer.take(pages)):
-            if self._is_plain(page):
+            if self._is_plain(page, claims):
                 self._queue.append(self._plain(page, _union(claims)))
                 continue
-            self._attempts[page] = self._attempts.get(page, 0) + 1
             if self._is_whole(page, claims):
                 wholes[page] = _union(claims)
                 lost_wholes.append(Loss(page, 0, sum(1 << target for target in claims)))
@@ -112,10 +112,17 @@ class Repairs:
         distance_max = min(TERM_DISTANCE_MAX, self._retained_pages // 2)
         return combine(losses, terms_max=self._terms_max, distance_max=distance_max)
 
-    def _is_plain(self, page: int) -> bool:
-        """Return whether not to code, because the packets of this page may no longer be retained."""
+    def _is_plain(self, page: int, claims: dict[int, int]) -> bool:
+        """Return whether not to code, because some target may lack the packets that it needs to decode.
+
+        Either they may no longer be retained, or coded repairs do not help. If much is lost, it takes many of them, but
+        each helps.
+        """
+        in_vain, missed = self._in_vain.get(page, (0, PACKETS_PER_PAGE_MAX + 1))
+        misses = max(bin(mask).count("1") for mask in claims.values())
+        self._in_vain[page] = in_vain + (misses >= missed), misses
         is_old = page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
-        return is_old or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
+        return is_old or self._in_vain[page][0] >= CODED_IN_VAIN_MAX
 
     def _is_whole(self, page: int, claims: dict[int, int]) -> bool:
         """Return whether a target lost so much of this page that its packets are not worth being combined singly."""

@@ -121,6 +121,20 @@ def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through(
     assert made.gap_s == 0.0, "it was noise"
 
 
+def test_packets_are_spread_at_the_rate_that_passed_the_queue_whatever_noise_took() -> None:
+    known = roster(1)
+    made = clock(known)
+    send(made, range(1, 600), PACKETS / 8000)
+    flow = found(known, 0).flow
+    for tx_seen in (200, 300):  # the trial, and that it was noise
+        flow.tx_seen = tx_seen
+        made.on_losses(flow, 1000, 500, 250, 0, tx_seen, 1.0)
+    assert (flow.losses.noise, made.gap_s) == (0.5, 0.0)
+    flow.tx_seen = 400
+    made.on_losses(flow, 1000, 750, 190, 0, 400, 1.1)
+    assert made.gap_s == pytest.approx(1 / (4000 * CUT_MORE), rel=0.02)
+
+
 def test_losses_at_a_full_queue_are_left_to_courtesy_and_all_others_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     known = roster(1)
     made = clock(known)

@@ -58,6 +58,14 @@ def test_noise_is_tried_again_after_a_while() -> None:
     assert look(losses, 0.2, now=NOISE_S + 0.1) is LossVerdict.SUSPICION
 
 
+def test_noise_hides_no_queue_that_drops_a_fifth_of_what_it_leaves() -> None:
+    losses = LossTrials()
+    for _ in range(2):
+        look(losses, 0.4)
+    assert look(losses, 0.4) is LossVerdict.NOTHING
+    assert look(losses, 1 - 0.6 * 0.75) is LossVerdict.SUSPICION
+
+
 def test_where_packets_are_spread_less_is_enough() -> None:
     losses = LossTrials()
     count = SAMPLE_PACKETS_PACED

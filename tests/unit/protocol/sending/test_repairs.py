@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.core.sends import SendCoded, SendPage
-from mrsync.protocol.sending.repairs import CODED_ATTEMPTS_MAX, Repair, Repairs
+from mrsync.protocol.sending.repairs import CODED_IN_VAIN_MAX, Repair, Repairs
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
@@ -78,7 +78,7 @@ def claim_two(transfer: Transfer, tx: int) -> None:
 
 def test_losses_that_coding_did_not_repair_are_sent_uncoded() -> None:
     transfer, repairs = cast(10)
-    for attempt in range(CODED_ATTEMPTS_MAX):
+    for attempt in range(CODED_IN_VAIN_MAX):
         claim_two(transfer, 200 + attempt)
         repairs.plan([3, 5])
         ((send, _),) = drained(repairs, 100 + attempt)
@@ -89,6 +89,17 @@ def test_losses_that_coding_did_not_repair_are_sent_uncoded() -> None:
         SendPage(KIND, 3, 1, 1000, True),
         SendPage(KIND, 5, 1, 1001, True),
     ]
+
+
+def test_what_coding_repairs_bit_by_bit_stays_coded() -> None:
+    """Much is lost, so each repair brings only some of it."""
+    transfer, repairs = cast(10)
+    for attempt, mask in enumerate((0b111111, 0b11111, 0b1111, 0b111, 0b11, 0b1)):
+        transfer.receive_claim(1, 200 + attempt, 10, [(3, 1, mask)])
+        transfer.receive_claim(2, 200 + attempt, 10, [(5, 1, mask)])
+        repairs.plan([3, 5])
+        ((send, _),) = drained(repairs, 100 + attempt)
+        assert isinstance(send, SendCoded)
 
 
 def test_pages_that_are_no_longer_retained_go_plain() -> None:
