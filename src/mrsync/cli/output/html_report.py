@@ -62,9 +62,10 @@ def _head(fields: Fields) -> Iterator[str]:
 def _figures(fields: Fields) -> Iterator[str]:
     targets, seconds = fields["targets"].values(), fields["seconds"]
     done = sum(target["state"] == "done" for target in targets)
+    entries = counted(fields["entries"], "entry", "entries")
     figures = [
         (f"{done}/{len(targets)}", "targets complete"),
-        (f"{fields['files_planned']:d}", f"files sent of {fields['entries']:d} entries"),
+        (f"{fields['files_planned']:d}", f"{'file' if fields['files_planned'] == 1 else 'files'} sent of {entries}"),
         (size(fields["bytes_planned"]), "of contents"),
         (size(sum(target["bytes_written"] for target in targets)), "written on all targets"),
         (f"{seconds['total']:.3g} s", "in all"),
@@ -135,7 +136,8 @@ def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
     yield _safe(host), host
     yield state, target["state"]
     fed_by = f"<br>fed by {_safe(target['parent'])}" if target.get("parent") else ""
-    yield _safe(target["path"]) + fed_by, target["path"]
+    path = target["path"] if target["state"] != "unreachable" else ""  # nothing came on any
+    yield _safe(path) + fed_by, path
     yield f"{target['files_updated']:d}", f"{target['files_updated']:d}"
     yield size(target["bytes_written"]), str(target["bytes_written"])
     for name in ("deleted", "packets_lost", "kernel_drops"):

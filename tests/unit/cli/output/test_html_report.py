@@ -106,6 +106,12 @@ def test_trouble_comes_first_with_its_reason() -> None:
     assert "polyline" not in reader.elements  # no samples, no chart over time
 
 
+def test_a_target_that_was_not_reached_was_on_no_path() -> None:
+    gone = TargetOutcome("n9", TargetState.UNREACHABLE, "no route")
+    assert "multicast" not in page(outcome(gone))
+    assert "multicast" in page(outcome(gone, done("n1")))
+
+
 def test_links_between_targets_are_in_order_with_the_slowest() -> None:
     chain = (
         done("c")._replace(path="relay", parent="a"),

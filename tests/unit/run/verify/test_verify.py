@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.verify import lines
+from mrsync.cli.verify import complaint, lines
 from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.stop import Stop
 from mrsync.run.verify import verifier, verify
 from mrsync.run.verify.findings import Pulse, TreeVerdict, encode_finding
-from mrsync.run.verify.verify import VerifySettings, verify_targets
+from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, VerifySettings, verify_targets
 
 # Stands for a remote shell, and for the verifiers behind it: one hangs, the other takes longer than the patience.
 SHELL = """#!/bin/sh
@@ -75,3 +75,9 @@ def test_a_verifier_tells_only_that_it_gets_on(
         pulses.add(3)
         time.sleep(0.1)
     assert capsys.readouterr().out == encode_finding(Pulse(3)) + "\n"
+
+
+def test_why_no_target_can_be_reached_is_told_once() -> None:
+    outcome = VerifyOutcome((VerifiedTarget("a", None, "no route", ()),), "", 1.0, is_interrupted=False)
+    assert lines(outcome, b"/d") == ["a: no route"]
+    assert complaint(outcome) == "no target can be reached"
