@@ -46,7 +46,7 @@ def test_ambiguous_lines_are_reported_and_the_rest_is_written(source: Path) -> N
     [
         (["no-such-file", "."], 3, "cannot read rsync's output, no-such-file: No such file or directory"),
         (["-", "no-such-directory"], 3, "no-such-directory: No such file or directory"),
-        (["-"], 1, "the following arguments are required: SOURCE"),
+        (["-"], 1, "SOURCE is missing"),
         (["--itemised", "-", "."], 1, "--itemised"),
     ],
 )

@@ -52,8 +52,8 @@ FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
     MULTICATCHER: ("multicatcher -t DEST -i ID --key-file FILE [options]",),
     RTT: ("rtt -m TARGETS [options]",),
     RTTCATCHER: ("rttcatcher --key-file FILE [options]",),
-    DOCTOR: ("mrsync doctor -m TARGETS [-t DEST] [options]",),
-    VERIFY: ("mrsync verify -m TARGETS -t DEST [options]",),
+    DOCTOR: ("mrsync doctor -m TARGETS [-t DEST] [options]", "mrsync doctor TARGETS:DEST [options]"),
+    VERIFY: ("mrsync verify -m TARGETS -t DEST [options]", "mrsync verify TARGETS:DEST [options]"),
     FILELIST: ("trFilelist RSYNC_OUTPUT SOURCE [options]",),
     REPORT: ("mrsync report FILE.json [options]",),
 }

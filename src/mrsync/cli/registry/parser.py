@@ -191,6 +191,8 @@ class Parser(ArgumentParser):
         elif (operands := message.removeprefix("unrecognized arguments: ")) != message and not unknown:
             hint = "; TARGETS are given by -m" if "-m" in self._option_string_actions else ""
             message = f"unexpected: {operands}{hint}"
+        elif (names := message.removeprefix("the following arguments are required: ")) != message:
+            message = f"{names} {'are' if ', ' in names else 'is'} missing"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
     def _owner_of(self, value: str) -> str | None:

@@ -10,7 +10,7 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.cli.settings.places import check_dest
+from mrsync.cli.settings.places import check_dest, take_place
 from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL, DoctorSettings
 from mrsync.wire.limits import SECRET_BYTES
@@ -23,7 +23,7 @@ def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, ToolOutput]:
     """Parse the command line. Raise UsageError."""
     parser = make_parser(DOCTOR)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
-    parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_DOCTOR)
+    parsed, _ = parse_configured(parser, take_place(parser, arguments), passed_over=for_others | NOT_FOR_DOCTOR)
     check_dest(parsed.dest or "")
     is_local = parsed.rsh == LOCAL
     targets = options.targets_of(parsed, keeps_own_host=is_local)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from mrsync.cli.registry.parser import Parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import absolute
 from mrsync.remote.targets import is_address
@@ -52,19 +53,37 @@ def take_positionals(options: argparse.Namespace) -> None:
     if "" in options.sources:
         raise UsageError(f"SOURCE {options.sources.index('') + 1} is empty")
     options.source = options.sources[0]
+    targets, options.dest = _split(there)
+    options.targets = [targets]
+
+
+def take_place(parser: Parser, arguments: Sequence[str]) -> Sequence[str]:
+    """Return the command line of a tool with -m and -t instead of TARGETS:DEST. Raise UsageError."""
+    words = parser.sort_out(arguments)
+    if not any(":" in word for word in words.operands):
+        return arguments
+    if len(words.operands) > 1:
+        raise UsageError(f"{' '.join(words.operands)}: give one TARGETS:DEST, with all targets before one colon")
+    if {word.partition("=")[0] for word in words.options} & {"-m", "--targets", "-t", "--dest"}:
+        raise UsageError("TARGETS:DEST cannot be combined with -m or -t")
+    targets, dest = _split(words.operands[0])
+    return [*words.options, f"-m={targets}", f"-t={dest}"]
+
+
+def _split(there: str) -> tuple[str, str]:
+    """Split TARGETS:DEST. Raise UsageError."""
     # groups (@racks:a) and IPv6 addresses contain colons too
     cut = there.find(":/") if ":/" in there else there.rfind(":")
-    targets, options.dest = there[:cut], there[cut + 1 :]
-    options.targets = [targets]
+    targets, dest = there[:cut], there[cut + 1 :] or "."  # the home directory, as in rsync
     last = re.split("[,@]", targets)[-1]
     if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
         raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
-    options.dest = options.dest or "."  # the home directory, as in rsync
-    if _ANOTHER.search(options.dest):
+    if _ANOTHER.search(dest):
         raise UsageError(
             f"{there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}. "
-            f"If {options.dest} is one path, give it with -t"
+            f"If {dest} is one path, give it with -t"
         )
+    return targets, dest
 
 
 def _with_colon(there: str) -> str:

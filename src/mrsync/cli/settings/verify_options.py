@@ -10,7 +10,7 @@ from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.cli.settings.places import check_dest
+from mrsync.cli.settings.places import check_dest, take_place
 from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL
 from mrsync.run.verify.verify import VerifySettings
@@ -20,7 +20,7 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, ToolOutput]:
     """Parse the command line. Raise UsageError."""
     parser = make_parser(VERIFY)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
-    parsed, _ = parse_configured(parser, arguments, passed_over=for_others)
+    parsed, _ = parse_configured(parser, take_place(parser, arguments), passed_over=for_others)
     check_dest(parsed.dest)
     targets = options.targets_of(parsed, keeps_own_host=parsed.rsh == LOCAL)
     settings = VerifySettings(

@@ -257,7 +257,7 @@ def test_the_tools_read_their_settings(write: Write) -> None:
 def test_a_setting_needs_no_other_option_beside_it(write: Write) -> None:
     write("user", 'sudo = "a"\ninterface = "lo"\n')
     assert parse_verify(["-m", "a", "-t", "/d"])[0].remote.is_sudo
-    with pytest.raises(UsageError, match="required: -t/--dest"):
+    with pytest.raises(UsageError, match="dest is missing"):
         parse_verify(["-m", "a"])
 
 
