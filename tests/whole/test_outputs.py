@@ -70,6 +70,13 @@ def test_a_synclist_that_is_lost_is_an_error(tmp_path: Path, redirection: str, r
     assert (done.returncode, done.stderr) == (11, f"trFilelist: cannot write to stdout: {reason}\n")
 
 
+@pytest.mark.parametrize("command", ["config --show", "help rsync", "completion bash"])
+def test_what_a_command_is_to_print_is_its_result(command: str) -> None:
+    line = f"{shlex.join(program('mrsync', *command.split()))} >/dev/full"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (11, "mrsync: cannot write to stdout: No space left on device\n")
+
+
 def test_a_starter_that_ignores_the_end_of_its_children_changes_nothing(full: Site) -> None:
     """With SIGCHLD ignored, which programs inherit, the kernel reaps children by itself."""
     code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"

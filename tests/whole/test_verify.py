@@ -152,6 +152,18 @@ def test_files_that_were_there_before_are_known_by_size_and_time_only(pair: Site
     assert "3 files known by size and time only" in Verdict(pair).lines[0]
 
 
+def test_what_one_sync_leaves_out_is_unproven_until_it_is_cast(pair: Site) -> None:
+    for options, files in (
+        ("", "4 files proven"),
+        ("--exclude big", "3 files proven"),
+        ("", "3 files proven, 1 file known by size and time only"),
+        ("--checksum", "3 files proven, 1 file known by size and time only"),
+        ("--ignore-times", "4 files proven (synced"),
+    ):
+        assert pair.sync(*options.split()).status == 0
+        assert files in Verdict(pair).lines[0]
+
+
 def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> None:
     assert Verdict(pair).lines == [f"a,b: cannot read the destination {pair.dest('{host}')}: No such file or directory"]
     for host in pair.hosts:

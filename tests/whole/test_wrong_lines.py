@@ -71,6 +71,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / name).write_text(text, errors="surrogateescape")
         (folder / name).chmod(0o666 if name.startswith("open.") else 0o600)
     os.mkfifo(folder / "pipe")
+    (folder / "dangling").symlink_to("nowhere")
     before = os.getcwd()
     os.chdir(folder)
     yield folder

@@ -92,6 +92,7 @@ LINES = """
 1  mrsync -m -oProxyCommand=x -s src             | '-oProxyCommand=x'
 1  mrsync -m 'a!!b' -s src                       | a!!b
 3  mrsync -m a -s nosuch                         | the source nosuch
+3  mrsync -m a -s dangling                       | the source dangling is a soft link to nowhere, which does not exist
 3  mrsync -m a -s src/file                       | the source src/file
 3  mrsync -m a -s /dev/null                      | the source /dev/null
 3  mrsync -m a -s pipe                           | the source pipe

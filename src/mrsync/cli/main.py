@@ -129,6 +129,7 @@ def _help(arguments: Sequence[str]) -> int:
     from mrsync.cli.topics import help_on
 
     print(*help_on(arguments), sep="\n")
+    check_written()
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings.configuration import DEFAULT, origins, parse_configured, value_of
+from mrsync.cli.streams import check_written
 from mrsync.errors import UsageError
 
 USAGE = "mrsync config --show [options of mrsync]"
@@ -29,6 +30,7 @@ def show_settings(arguments: Sequence[str]) -> int:
     width = max(len(line) for line, _ in lines if len(line) < 40)
     for line, origin in lines:
         print(f"{line:<{width}}  # {origin}")
+    check_written()
     return 0
 
 

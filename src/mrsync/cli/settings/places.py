@@ -103,6 +103,8 @@ def source_of(text: str | None) -> bytes:
         raise UsageError("SOURCE is missing (-s)")
     source = absolute_source(text)
     if not os.path.isdir(text):
+        if os.path.islink(text) and not os.path.exists(text):
+            raise SelectionError(f"the source {text} is a soft link to {os.readlink(text)}, which does not exist")
         if os.path.lexists(text):
             raise SelectionError(f"the source {text} is not a directory")
         raise SelectionError(f"the source {text} does not exist{_meant(source)}")
