@@ -352,8 +352,7 @@ class Caster:
         if not expected and not self.roster.live:
             self.abort("no target could be reached", now)
             return
-        is_open = bool(expected) or not self.reach.is_settled
-        is_ready = self._outbox.sizes[ObjectKind.MANIFEST] and (is_over or not is_open)
+        is_ready = self._outbox.sizes[ObjectKind.MANIFEST] and (is_over or self._is_everyone_here)
         if not is_ready or not self.relays.is_settled(now):
             return
         self._timers.stop(Timer.GATHER)
@@ -363,6 +362,11 @@ class Caster:
             return
         self.clock.fit(self.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
+
+    @property
+    def _is_everyone_here(self) -> bool:
+        """Whether nobody is expected to join any more, and it is known how each target is reached."""
+        return not self.roster.expected and self.reach.is_settled
 
     def _advance_comparing(self, now: float) -> None:
         if not self._admission.is_closed and self.roster.every(lambda target: target.compared is not None):
@@ -436,7 +440,9 @@ class Caster:
             for target in self.reach.tend(self._outbox, now):
                 self._endings.refuse_narrow(target, self.reach.step.mtu, now)
             self.relays.tend(self._schedule.transfer, now)
-        is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
+        # While all wait for a long scan, statuses say nothing new, and each wakes every target.
+        is_waiting = self._is_everyone_here and not self._outbox.sizes[ObjectKind.MANIFEST]
+        is_urgent = (self.phase is Phase.GATHERING and not is_waiting) or self._commits.is_flipping
         self._set_unless_over(Timer.STATUS, now + self._outbox.status_interval_s(is_urgent=is_urgent))
 
     def _set_unless_over(self, timer: Timer, deadline: float) -> None:

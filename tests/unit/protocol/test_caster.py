@@ -16,6 +16,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.pace.delay import Delay
+from mrsync.protocol.targets.outbox import STATUS_S, URGENT_STATUS_S
 from mrsync.ranges import RangeSet
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
@@ -35,6 +36,21 @@ def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
     session.pump()
     assert session.phase() is Phase.COMPARING
     assert session.status().seal is SealKind.HMAC_SHA256
+
+
+def test_statuses_are_frequent_while_somebody_is_missing_and_then_only_until_the_scan_ends() -> None:
+    session = Session()
+    session.hello(0)
+    assert _statuses_in(session, 10.0) == pytest.approx(10.0 / URGENT_STATUS_S, rel=0.1)
+    session.hello(1)
+    assert _statuses_in(session, 10.0) == pytest.approx(10.0 / STATUS_S, rel=0.1)
+
+
+def _statuses_in(session: Session, seconds: float) -> int:
+    session.sent.clear()
+    session.pump(seconds)
+    messages = [send.message for send in session.sent if isinstance(send, SendMessage) and send.destination is None]
+    return sum(isinstance(message, Status) for message in messages)
 
 
 def test_a_status_announces_an_object_before_its_first_page() -> None:

@@ -61,10 +61,6 @@ class NameColumn(Sequence[bytes]):
         ends = accumulate(map(_length, map(len, names)), initial=self._starts[-1])
         self._starts.extend(islice(ends, 1, None))
 
-    def longest(self) -> int:
-        """Return the length of the longest name in bytes, or -1 if there is none."""
-        return max(map(int.__sub__, self._starts[1:], self._starts), default=0) - 1
-
     def __len__(self) -> int:
         return len(self._starts) - 1
 

@@ -7,16 +7,27 @@ import stat
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import compress, islice
-from operator import attrgetter, lt
 
 from mrsync.tree.model.limits import KIND_SHIFT
+from mrsync.tree.model.status_table import (
+    BLOCKS,
+    CTIMES,
+    GIDS,
+    INODES,
+    LINK_COUNTS,
+    MODES,
+    MTIMES,
+    ROWS,
+    SIZES,
+    UIDS,
+    Statuses,
+    StatusRows,
+    read_statuses,
+)
 
 TIME_MAX = (1 << 63) - 1
 TIME_MIN = -(1 << 63)
-_CHUNK = 4096
-_CTIME = attrgetter("st_ctime_ns")
-_bytes_of = (512).__mul__  # a number of blocks, as stat counts them
+_BLOCK_BYTES = 512  # as stat counts them
 _ENCODING = sys.getfilesystemencoding()
 _REGULAR = stat.S_IFREG >> KIND_SHIFT
 _DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
@@ -37,8 +48,8 @@ class Listing:
     def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
         self._begin(has_identities=has_identities)
         names = sorted_names(directory_fd) if names is None else names
-        for start in range(0, len(names), _CHUNK):
-            self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
+        for start in range(0, len(names), ROWS):
+            self._add(directory_fd, names[start : start + ROWS] if len(names) > ROWS else names)
 
     def _begin(self, *, has_identities: bool) -> None:
         self.names: list[bytes] = []
@@ -92,7 +103,7 @@ class Listing:
         """Replace a soft link by what it leads to, whose status is given."""
         one = Listing.__new__(Listing)
         one._begin(has_identities=self._has_identities)
-        one.extend([self.names[position]], [status])
+        one.extend([self.names[position]], StatusRows([status]))
         for column in ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers"):
             if getattr(self, column):
                 getattr(self, column)[position] = getattr(one, column)[0]
@@ -114,46 +125,53 @@ class Listing:
         self.sparse = [position for position in self.sparse if self.modes[position]]
 
     def _add(self, fd: int, names: list[bytes]) -> None:
-        status = os.stat
+        statuses: Statuses | None = read_statuses(fd, names)
         try:
-            rows = [status(name, dir_fd=fd, follow_symlinks=False) for name in names]
-            links = positions_of(_LINK, [row[0] for row in rows])
+            links = positions_of(_LINK, statuses.column(MODES)) if statuses is not None else ()
             targets = {i: os.readlink(names[i], dir_fd=fd) for i in links}
         except OSError:
+            statuses = None
+        if statuses is None:
             names, rows, targets = self._read_one_by_one(fd, names)
             if not names:
                 return
+            statuses = StatusRows(rows)
         for position, target in targets.items():
             self.links[len(self.names) + position] = target
-        self.extend(names, rows)
+        self.extend(names, statuses)
 
-    def extend(self, names: list[bytes], rows: Sequence[os.stat_result]) -> None:
+    def extend(self, names: list[bytes], statuses: Statuses) -> None:
         """Append at least one entry, given name and status. The caller must add the targets of soft links.
 
         Whole columns are made by loops in C, because a scan with nothing to do is little else.
         """
         base = len(self.names)
-        modes, inodes, devices, link_counts, uids, gids, sizes = map(list, islice(zip(*rows), 7))
+        modes, sizes = statuses.column(MODES), statuses.column(SIZES)
         self.names += names
-        self.modes.fromlist(modes)
-        self.uids.fromlist(uids)
-        self.gids.fromlist(gids)
+        self.modes += modes
+        self.uids += statuses.column(UIDS)
+        self.gids += statuses.column(GIDS)
         if any(mode >> KIND_SHIFT != _REGULAR for mode in set(modes)):
-            sizes = [size if mode >> KIND_SHIFT == _REGULAR else 0 for mode, size in zip(modes, sizes)]
-            self.devices.update(
-                {base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> KIND_SHIFT in _DEVICES}
-            )
-        self.sizes.fromlist(sizes)
-        self._add_times(base, [row.st_mtime_ns for row in rows])
+            kinds = [mode >> KIND_SHIFT for mode in modes]
+            sizes = array("q", [size if kind == _REGULAR else 0 for kind, size in zip(kinds, sizes)])
+            self.devices.update({base + i: statuses.special(i) for i, kind in enumerate(kinds) if kind in _DEVICES})
+        self.sizes += sizes
+        self._add_times(base, statuses.times(MTIMES))
         if self._has_identities:
-            self.ctimes.extend(map(_CTIME, rows))
-            self.numbers.extend(inodes)
-        if max(link_counts) > 1:
-            for i, count in enumerate(link_counts):
-                if count > 1 and modes[i] >> KIND_SHIFT != _DIRECTORY:
-                    self.inodes[base + i] = (devices[i], inodes[i])
-        has_holes = map(lt, map(_bytes_of, [row.st_blocks for row in rows]), sizes)
-        self.sparse += compress(range(base, len(self.names)), has_holes)
+            self.ctimes.fromlist(statuses.times(CTIMES))
+            self.numbers += statuses.column(INODES)
+        self._add_inodes(base, statuses, modes)
+        blocks = statuses.column(BLOCKS)
+        self.sparse += [i for i, (count, size) in enumerate(zip(blocks, sizes), base) if count * _BLOCK_BYTES < size]
+
+    def _add_inodes(self, base: int, statuses: Statuses, modes: array[int]) -> None:
+        link_counts = statuses.column(LINK_COUNTS)
+        if max(link_counts) == 1:
+            return
+        inodes = statuses.column(INODES)
+        for i, count in enumerate(link_counts):
+            if count > 1 and modes[i] >> KIND_SHIFT != _DIRECTORY:
+                self.inodes[base + i] = (statuses.device(i), inodes[i])
 
     def _add_times(self, base: int, times: list[int]) -> None:
         if min(times) >= TIME_MIN and max(times) <= TIME_MAX:

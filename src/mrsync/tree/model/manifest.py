@@ -13,7 +13,7 @@ import stat
 from array import array
 from bisect import bisect_left
 from copy import copy
-from itertools import accumulate, chain, compress, islice, repeat
+from itertools import accumulate, chain, compress, islice
 from operator import ge, lt
 
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
@@ -103,7 +103,7 @@ class Manifest:
         """Append the children of the next directory. Call this for all directories in order."""
         base = len(self.names)
         self.names.extend(listing.names)
-        self.parents.extend(repeat(parent, len(listing.names)))
+        self.parents += array("I", (parent,)) * len(listing.names)
         self.modes.extend(listing.modes)
         self.uids.extend(listing.uids)
         self.gids.extend(listing.gids)
@@ -262,7 +262,7 @@ class Manifest:
         for directory, count in zip(self.directories, counts):
             if directory:
                 depths[directory] = depths[self.parents[directory]] + 1
-            self.parents.extend(repeat(directory, count))
+            self.parents += array("I", (directory,)) * count
         if max(depths.values()) > DEPTH_MAX:
             raise unpacker.error(f"it is more than {DEPTH_MAX} directories deep")
 
@@ -273,7 +273,7 @@ class Manifest:
         others = chain(self.directories, *(positions_of(kind, self.modes) for kind in kinds))
         if any(self.sizes[entry] for entry in others):
             raise unpacker.error("something that is not a file has a size")
-        if NO_OWNER in self.uids or NO_OWNER in self.gids:
+        if max(max(self.uids), max(self.gids)) == NO_OWNER:  # the greatest number there is
             raise unpacker.error("an owner is not a user or group")
 
     def _decode_links(self, unpacker: Unpacker) -> None:
@@ -336,10 +336,10 @@ def _check_names(names: NameColumn, parents: array[int], unpacker: Unpacker) -> 
         raise unpacker.error("a name has a slash")
     if b"\0\0" in text or b"\0.\0" in text or b"\0..\0" in text or text.endswith((b"\0", b"\0.", b"\0..")):
         raise unpacker.error("a name is empty, '.' or '..'")
-    if names.longest() > NAME_BYTES_MAX:
-        raise unpacker.error("a name is too long")
     for first in range(0, len(names) - 1, _NAMES_AT_ONCE):
         some = names[first : first + _NAMES_AT_ONCE + 1]
+        if max(map(len, some)) > NAME_BYTES_MAX:
+            raise unpacker.error("a name is too long")
         unordered = compress(range(first + 1, first + len(some)), map(ge, some, islice(some, 1, None)))
         if any(parents[entry] == parents[entry - 1] for entry in unordered):
             raise unpacker.error("names in a directory are out of order or come twice")

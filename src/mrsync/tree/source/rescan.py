@@ -17,6 +17,7 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
 from mrsync.tree.model.manifest_patch import ManifestPatch
 from mrsync.tree.model.marks import Listed
+from mrsync.tree.model.status_table import StatusRows
 from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scanner import Scan, override_attributes
@@ -156,7 +157,7 @@ class _Rescanner:
         listing = Listing(self._open_roots.root_fds[0], [])
         if entries:
             names = [b"%08x" % entry for entry in entries]  # placeholders; listings need sorted names
-            listing.extend(names, [self._found[entry] for entry in entries])
+            listing.extend(names, StatusRows([self._found[entry] for entry in entries]))
         rows.add(0, listing)
         if manifest.policy.keeps_attributes:
             self._read_attributes(rows, entries)

@@ -1,0 +1,144 @@
+"""Statuses: what lstat(2) tells about many entries of one directory, in columns.
+
+A scan with nothing to do is little else. os.stat makes an object with 19 numbers for each entry, which takes as long as
+the system call. So `StatusTable` calls statx(2), which writes a row of a fixed layout into memory of the caller; a
+column is one number of each row, and loops in C take it out of there. `StatusRows` has the same columns of what os.stat
+returned. It serves single entries, directories of which something cannot be read, and systems without statx.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Protocol
+
+from mrsync.tuples import NamedTuple
+
+ROWS = 512  # of a table; more would not fit into the processor's cache
+_ROW_BYTES = 256
+_FLAGS = 0x100 | 0x800  # AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT: as os.stat does
+_MASK = 0x7FF  # STATX_BASIC_STATS: what os.stat tells
+_SECOND_NS = 1_000_000_000
+
+
+class Column(NamedTuple):
+    """Where a number stands. typecode, offset: in struct statx, see array. attribute: of os.stat_result."""
+
+    typecode: str
+    offset: int
+    attribute: str
+
+
+LINK_COUNTS = Column("I", 16, "st_nlink")
+UIDS = Column("I", 20, "st_uid")
+GIDS = Column("I", 24, "st_gid")
+MODES = Column("H", 28, "st_mode")
+INODES = Column("Q", 32, "st_ino")
+SIZES = Column("q", 40, "st_size")
+BLOCKS = Column("q", 48, "st_blocks")
+CTIMES = Column("q", 96, "st_ctime_ns")  # seconds; nanoseconds follow
+MTIMES = Column("q", 112, "st_mtime_ns")
+_SPECIAL, _DEVICE = 128, 136  # offsets of a major and a minor number
+
+
+class Statuses(Protocol):
+    """Columns by position."""
+
+    def column(self, column: Column) -> array[int]: ...
+
+    def times(self, column: Column) -> list[int]:
+        """Return CTIMES or MTIMES in ns since 1970."""
+
+    def device(self, position: int) -> int:
+        """Return the number of the device that the entry is on."""
+
+    def special(self, position: int) -> int:
+        """Return the number of the device that the entry is."""
+
+
+class StatusRows:
+    """Columns of what os.stat returned."""
+
+    def __init__(self, rows: Sequence[os.stat_result]) -> None:
+        self._rows = rows
+
+    def column(self, column: Column) -> array[int]:
+        return array(column.typecode, map(attrgetter(column.attribute), self._rows))
+
+    def times(self, column: Column) -> list[int]:
+        return list(map(attrgetter(column.attribute), self._rows))
+
+    def device(self, position: int) -> int:
+        return self._rows[position].st_dev
+
+    def special(self, position: int) -> int:
+        return self._rows[position].st_rdev
+
+
+class StatusTable:
+    """Memory for ROWS entries, which is read into again and again. Of one thread: system calls of others go on."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._memory = memoryview(bytearray(ROWS * _ROW_BYTES))
+        cast = self._memory.cast
+        self._views: dict[str, memoryview] = {"H": cast("H"), "I": cast("I"), "Q": cast("Q"), "q": cast("q")}
+        self._statx, self._rows = _statx_into(self._memory)
+
+    def read(self, directory_fd: int, names: list[bytes]) -> bool:
+        """Read the status of at most ROWS entries. Return False if that of any cannot be read in this way."""
+        self._count = len(names)
+        if self._statx is None:
+            return False
+        return not any(map(self._statx, repeat(directory_fd), names, repeat(_FLAGS), repeat(_MASK), self._rows))
+
+    def column(self, column: Column) -> array[int]:
+        found = array(column.typecode)
+        found.frombytes(self._of_each_row(column.typecode, column.offset).tobytes())
+        return found
+
+    def times(self, column: Column) -> list[int]:
+        seconds, rest = self._of_each_row("q", column.offset), self._of_each_row("I", column.offset + 8)
+        return [second * _SECOND_NS + ns for second, ns in zip(seconds, rest)]
+
+    def device(self, position: int) -> int:
+        return self._number(_DEVICE, position)
+
+    def special(self, position: int) -> int:
+        return self._number(_SPECIAL, position)
+
+    def _of_each_row(self, typecode: str, offset: int) -> memoryview:
+        view = self._views[typecode]
+        stride = _ROW_BYTES // view.itemsize
+        return view[offset // view.itemsize : self._count * stride : stride]
+
+    def _number(self, offset: int, position: int) -> int:
+        major, minor = self._memory[position * _ROW_BYTES + offset :][:8].cast("I")
+        return os.makedev(major, minor)
+
+
+def _statx_into(memory: memoryview) -> tuple[Callable[..., int] | None, list[Any]]:
+    """Return the C function and where it is to write each row; without it, None."""
+    try:
+        import ctypes  # some builds of Python lack it
+
+        statx = ctypes.CDLL(None).statx
+    except (ImportError, OSError, AttributeError):
+        return None, []
+    start = (ctypes.c_char * len(memory)).from_buffer(memory)
+    return statx, [ctypes.byref(start, offset) for offset in range(0, len(memory), _ROW_BYTES)]
+
+
+_per_thread = threading.local()
+
+
+def read_statuses(directory_fd: int, names: list[bytes]) -> StatusTable | None:
+    """Return the status of at most ROWS entries, until this thread reads others; None if it cannot be read so."""
+    table: StatusTable | None = getattr(_per_thread, "table", None)
+    if table is None:
+        table = _per_thread.table = StatusTable()
+    return table if table.read(directory_fd, names) else None
