@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.bench.peers import page
-from tests.bench.peers.__main__ import chosen
+from tests.bench.peers.__main__ import check, chosen
 from tests.bench.peers.parts import PARTS, Row
-from tests.bench.peers.record import Record, falls
+from tests.bench.peers.record import Record, better_of, falls
 
 MACHINE = {"processor": "2 cores, of some kind", "memory": "8 GB", "rsync": "3.2.7"}
 FOUND = [
@@ -59,3 +59,28 @@ def test_only_our_own_ratio_that_fell_by_more_than_a_fifth_is_a_fall() -> None:
     assert list(falls(FOUND, now)) == ["mrsync at 8 (s): 2.70 times as good as rsync x N, was 3.50"]
     failed = [Row(1, "mrsync", [], None, failed="status 1")]
     assert list(falls(FOUND, failed)) == ["mrsync at 1: failed, status 1"]
+
+
+def test_of_two_measurements_the_better_ratios_count() -> None:
+    slow = [FOUND[1]._replace(ratio=0.3), FOUND[3]._replace(ratio=3.4)]
+    failed = [FOUND[1], Row(8, "mrsync", [], None, failed="status 1")]
+    assert better_of(slow, failed) == better_of(failed, slow) == [FOUND[1], slow[1]]
+    assert not list(falls(FOUND, better_of(slow, failed)))
+
+
+def test_a_check_compares_what_was_measured_before_and_a_fall_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = Record(tmp_path / "peers.json")
+    record.keep("targets", FOUND)
+    turns = iter([0.5, 2.0, 2.5])  # at 1 target no fall, at 8 one, and again
+
+    def measure(name: str, point: float) -> list[Row]:
+        return [Row(point, "mrsync", [1.0], next(turns))]
+
+    assert check(record, list(chosen("targets")), measure) == 1
+    said = capsys.readouterr()
+    assert said.err == "targets: mrsync at 8 (s): 2.50 times as good as rsync x N, was 3.50\n"
+    assert said.out == "targets: once more\npoints compared: 2, ratios that fell: 1\n"
+    assert check(record, list(chosen("noop")), measure) == 1
+    assert capsys.readouterr().out == "nothing to compare with\n"

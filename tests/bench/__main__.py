@@ -48,7 +48,7 @@ PROGRAMS = {"small": ("rsync",), "noop": ("rsync",), "relays": ("rsync", "nc", "
 def main() -> None:
     if sys.argv[1:2] == ["peers"]:
         sys.exit(compare_with_peers(sys.argv[2:]))
-    if sys.argv[1:] == ["--check"]:
+    if sys.argv[1:2] == ["--check"]:
         sys.exit(compare_with_peers(sys.argv[1:]))
     parser = argparse.ArgumentParser(prog="./run bench")
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; default: all")

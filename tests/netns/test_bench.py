@@ -11,11 +11,11 @@ from tests.bench.impairments import missing_compiler
 from tests.bench.links import MIB, fast_link, slow_link
 from tests.bench.networks import measure
 from tests.bench.peers.field import digest
-from tests.bench.peers.parts import able, fill, one_file, prepared, rows
+from tests.bench.peers.parts import fill, one_file, prepared, rows
 from tests.bench.peers.parts import seconds as seconds_of
 from tests.bench.peers.race import ToolFailed, lap
 from tests.bench.peers.race import race as competition
-from tests.bench.peers.tools import MRSYNC, Tool
+from tests.bench.peers.tools import MRSYNC, Tool, able
 from tests.bench.relays import TOOLS, picture, race
 from tests.remote.estate import missing_program
 

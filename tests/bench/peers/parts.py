@@ -14,7 +14,7 @@ from tests.bench.impairments import long_path, missing_compiler
 from tests.bench.links import MIB, warm
 from tests.bench.peers.field import Field, field
 from tests.bench.peers.race import Lap, median_ratio, race
-from tests.bench.peers.tools import CHAIN, MRSYNC, MRSYNC_BY_SSH, RSYNC, TOOLS, Tool, lacking
+from tests.bench.peers.tools import CHAIN, MRSYNC, MRSYNC_BY_SSH, RSYNC, Tool
 from tests.netns.lab import Lab, run
 
 SIZE, LARGE = 64 * MIB, 512 * MIB
@@ -43,14 +43,15 @@ class Row(NamedTuple):
 class Part(NamedTuple):
     """conditions: one sentence for the page. axis: what a point is; empty for a part with a single one.
 
-    measure: called with one of the points, so that a long part can be measured piece by piece.
+    measure: called with one of the points, so that a long part can be measured piece by piece, and with the tools that
+    may take part, rsync among them.
     """
 
     title: str
     conditions: str
     axis: str
     points: tuple[float, ...]
-    measure: Callable[[float], Iterator[Row]]
+    measure: Callable[[float, Sequence[Tool]], Iterator[Row]]
 
 
 def rows(x: float, found: dict[str, list[Lap] | str], value: Callable[[Lap], float], unit: str = "s") -> Iterator[Row]:
@@ -68,11 +69,6 @@ def rows(x: float, found: dict[str, list[Lap] | str], value: Callable[[Lap], flo
 
 def seconds(lap: Lap) -> float:
     return lap.seconds
-
-
-def able(*, without: Sequence[Tool] = ()) -> list[Tool]:
-    """Return the tools that can run here."""
-    return [tool for tool in TOOLS if tool not in without and not lacking(tool)]
 
 
 @contextmanager
@@ -97,57 +93,55 @@ def one_file(place: Field, size: int) -> None:
             file.write(os.urandom(MIB))
 
 
-def by_count(count: float) -> Iterator[Row]:
-    is_many = count > 8
-    tools = [MRSYNC, MRSYNC_BY_SSH, RSYNC, CHAIN] if is_many else able()
+def by_count(count: float, able: Sequence[Tool]) -> Iterator[Row]:
+    for_many = (MRSYNC, MRSYNC_BY_SSH, RSYNC, CHAIN)
+    tools = [tool for tool in able if count <= 8 or tool in for_many]
     with prepared(int(count), tools, rate="1000mbit") as place:
         one_file(place, SIZE)
         yield from rows(count, race(place, tools, 1 if count > TARGETS else 2), seconds)
 
 
-def unshaped(count: float) -> Iterator[Row]:
-    tools = [tool for tool in able() if not tool.is_over_ssh]
+def unshaped(count: float, able: Sequence[Tool]) -> Iterator[Row]:
+    tools = [tool for tool in able if not tool.is_over_ssh]
     with prepared(int(count), tools) as place:
         one_file(place, LARGE if count <= TARGETS else LARGE // 4)
         yield from rows(count, race(place, tools, 2), seconds)
 
 
-def losses(percent: float) -> Iterator[Row]:
+def losses(percent: float, able: Sequence[Tool]) -> Iterator[Row]:
     def impair(lab: Lab, _: Path) -> None:
         for host in lab.hosts:
             run(*host.command("ethtool", "-K", "eth0", "tso", "off", "gso", "off"))
         for host in lab.targets:
             host.lose(percent / 100, of=TCP_AND_UDP)
 
-    yield from slow(percent, impair)
+    yield from slow(percent, able, impair)
 
 
-def delays(round_trip_ms: float) -> Iterator[Row]:
+def delays(round_trip_ms: float, able: Sequence[Tool]) -> Iterator[Row]:
     def impair(lab: Lab, folder: Path) -> None:
         for host in lab.targets:
             long_path(lab, host, folder, delay_ms=round_trip_ms / 2)
         for host in lab.hosts:
             run(*host.command("ethtool", "-K", "eth0", "tx", "off"))  # the path forwards frames as they are
 
-    yield from slow(round_trip_ms, impair)
+    yield from slow(round_trip_ms, able, impair)
 
 
-def slow(x: float, impair: Callable[[Lab, Path], None]) -> Iterator[Row]:
-    tools = able()
-    with prepared(TARGETS, tools, rate=SLOW_LINK, has_bursts=False, impair=impair) as place:
+def slow(x: float, able: Sequence[Tool], impair: Callable[[Lab, Path], None]) -> Iterator[Row]:
+    with prepared(TARGETS, able, rate=SLOW_LINK, has_bursts=False, impair=impair) as place:
         one_file(place, SIZE // 2)
-        yield from rows(x, race(place, tools, 1), seconds)
+        yield from rows(x, race(place, able, 1), seconds)
 
 
-def small_files(count: float) -> Iterator[Row]:
-    tools = able()
-    with prepared(TARGETS, tools) as place:
+def small_files(count: float, able: Sequence[Tool]) -> Iterator[Row]:
+    with prepared(TARGETS, able) as place:
         fill(place.source, int(count))
-        yield from rows(count, race(place, tools, 1), seconds)
+        yield from rows(count, race(place, able, 1), seconds)
 
 
-def nothing_to_do(count: float) -> Iterator[Row]:
-    tools = [tool for tool in able() if tool.is_for_trees]
+def nothing_to_do(count: float, able: Sequence[Tool]) -> Iterator[Row]:
+    tools = [tool for tool in able if tool.is_for_trees]
     with prepared(TARGETS, tools) as place:
         fill(place.source, int(count))
         yield from rows(count, race(place, tools, ROUNDS, is_fresh=False), seconds)
@@ -163,9 +157,9 @@ def fill(source: Path, files: int, *, in_each: int = 200, seed: int = 1) -> None
             (folder / f"file{number}").write_bytes(draw.randbytes(draw.randrange(100, 8192)))
 
 
-def starts(count: float) -> Iterator[Row]:
+def starts(count: float, able: Sequence[Tool]) -> Iterator[Row]:
     """Yield the time of a whole command for a single small file, and of mrsync also until its first page left."""
-    tools = [tool for tool in able() if tool.is_over_ssh or tool is RSYNC]
+    tools = [tool for tool in able if tool.is_over_ssh or tool is RSYNC]
     with prepared(int(count), tools) as place:
         place.source.mkdir()
         (place.source / "file").write_bytes(b"small")
@@ -177,9 +171,9 @@ def starts(count: float) -> Iterator[Row]:
         yield Row(count, FIRST_PAGE, first, median_ratio(map(seconds, theirs), first))
 
 
-def costs(count: float) -> Iterator[Row]:
+def costs(count: float, able: Sequence[Tool]) -> Iterator[Row]:
     """Yield processor and memory of the master and of one target."""
-    tools = [tool for tool in able() if not tool.is_over_ssh]
+    tools = [tool for tool in able if not tool.is_over_ssh]
     with prepared(int(count), tools, has_meters=True) as place:
         one_file(place, LARGE)
         found = race(place, tools, 2)

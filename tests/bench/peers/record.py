@@ -64,6 +64,16 @@ def falls(before: Sequence[Row], now: Sequence[Row]) -> Iterator[str]:
             yield f"{row.tool} at {row.x:g} ({row.unit}): {row.ratio:.2f} times as good as rsync x N, was {old:.2f}"
 
 
+def better_of(first: Sequence[Row], second: Sequence[Row]) -> list[Row]:
+    """Return the rows of two measurements of the same, each with the better ratio of the two."""
+    found = {(row.x, row.tool, row.unit): row for row in first}
+    for row in second:
+        known = found.get((row.x, row.tool, row.unit), row)
+        if (row.ratio or 0.0) >= (known.ratio or 0.0):
+            found[row.x, row.tool, row.unit] = row
+    return list(found.values())
+
+
 def this_machine() -> dict[str, str]:
     """Describe what the figures depend on."""
     cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)

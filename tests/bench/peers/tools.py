@@ -213,3 +213,8 @@ TOOLS = (RSYNC, MRSYNC, MRSYNC_BY_SSH, RSYNC_BY_SSH, CHAIN, UDPCAST_TOOL, UFTP, 
 def lacking(tool: Tool) -> list[str]:
     """Return the programs of a tool that are not installed here."""
     return [name for name in tool.programs if shutil.which(name) is None]
+
+
+def able() -> list[Tool]:
+    """Return the tools that can run here."""
+    return [tool for tool in TOOLS if not lacking(tool)]
