@@ -157,6 +157,15 @@ CASES = (
     RelayCase("one passes nothing on, and says that it did", one(3, withholds_share=1.0), EVERYONE, 5.5, 1.01, 0.02),
     RelayCase("one passes some on, and says so of all", one(3, withholds_share=0.3), EVERYONE, 3.5, 1.01, 0.1),
     RelayCase("one passes on slowly", one(3, hop_pages_s=15.0), EVERYONE, 9.0, 1.01, 0.1),
+    RelayCase(  # three times as long as with the whole uplink, if it stays where it is
+        "the uplink of one has a fifth of its rate left",
+        tuple(replace(SHAPED, fate_at_s=STRUCK_AT_S, uplink_share=0.2) if at == 3 else SHAPED for at in range(COUNT)),
+        EVERYONE,
+        7.5,
+        1.1,
+        0.01,
+        details=(("file_bytes", FILES * 2), ("share", NetworkShare.FAIR)),
+    ),
     RelayCase(  # round trips of half a second: a page that was lost twice is no stall
         "all of them get the processor late, and lose packets",
         (replace(DEAF, wake_s=0.2, loss=0.01),) * COUNT,

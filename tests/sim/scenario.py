@@ -72,6 +72,7 @@ class TargetScenario:
     hop_pages_s: float = 20000.0  # pages per second that it can pass on
     port_bytes_s: float = 0.0  # rate of the switch's port towards it; 0: unlimited
     port_queue_bytes: int = 0
+    uplink_share: float = 1.0  # of the rate of its own uplink, that is left from fate_at_s on
     hop_queue_bytes: int = 0  # queue of its own uplink, which is as fast as the caster's; 0: there is no limit
     hop_room_bytes: int = 0  # what its socket holds of that, so that it waits before any is dropped; 0: it never waits
     network: int = 0  # the network to which its address belongs

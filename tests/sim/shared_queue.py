@@ -77,6 +77,10 @@ class SharedQueue:
         self._is_full = fit < packets
         return fit
 
+    def slow_down(self, share: float) -> None:
+        """Go on with this share of the rate."""
+        self._rate *= share
+
     def leaves_at(self) -> float:
         """Return when all have left that are in the queue now."""
         return self._now + self._queue_bytes / self._rate

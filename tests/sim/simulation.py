@@ -69,6 +69,8 @@ class Simulation:
         for index, target in enumerate(scenario.targets):
             if target.fate is not Fate.ABSENT:
                 plan(target.fate_at_s if target.fate is Fate.LATE else 0.0, self._start, index)
+            if target.uplink_share < 1:
+                plan(target.fate_at_s, self.world.network.paths[index].way_out.slow_down, target.uplink_share)
             if target.fate not in (Fate.HEALTHY, Fate.ABSENT, Fate.LATE):
                 plan(target.fate_at_s, self._strike, index)
         if scenario.abort_at_s is not None:

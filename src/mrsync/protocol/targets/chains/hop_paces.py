@@ -4,6 +4,10 @@ A slow relay holds up everybody: its child waits, and by flow control all those 
 there up to the caster, so the slow hop is the last one at which they wait. It is compared with the best rate that any
 hop has shown in this session, because at the moment all of them are as slow as it is. If several chains are held up at
 the same time, it must be slower than most of their slow hops, too: they may all be slow for the same reason.
+
+A hop that is three times slower is worth another order of the chain, but all may have become that slow, as where
+processors have other work. Then another order does not help. So after each change, all hops are compared only with what
+any has shown since, and nobody is blamed a second time for the same slowness. Ten times slower is no such accident.
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Hop
 
 SPAN_S = 1.0  # over which a rate is measured; relays report at least as often
-WAITING_MIN = 64  # pages; fewer are the noise of two hosts' schedulers
-SLOWER = 10  # times slower than the best hop is too slow
+WAITING_MIN, WAITING_MAX = 16, 64  # pages; fewer are the noise of two hosts' schedulers,
+WAITING_S = 0.4  # or what the best hop passes on in this time
+SLOWER = 3  # times slower than the best hop is too slow; since the last change,
+MUCH_SLOWER = 10  # or than the best one ever
 
 
 class _Mark(NamedTuple):
@@ -34,11 +40,12 @@ class HopPaces:
 
     def __init__(self) -> None:
         self._marks: dict[int, _Mark] = {}
-        self._best = 0.0  # pages per second
+        self._best = 0.0  # pages per second,
+        self._best_lately = 0.0  # since the last change
 
     def receive(self, relay: int, hop: Hop, now: float) -> None:
         """Take a report of a relay."""
-        is_waiting = hop.pages_waiting >= WAITING_MIN
+        is_waiting = hop.pages_waiting >= max(WAITING_MIN, min(WAITING_MAX, WAITING_S * self._best))
         mark = self._marks.get(relay)
         if mark is None:
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting)
@@ -47,10 +54,12 @@ class HopPaces:
             was_waiting = is_waiting and mark.is_waiting
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting, pages_s, was_waiting)
             self._best = max(self._best, pages_s)
+            self._best_lately = max(self._best_lately, pages_s)
 
     def forget(self, relay: int) -> None:
-        """Forget a relay that has another child now, or none."""
+        """Forget a relay that gets another child, or none, and with what the others were compared."""
         self._marks.pop(relay, None)
+        self._best_lately = 0.0
 
     def waits(self, relay: int) -> bool:
         """Return whether pages wait at this relay for its child."""
@@ -60,7 +69,9 @@ class HopPaces:
     def is_slow(self, relay: int) -> bool:
         """Return whether pages wait at this relay, and it passes them on much more slowly than the best one did."""
         mark = self._marks.get(relay)
-        return mark is not None and mark.was_waiting and mark.pages_s * SLOWER < self._best
+        if mark is None or not mark.was_waiting:
+            return False
+        return mark.pages_s * SLOWER < self._best_lately or mark.pages_s * MUCH_SLOWER < self._best
 
     def is_slowest(self, relay: int, others: Iterable[int]) -> bool:
         """Return whether it is much slower than most of these relays at which pages wait as well, if there are any."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.targets.chains.hop_paces import SPAN_S, WAITING_MIN, HopPaces
+import pytest
+
+from mrsync.protocol.targets.chains.hop_paces import SPAN_S, WAITING_MAX, WAITING_MIN, HopPaces
 from mrsync.wire.messages import Feeding, Hop
 
 SPANS = 3
@@ -31,17 +33,29 @@ def paces(**pages_s: tuple[int, int]) -> HopPaces:
     return made
 
 
-def test_relay_that_takes_ten_times_as_long_is_slow() -> None:
-    assert [paces(a=(200, 0), b=(19, WAITING_MIN)).is_slow(relay) for relay in (0, 1)] == [False, True]
-    assert not paces(a=(200, 0), b=(21, WAITING_MIN)).is_slow(1)
+def test_relay_that_takes_three_times_as_long_is_slow() -> None:
+    assert [paces(a=(90, 0), b=(29, WAITING_MAX)).is_slow(relay) for relay in (0, 1)] == [False, True]
+    assert not paces(a=(90, 0), b=(31, WAITING_MAX)).is_slow(1)
 
 
-def test_relay_at_which_nothing_waits_is_not_slow() -> None:
-    assert not paces(a=(200, 0), b=(1, WAITING_MIN - 1)).is_slow(1)
+def test_relay_at_which_little_waits_is_not_slow() -> None:
+    assert not paces(a=(200, 0), b=(1, WAITING_MAX - 1)).is_slow(1)
+    assert not paces(a=(9, 0), b=(1, WAITING_MIN - 1)).is_slow(1)
+    assert paces(a=(9, 0), b=(1, WAITING_MIN)).is_slow(1), "a slow link fills no large queue"
+
+
+@pytest.mark.parametrize(("pages_s", "is_slow"), [(29, False), (8, True)])
+def test_after_a_change_only_what_was_possible_since_counts_or_a_tenth_of_the_best(pages_s: int, is_slow: bool) -> None:
+    """All may have become slow, and each new order of the chain costs time."""
+    made = paces(a=(90, 0), b=(29, WAITING_MAX))
+    made.forget(0)
+    for span in range(SPANS, 2 * SPANS):
+        made.receive(1, hop(1, 29 * SPANS + pages_s * (span - SPANS), WAITING_MAX), span * SPAN_S)
+    assert made.is_slow(1) is is_slow
 
 
 def test_relay_with_another_child_is_judged_anew() -> None:
-    made = paces(a=(200, 0), b=(1, WAITING_MIN))
+    made = paces(a=(200, 0), b=(1, WAITING_MAX))
     assert made.waits(1)
     made.forget(1)
     assert not made.is_slow(1)
