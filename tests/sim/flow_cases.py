@@ -240,7 +240,7 @@ FLOW_CASES = (
         (replace(GOOD, delay_s=0.005, loss=0.002, retained_pages=0),) * 3,
         (DONE,) * 3,
         4.0,
-        uplink_bytes_s=1e7,
+        uplink_bytes_s=2e7,
         cached_pages=20,
         has_halves=True,
         file_bytes=(300 * GEOMETRY.page_bytes,),
