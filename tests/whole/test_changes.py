@@ -152,7 +152,7 @@ def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) ->
     ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 source file vanished or changed while it was read"
-    assert ended.report["warnings"] == ["log: it keeps growing; all targets get its contents as of when it was opened"]
+    assert ended.report["warnings"] == ["log: it keeps growing; its contents are sent as of when it was opened"]
     now = (site.source / "log").read_bytes()
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"

@@ -107,6 +107,26 @@ def test_differences_between_trees_are_named(pair: Site) -> None:
     assert kinds["big"] == kinds["d/two"] == "changed"
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--backup-dir", "old/of-{host}"), ("--backup-dir", "DEST/.old"), ("--copy-dest", "../other/{host}")),
+        *(("--backup", "--delete-excluded"), ("--backup", "--suffix", ".o", "--delete-excluded")),
+        ("--compare-dest", "../other/{host}"),
+    ],
+)
+def test_what_a_sync_leaves_on_purpose_is_no_difference(pair: Site, options: tuple[str, ...]) -> None:
+    """Backups in DEST stay, and what another directory has is absent, by the name of each target."""
+    given = [option.replace("DEST", str(pair.dest("{host}"))) for option in options]
+    for host in pair.hosts:
+        shutil.copytree(pair.source, pair.dest(host).parent / "other" / host)
+    assert pair.sync(*given).status == 0
+    (pair.source / "d" / "one").write_bytes(b"new")
+    (pair.source / "d" / "two").unlink()
+    assert pair.sync(*given).status == 0
+    assert Verdict(pair).lines[0].startswith("a,b: equal to record ")
+
+
 def test_proofs_outlive_later_syncs_that_cast_other_files_of_the_same_page(pair: Site) -> None:
     assert pair.sync().status == 0
     write_files(pair.source, {"d/one": 120, "d/new": 33, "a-first": 10})

@@ -20,7 +20,7 @@ from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
 from mrsync.tree.record.grid import Grid
-from mrsync.tree.record.record import ProvenFile, Record, carry, recorded_manifest
+from mrsync.tree.record.record import ProvenFile, Record, TargetNames, carry, recorded_sync
 from mrsync.tree.record.store import Store
 from mrsync.tree.staging.stage import Stage
 from mrsync.tuples import NamedTuple
@@ -111,7 +111,7 @@ class RecordKeeper:
         """
         if self._store is None or self._session is None:
             return
-        record = Record(self._manifest, self._session.id)
+        record = Record(self._manifest, self._session.id, TargetNames(destination.host, destination.suffix))
         changed = bytearray(len(manifest))
         rounds = list(zip(self._rounds.values(), stages))
         for _, stage in rounds:
@@ -192,9 +192,9 @@ class _PlacedFiles:
 
 
 def _is_of(encoded: bytes, record: Record) -> bool:
-    """Return whether an encoded record, of which the beginning suffices, is of the same manifest."""
+    """Return whether an encoded record, of which the beginning suffices, is of the same manifest and names."""
     try:
-        return recorded_manifest(encoded) == record.digest.hex()
+        return recorded_sync(encoded) == (record.digest.hex(), record.names)
     except MrsyncError:
         return False
 

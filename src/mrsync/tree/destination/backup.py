@@ -43,6 +43,7 @@ class Backups:
     path: the destination, which is open as root_fd.
     host: replaces {host} in the name of the backup directory.
     suffix: overrides that of the policy.
+    spares_all: the rules protect backups also where the next run of this policy would delete them.
     rules: filter rules that protect backups from deletion.
     on_activity: called while a large file is copied.
     on_made, hidden_mode: see BackupDirectory.
@@ -58,6 +59,7 @@ class Backups:
         *,
         host: str = "",
         suffix: str | None = None,
+        spares_all: bool = False,
         on_made: Callable[[bytes], None] = lambda path: None,
         hidden_mode: Callable[[bytes], int | None] = lambda path: None,
     ) -> None:
@@ -82,7 +84,7 @@ class Backups:
             self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_made, hidden_mode)
             if is_below:
                 self.rules = (f"P /{_quoted(os.fsdecode(place))}/***",)
-        elif not policy.deletes_excluded:
+        elif spares_all or not policy.deletes_excluded:
             self.rules = (_suffix_rule(os.fsdecode(self._suffix)),)
 
     @property

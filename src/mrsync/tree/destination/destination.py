@@ -52,7 +52,7 @@ class Destination:
     xattrs: extended attributes, or None if the policy preserves none.
     alternates: other directories that may have what is missing, or None.
     kept_links: soft links kept for directories, or None.
-    host, suffix: for the names of backups.
+    host, suffix: for the names of backups and of other directories.
     """
 
     def __init__(
@@ -67,14 +67,15 @@ class Destination:
     ) -> None:
         self.path = path
         self.is_dry_run = is_dry_run
+        self._is_only_read = is_only_read
         self.ownership = Ownership()
         self.made: set[int] = set()
         self.root_fd, self.is_new = open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
         self.xattrs: XattrSync | None = None
         self.alternates: Alternates | None = None
         self.kept_links: KeptLinks | None = None
-        self._host = host
-        self._suffix = suffix
+        self.host = host
+        self.suffix = suffix
         if self.is_new:
             self.made.add(0)
         self._manifest = Manifest()
@@ -117,8 +118,9 @@ class Destination:
                 policy,
                 self.root_fd,
                 self.path,
-                host=self._host,
-                suffix=self._suffix,
+                host=self.host,
+                suffix=self.suffix,
+                spares_all=self._is_only_read,
                 on_made=self._note_made,
                 hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
             )
@@ -129,7 +131,7 @@ class Destination:
         if policy.alternates.paths:
             from mrsync.tree.destination.alternates import Alternates
 
-            self.alternates = Alternates(manifest, self.path, self.root_fd, self._host)
+            self.alternates = Alternates(manifest, self.path, self.root_fd, self.host)
         if policy.rules or removals.backups is not None:
             removals.read_rules()
 

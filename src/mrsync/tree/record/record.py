@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import json
+import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
@@ -43,15 +44,30 @@ class ProvenFile(NamedTuple):
     proof: bytes
 
 
+class TargetNames(NamedTuple):
+    """What differs between targets of one sync.
+
+    host: stands for {host} in the paths of the policy. suffix: of backups, in place of the policy's, or None.
+    """
+
+    host: str = ""
+    suffix: str | None = None
+
+
+NAMELESS = TargetNames()
+
+
 class Record:
     """What one target keeps of a sync.
 
-    manifest: its encoded form. session: id of the session. Files with proofs are ordered by their manifest entries.
+    manifest: its encoded form. session: id of the session. names: of the target. Files with proofs are ordered by their
+    manifest entries.
     """
 
-    def __init__(self, manifest: bytes, session: int) -> None:
+    def __init__(self, manifest: bytes, session: int, names: TargetNames = NAMELESS) -> None:
         self.manifest = manifest
         self.session = session
+        self.names = names
         self._grids: list[Grid] = []
         self._numbers: dict[Grid, int] = {}
         self._entries = array("I")
@@ -105,7 +121,8 @@ class Record:
         """Yield the parts of the encoded record. Write them one after another, so that memory never holds them all."""
         packer = Packer(MAGIC, level=0)
         grids = [list(grid) for grid in self._grids]
-        packer.blob(json.dumps({"manifest": self.digest.hex(), "session": self.session, "grids": grids}).encode())
+        header = {"manifest": self.digest.hex(), "session": self.session, "grids": grids, **self.names._asdict()}
+        packer.blob(json.dumps(header).encode())
         packer.blob(self.manifest)
         packer.number(len(self))
         for column in (self._entries, self._grid_of, self._starts, self._lengths, self._proof_lengths):
@@ -127,7 +144,7 @@ class Record:
         """Read the bytes that `parts` yields. Raise ProtocolDataError with one sentence for anything else."""
         unpacker = Unpacker(data, MAGIC, "record of the last sync")
         header = _header(unpacker)
-        self = cls(unpacker.blob(), header["session"])
+        self = cls(unpacker.blob(), header["session"], _names(header))
         if self.digest.hex() != header["manifest"]:
             raise unpacker.error("its manifest is another one")
         self._grids = [_grid(row, unpacker) for row in header["grids"]]
@@ -158,10 +175,13 @@ class Record:
                 raise unpacker.error("the extents of a file do not add up")
 
 
-def recorded_manifest(data: bytes) -> str:
-    """Return the digest of the manifest of an encoded record, in hexadecimal; raise ProtocolDataError."""
-    digest: str = _header(Unpacker(data, MAGIC, "record of the last sync"))["manifest"]
-    return digest
+def recorded_sync(data: bytes) -> tuple[str, TargetNames]:
+    """Return the digest of the manifest of an encoded record, in hexadecimal, and its names.
+
+    The beginning of the record suffices. Raise ProtocolDataError.
+    """
+    header = _header(Unpacker(data, MAGIC, "record of the last sync"))
+    return header["manifest"], _names(header)
 
 
 def carry(
@@ -235,7 +255,9 @@ def _header(unpacker: Unpacker) -> dict[str, Any]:
         header = json.loads(data) if len(data) <= HEADER_BYTES_MAX else None
     except (ValueError, RecursionError):
         header = None
-    if not isinstance(header, dict) or set(header) != {"manifest", "session", "grids"}:
+    if not isinstance(header, dict) or set(header) - set(TargetNames._fields) != {"manifest", "session", "grids"}:
+        raise unpacker.error("its header makes no sense")
+    if not all(isinstance(name, str) and _is_name(name) for name in _names(header) if name is not None):
         raise unpacker.error("its header makes no sense")
     digest, session, grids = header["manifest"], header["session"], header["grids"]
     if not isinstance(digest, str) or not isinstance(session, int) or not isinstance(grids, list):
@@ -243,6 +265,19 @@ def _header(unpacker: Unpacker) -> dict[str, Any]:
     if len(grids) > GRIDS_MAX or not 0 <= session < 1 << 64:
         raise unpacker.error("its header makes no sense")
     return header
+
+
+def _names(header: dict[str, Any]) -> TargetNames:
+    """Return the names in a header, which has none if an early version wrote it."""
+    return TargetNames(header.get("host", ""), header.get("suffix"))
+
+
+def _is_name(text: str) -> bool:
+    """Return whether a text can be a part of a path."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except ValueError:
+        return False
 
 
 def _grid(row: Any, unpacker: Unpacker) -> Grid:

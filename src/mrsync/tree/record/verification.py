@@ -88,7 +88,8 @@ def verify(
     if not os.path.isdir(path):
         result.note(Difference("missing", b"", "the destination is not a directory"))
         return result
-    destination = Destination(path, is_dry_run=True, is_only_read=True)
+    host, suffix = record.names
+    destination = Destination(path, is_dry_run=True, host=host, suffix=suffix, is_only_read=True)
     try:
         result.note(*_compared(manifest, destination, result.compared, on_activity))
         with ThreadPoolExecutor(threads) as pool:

@@ -23,7 +23,7 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
 from mrsync.tree.record.grid import Grid
 from mrsync.tree.record.reading import PORTION_BYTES, PortionResult, batches, read_batch
-from mrsync.tree.record.record import MAGIC, ProvenFile, Record, carry, recorded_manifest
+from mrsync.tree.record.record import MAGIC, ProvenFile, Record, TargetNames, carry, recorded_sync
 from mrsync.tree.source.scan import scan
 
 PAGE = 10
@@ -146,12 +146,26 @@ def test_a_record_is_written_without_a_copy_of_it_in_memory() -> None:
     assert peak < 1.3 * proofs
 
 
-def test_the_beginning_of_a_record_says_of_which_manifest_it_is() -> None:
-    record = Record(Manifest().encode(), 1)
+def test_the_beginning_of_a_record_says_of_which_sync_it_is() -> None:
+    record = Record(Manifest().encode(), 1, TargetNames("node1", "~"))
     encoded = b"".join(record.parts())
-    assert recorded_manifest(encoded[:500]) == record.digest.hex()
+    assert recorded_sync(encoded[:500]) == (record.digest.hex(), record.names)
+    assert Record.decode(encoded).names == record.names
     with pytest.raises(ProtocolDataError):
-        recorded_manifest(encoded[:30])
+        recorded_sync(encoded[:30])
+
+
+@pytest.mark.parametrize("names", [TargetNames("a\0b"), TargetNames("\ud800"), TargetNames("a", "\0")])
+def test_names_that_no_path_can_have_are_refused(names: TargetNames) -> None:
+    with pytest.raises(ProtocolDataError):
+        Record.decode(b"".join(Record(Manifest().encode(), 1, names).parts()))
+
+
+def test_a_record_without_names_is_read() -> None:
+    record = Record(Manifest().encode(), 1)
+    packer = Packer(MAGIC, level=0)
+    packer.blob(json.dumps({"manifest": record.digest.hex(), "session": 1, "grids": []}).encode())
+    assert recorded_sync(packer.packed()) == (record.digest.hex(), TargetNames())
 
 
 def test_a_torn_record_is_ignored(tmp_path: Path) -> None:
