@@ -236,7 +236,7 @@ def output_of_rsync() -> Input:
 
 def names_of_hosts() -> Input:
     names = ",".join(f"a{number}" for number in range(COUNT))
-    return Input(names.encode(), lambda data: read_targets(data.decode(), keeps_own_host=True))
+    return Input(names.encode(), lambda data: read_targets([data.decode()], keeps_own_host=True))
 
 
 INPUTS: list[Callable[[], Input]] = [
