@@ -2,8 +2,9 @@
 
 Three mechanisms of Linux are used as far as the kernel has them: no_new_privs (prctl(2)), dropped capabilities
 (capabilities(7)), and Landlock rules (landlock(7)), which deny to execute programs and to change names and contents
-outside of the destination. Restrictions apply to the calling thread and to threads that it starts later, and can never
-be lifted. Landlock does not cover the system calls that change owner, mode, times and attributes.
+outside of the destination, and to send signals to other processes. Restrictions apply to the calling thread and to
+threads that it starts later, and can never be lifted. Landlock does not cover the system calls that change owner, mode,
+times and attributes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _VERSION_MIN = 2  # with version 1, no file could be renamed to another directory
 _EXECUTE, _WRITE_FILE, _REMOVE_DIR, _REFER, _TRUNCATE = 1 << 0, 1 << 1, 1 << 4, 1 << 13, 1 << 14
+_DEVICE_CALLS = 1 << 15  # ioctl(2) on devices
+_SIGNALS = 1 << 1  # to processes that are not in the sandbox
 _NAMES = sum(1 << bit for bit in range(4, 14))  # remove, make and move entries
 _RULE = struct.Struct("=Qi")  # rights, descriptor
 
@@ -48,7 +51,7 @@ class Sandbox:
         self._libc = c_library()
 
     def enter(self) -> None:
-        """Forbid new privileges, core dumps, and executing programs, and drop unneeded capabilities.
+        """Forbid new privileges, core dumps, executing programs and signals, and drop unneeded capabilities.
 
         Call before starting threads.
         """
@@ -60,7 +63,8 @@ class Sandbox:
             self._note("give up new privileges")
         self._keep_capabilities(_FILES | _XATTRS | _SOCKETS | {_MKNOD})
         root = os.open("/", os.O_PATH | NAMED)
-        self._restrict(_EXECUTE | _REFER, [(_REFER, root)])
+        calls = _DEVICE_CALLS if self._landlock_version() >= 5 else 0
+        self._restrict(_EXECUTE | _REFER | calls, [(_REFER, root)], _SIGNALS)
         os.close(root)
 
     def confine(
@@ -99,14 +103,16 @@ class Sandbox:
     def _landlock_version(self) -> int:
         return max(0, self._call(_CREATE_RULESET, None, 0, _ASK_VERSION))
 
-    def _restrict(self, handled: int, rules: Iterable[tuple[int, int]]) -> None:
-        """Deny the rights in `handled`, except where rules allow them.
+    def _restrict(self, handled: int, rules: Iterable[tuple[int, int]], scoped: int = 0) -> None:
+        """Deny the rights in `handled`, except where rules allow them, and what is `scoped`, where the kernel can.
 
         rules: (rights, open directory), for all below it.
         """
-        if self._landlock_version() < _VERSION_MIN:
+        version = self._landlock_version()
+        if version < _VERSION_MIN:
             return
-        ruleset = self._call(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
+        attributes = struct.pack("=QQQ", handled, 0, scoped) if version >= 6 else struct.pack("=Q", handled)
+        ruleset = self._call(_CREATE_RULESET, attributes, len(attributes), 0)
         if ruleset < 0:
             self._note("make a Landlock ruleset")
             return

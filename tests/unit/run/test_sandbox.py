@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
 import resource
+import signal
+import termios
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +62,25 @@ def test_no_program_is_run() -> None:
     def check() -> None:
         Sandbox().enter()
         assert refused(lambda: os.execv("/bin/false", ["false"])) == errno.EACCES  # else the process ends with status 1
+
+    in_a_process(check)
+
+
+@pytest.mark.skipif(Sandbox()._landlock_version() < 6, reason="needs Landlock, version 6")
+def test_no_signal_is_sent_and_no_device_is_called() -> None:
+    """Root's catcher could else stop any process of root, and every user's those of that user."""
+    others, device = os.getpid(), "/dev/null"
+
+    def check() -> None:
+        assert refused(lambda: os.kill(others, 0)) == 0
+        Sandbox().enter()
+        assert refused(lambda: os.kill(others, 0)) == errno.EPERM
+        assert refused(lambda: os.kill(os.getpid(), 0)) == 0
+        thread = threading.Thread(target=signal.pthread_kill, args=(threading.main_thread().ident, 0))
+        thread.start()
+        thread.join()
+        with open(device, "rb") as file:
+            assert refused(lambda: fcntl.ioctl(file, termios.TCGETS, bytes(60))) == errno.EACCES
 
     in_a_process(check)
 
