@@ -27,8 +27,8 @@ class ReachNotices:
         everyone = [target for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
         heads = self._relays.chains.heads
         deaf = [target.name for target in everyone if target.path.is_direct and target.id not in heads]
-        if self._relays.barred:
-            names = [target.name for target in everyone if target.id in self._relays.barred]
+        if self._relays.absentees.barred:
+            names = [target.name for target in everyone if target.id in self._relays.absentees.barred]
             yield f"targets cannot forward pages to {fold(names)} (UDP between targets is blocked by a firewall there?)"
         self._told.update(deaf)
         if deaf:

@@ -1,7 +1,7 @@
 """Chains of targets that pass pages on where the group does not reach, as the master orders and repairs them.
 
 `relays` has the links and replaces those that fail, as `link_watch` finds. `slack` is more patience with them where
-answers are late. `unreached` remembers which targets did not reach each other. `chains` keeps the order, which follows
-from where targets are (`neighbourhood`); in `islands` one target casts to a group of its own. `assignments` tells
-targets their peers.
+answers are late. `absentees` take no part for a while, and `unreached` remembers which targets did not reach each
+other. `chains` keeps the order, which follows from where targets are (`neighbourhood`); in `islands` one target casts
+to a group of its own. `assignments` tells targets their peers.
 """

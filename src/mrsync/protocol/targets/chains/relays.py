@@ -15,6 +15,7 @@ from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.sending.flow import Flow
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.chains.absentees import Absentees
 from mrsync.protocol.targets.chains.assignments import Assignments
 from mrsync.protocol.targets.chains.chains import Chains, RelayRules
 from mrsync.protocol.targets.chains.islands import Island
@@ -51,15 +52,12 @@ class Relays:
         say: Callable[[Assign, Address], None],
     ) -> None:
         self.chains = Chains(rules if rules is not None else RelayRules(lambda address: (b"", 0)))
-        self.barred: dict[int, str] = {}  # target -> why it takes no part, for now
-        self._barred_until: dict[int, float] = {}
+        self.absentees = Absentees()
         self._roster = roster
         self._reach = reach
         self._rules = rules
         self._on_rerouted = on_rerouted
         self._links: dict[int, Link] = {}  # by child
-        self._parked: dict[int, float] = {}  # targets that do not answer, since when
-        self._stuck: dict[int, int] = {}  # targets that have pages and write none -> their activity then
         self._unreached = UnreachedPairs()
         self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
         self._assignments = Assignments(roster, say)
@@ -78,9 +76,8 @@ class Relays:
             self._tell_news(now)
         if self._formed_at is None:
             return False
-        return now - self._formed_at > SETTLE_S + self._slack.typical_s or all(
-            link.is_fed for link in self._links.values()
-        )
+        are_fed = all(link.is_fed for link in self._links.values())
+        return are_fed or now - self._formed_at > SETTLE_S + self._slack.typical_s
 
     def _form(self, now: float) -> None:
         """Make the first chains, once it is known who receives the group."""
@@ -106,14 +103,16 @@ class Relays:
         return not is_open or now - self._asked_at > DOUBT_S + self._slack.typical_s
 
     def _is_deaf(self, target: Target) -> bool:
-        return target.is_live and target.path.is_unicast and target.id not in self.barred
+        return target.is_live and target.path.is_unicast and target.id not in self.absentees.barred
 
     def _heads(self) -> list[Target]:
         """Return the targets that receive the group and can forward what they receive."""
         return [
             target
             for target in self._roster.live
-            if not target.path.is_unicast and target.path.verified is not None and target.id not in self.barred
+            if not target.path.is_unicast
+            and target.path.verified is not None
+            and target.id not in self.absentees.barred
         ]
 
     # links
@@ -182,8 +181,7 @@ class Relays:
             return Via.RELAY
         if (
             target.flow.is_shed  # it gets the rest when the others have everything
-            or target.id in self._parked
-            or target.id in self._stuck
+            or self.absentees.is_parked_or_stuck(target)
             or (link is not None and link.was_fed and now - link.since < GRACE_S)
         ):
             return Via.NOBODY
@@ -237,16 +235,13 @@ class Relays:
 
     def leave_behind(self, target: Target, now: float) -> None:
         """Take a target that is served after all others out of its chain: it feeds nobody, and nobody waits for it."""
-        self.barred[target.id] = "it is left behind"
+        self.absentees.bar(target, "it is left behind")
         if self.chains.take_out(target):
             self._connect(now)
 
     def forget(self, target: Target, now: float) -> None:
         """Remove a target that has ended, or was replaced by another process."""
-        self.barred.pop(target.id, None)
-        self._barred_until.pop(target.id, None)
-        self._parked.pop(target.id, None)
-        self._stuck.pop(target.id, None)
+        self.absentees.forget(target)
         self._assignments.forget(target.id)
         if self.chains.take_out(target):
             self._connect(now)
@@ -284,14 +279,7 @@ class Relays:
                 if until is not None and self.chains.is_alone(link.child):
                     self._bar(link, until)
             self._connect(now)
-        for target in self._roster.live:
-            if target.flow.answered_at > self._parked.get(target.id, now):
-                del self._parked[target.id]
-            if target.id in self._stuck and self._can_write(target):
-                del self._stuck[target.id]
-        for target_id, until in list(self._barred_until.items()):
-            if now > until:
-                del self._barred_until[target_id], self.barred[target_id]
+        self.absentees.readmit(self._roster.live, now)
         if self._unreached.expire(now) and self.chains.rejoin(self._may_link):
             self._connect(now)
         if any([self.chains.take_out(target) for target in self.chains.healed]):
@@ -317,14 +305,9 @@ class Relays:
     def _may_link(self, parent: Target, child: Target) -> bool:
         return self._unreached.may_link(parent.id, child.id)
 
-    def _can_write(self, target: Target) -> bool:
-        """Return whether a stuck target has written something, or rejected all that it had to write."""
-        report = target.report
-        return report is not None and (report.activity != self._stuck[target.id] or not report.queue_pages)
-
     def _is_lonely(self, target: Target) -> bool:
-        is_served = target.id not in self._parked and target.id not in self._stuck
-        return self._is_deaf(target) and is_served and not self.chains.has(target)
+        is_absent = self.absentees.is_parked_or_stuck(target)
+        return self._is_deaf(target) and not is_absent and not self.chains.has(target)
 
     def _doubt(self, link: Link, now: float) -> None:
         """Handle a link that does not work, after seeing whether both ends answer."""
@@ -365,8 +348,7 @@ class Relays:
 
     def _bar(self, link: Link, until: float) -> None:
         """Have the caster serve the child of a link until then."""
-        self.barred[link.child.id] = f"{link.parent.name} cannot feed it"
-        self._barred_until[link.child.id] = until
+        self.absentees.bar(link.child, f"{link.parent.name} cannot feed it", until)
         self.chains.take_out(link.child)
 
     def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
@@ -400,20 +382,17 @@ class Relays:
                 link.moved_at = now  # the relay may have waited for those, and soon sees that they are gone
 
     def _park(self, target: Target, now: float) -> None:
-        if target.path.is_unicast:
-            self._parked[target.id] = now
+        self.absentees.park(target, now)
         self.chains.take_out(target)
 
     def _park_quiet(self, link: Link, now: float) -> None:
         """Leave out the others that were asked when a link was doubted, and that did not answer either."""
         for target in link.quiet:
-            if target.id not in self._parked and target.flow.answered_at <= (link.doubted_at or now):
+            if not self.absentees.is_parked(target) and target.flow.answered_at <= (link.doubted_at or now):
                 self._park(target, now)
 
     def _set_aside(self, target: Target) -> None:
-        """Give nothing to a target that cannot write, until it does: its parent would have to wait for it."""
-        assert target.report is not None  # it told how much waits there
-        self._stuck[target.id] = target.report.activity
+        self.absentees.set_aside(target)
         self.chains.take_out(target)
 
     # sending

@@ -155,7 +155,7 @@ def test_targets_that_do_not_reach_each_other_are_served_by_the_caster() -> None
     chains.answer(0, 1, 2, now=now)
     chains.relays.tend(None, now)
     assert chains.ways() == [Via.CASTER] * 3
-    assert set(chains.relays.barred) == {1, 2}
+    assert set(chains.relays.absentees.barred) == {1, 2}
     assert chains.relays.is_settled(now)
 
 
@@ -166,7 +166,7 @@ def test_failed_relay_is_tried_again_later() -> None:
     chains.relays.tend(None, now)
     chains.answer(0, 1, now=now + DOUBT_S + SLACK_S)
     chains.relays.tend(None, now + DOUBT_S + SLACK_S)
-    assert 1 in chains.relays.barred
+    assert 1 in chains.relays.absentees.barred
     chains.relays.tend(None, now + 2 * BARRED_S)
     assert chains.chain_ids() == [[0, 1]]
 
@@ -297,7 +297,7 @@ def test_a_target_that_writes_what_the_caster_sends_is_not_stuck_if_its_parent_c
         chains.answer(0, 1, now=now)
         chains.relays.tend(None, now)
         assert chains.ways()[1] is Via.CASTER
-    assert set(chains.relays.barred) == {1}
+    assert set(chains.relays.absentees.barred) == {1}
 
 
 def test_an_alarm_that_was_none_changes_nothing() -> None:
