@@ -25,7 +25,8 @@ from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.homes import StagingArea
 from mrsync.tree.staging.resume import StaleFiles, missing_pages
-from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import WHOLE
 
 PAGE = 1000
 KEY = b"of a session"

@@ -38,7 +38,8 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging.commit import StagingRounds
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import WHOLE
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind

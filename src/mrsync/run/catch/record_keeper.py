@@ -115,7 +115,7 @@ class RecordKeeper:
         changed = bytearray(len(manifest))
         rounds = list(zip(self._rounds.values(), stages))
         for _, stage in rounds:
-            for entry in chain(stage.unplaced(), stage.placed()):
+            for entry in chain(stage.states.unplaced(), stage.states.placed()):
                 changed[entry] = True
         beginning = self._store.read(_HEADER_BYTES)
         if True not in changed and beginning is not None and _is_of(beginning[0], record):
@@ -150,7 +150,7 @@ def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[P
     """Yield the files of a round that got into place, with their proofs."""
     gathered, plan = round.gathered, round.gathered.plan
     with closing(_PlacedFiles(stage, destination)) as placed:
-        for file, entry in stage.placed_files():
+        for file, entry in stage.states.placed_files():
             start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
             if not length:
                 continue

@@ -15,7 +15,8 @@ from mrsync.files import open_regular
 from mrsync.ranges import Range, merged, without
 from mrsync.tree.delta.blocks import GROUP_BLOCKS, Blocks, FileBlocks, block_digest, block_digests, spans_of
 from mrsync.tree.delta.search import Search
-from mrsync.tree.staging.stage import STARTED, WAITING, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import STARTED, WAITING
 from mrsync.tuples import NamedTuple
 
 FICLONE = 0x40049409  # of ioctl: share the blocks of another file; the standard library has no name for it

@@ -21,7 +21,8 @@ from contextlib import suppress
 from itertools import groupby
 
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import PLACED, UNWANTED, WHOLE
 from mrsync.tuples import NamedTuple
 
 
@@ -191,13 +192,13 @@ class StagingRounds:
         """Return the entries that were needed here and were not put into place by either round."""
         left: set[int] = set()
         for each in self._rounds:
-            left.difference_update(each.stage.placed())
-            left.update(each.stage.unplaced())
+            left.difference_update(each.stage.states.placed())
+            left.update(each.stage.states.unplaced())
         return left
 
     def missed(self) -> list[int]:
         """Return the entries that were neither placed nor sat out nor discarded. Call this after the last commit."""
-        return [entry for each in self._rounds for entry in each.stage.missed()]
+        return [entry for each in self._rounds for entry in each.stage.states.missed()]
 
     def advance(self) -> bool:
         """Call `Stage.advance` of the latest round."""

@@ -30,7 +30,8 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, MADE_MODE, REGULAR
 from mrsync.tree.staging.final_deletions import FinalDeletions
 from mrsync.tree.staging.making import EntryMaker, pinned_entry
-from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import PLACED, UNWANTED
 
 
 class Result:

@@ -26,7 +26,8 @@ from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, may_run, read_notes
-from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import WAITING, WHOLE
 from mrsync.tuples import NamedTuple
 
 SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round

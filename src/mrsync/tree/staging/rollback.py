@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from mrsync.tree.staging.stage import UNWANTED, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import UNWANTED
 
 
 class Rollback:

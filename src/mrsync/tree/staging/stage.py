@@ -6,12 +6,7 @@ deepest existing directory of its own path, or in that of --temp-dir (`Homes`), 
 .mrsync-<tag>-<plan file> (`StagedFiles`). With --inplace, the old version is the staged file where that is possible
 (`overwriting`): it has its final name already, and the journal knows nothing about it.
 
-Each planned file goes through these states:
-
-    WAITING -> STARTED -> WHOLE -> PLACED          the normal way; `Commit` does the last step
-    WAITING, STARTED, WHOLE -> SAT_OUT             it cannot be taken here (disk full, name refused, ...)
-    WAITING, STARTED, WHOLE -> DISCARDED           the master made it an exception, or the run is being cleaned up
-    UNWANTED                                       only other targets need it; its bytes are skipped
+The states of planned files, and how they follow one another, are in `staged_files`.
 
 Invariants:
 
@@ -28,7 +23,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import sub
 
 from mrsync.tree.destination.destination import Destination
@@ -40,9 +35,18 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.notes import Notes
 from mrsync.tree.staging.overwriting import overwrites
-from mrsync.tree.staging.staged_files import NOWHERE, StagedFiles, reserve
+from mrsync.tree.staging.staged_files import (
+    DISCARDED,
+    NOWHERE,
+    SAT_OUT,
+    STARTED,
+    WAITING,
+    WHOLE,
+    FileStates,
+    StagedFiles,
+    reserve,
+)
 
-WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 IOV_MAX = 1024
 
 
@@ -69,10 +73,7 @@ class Stage:
         self.plan = plan
         self.ready = 0
         self.bytes_written = 0
-        self.states = bytearray([UNWANTED]) * plan.file_count
-        for first, end in needs:
-            low, high = plan.first_file(first), plan.first_file(end)
-            self.states[low:high] = bytes([WAITING]) * (high - low)
+        self.states = FileStates(plan, needs)
         self.files = StagedFiles(destination, manifest, plan, tag.encode("ascii"))
         self.notes = Notes(destination, manifest, plan, tag.encode("ascii"), self.duplicate)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
@@ -126,23 +127,6 @@ class Stage:
         while self._sat_out:
             taken.append(self._sat_out.popleft())
         return taken
-
-    def unplaced(self) -> Iterator[int]:
-        """Yield the entries whose contents were needed here and were not put into place."""
-        return (self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED))
-
-    def missed(self) -> Iterator[int]:
-        """Yield the entries that are neither in place nor sat out nor discarded: nothing was reported about them."""
-        missed = (WAITING, STARTED, WHOLE)
-        return (self.plan.entries[file] for file, state in enumerate(self.states) if state in missed)
-
-    def placed(self) -> Iterator[int]:
-        """Yield the entries whose contents were put into place."""
-        return (entry for _, entry in self.placed_files())
-
-    def placed_files(self) -> Iterator[tuple[int, int]]:
-        """Yield (plan file, entry) of all files that got into place."""
-        return ((file, self.plan.entries[file]) for file, state in enumerate(self.states) if state == PLACED)
 
     def sit_out(self, file: int, reason: int) -> None:
         """Give up a file for this session. reason: an errno."""

@@ -1,5 +1,14 @@
 """The temporary files of a stage: where they are, under which names, and whether they are still the ones made here.
 
+Each planned file goes through these states:
+
+    WAITING -> STARTED -> WHOLE -> PLACED          the normal way; `Commit` does the last step
+    WAITING, STARTED, WHOLE -> SAT_OUT             it cannot be taken here (disk full, name refused, ...)
+    WAITING, STARTED, WHOLE -> DISCARDED           the master made it an exception, or the run is being cleaned up
+    UNWANTED                                       only other targets need it; its bytes are skipped
+
+A file that is started anew, because it turned out to be wrong or was replaced, is WAITING again.
+
 Nothing is renamed, written or linked unless it is the inode that this session made (`Identities`). Other users may be
 able to replace files in a shared directory. So whatever is opened again is compared with the inode that was closed.
 """
@@ -8,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from mrsync.files import CAUTIOUS, open_regular
@@ -22,6 +32,7 @@ from mrsync.tree.staging.identity import Identities, replaced_error
 from mrsync.tree.staging.overwriting import lock_old, open_old, overwrites
 from mrsync.tuples import NamedTuple
 
+WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 FILES_OPEN_MAX = 128
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
@@ -36,6 +47,36 @@ class Place(NamedTuple):
 
 
 NOWHERE = Place(-1, -1, -1)
+
+
+class FileStates(bytearray):
+    """The state of each plan file, one byte each.
+
+    needs: ranges of manifest entries whose contents are needed here.
+    """
+
+    def __init__(self, plan: Plan, needs: Iterable[tuple[int, int]]) -> None:
+        super().__init__([UNWANTED] * plan.file_count)
+        self._entries = plan.entries
+        for first, end in needs:
+            low, high = plan.first_file(first), plan.first_file(end)
+            self[low:high] = bytes([WAITING]) * (high - low)
+
+    def unplaced(self) -> Iterator[int]:
+        """Yield the entries whose contents were needed here and were not put into place."""
+        return (self._entries[file] for file, state in enumerate(self) if state not in (PLACED, UNWANTED))
+
+    def missed(self) -> Iterator[int]:
+        """Yield the entries that are neither in place nor sat out nor discarded: nothing was reported about them."""
+        return (self._entries[file] for file, state in enumerate(self) if state in (WAITING, STARTED, WHOLE))
+
+    def placed(self) -> Iterator[int]:
+        """Yield the entries whose contents were put into place."""
+        return (entry for _, entry in self.placed_files())
+
+    def placed_files(self) -> Iterator[tuple[int, int]]:
+        """Yield (plan file, entry) of all files that got into place."""
+        return ((file, self._entries[file]) for file, state in enumerate(self) if state == PLACED)
 
 
 class StagedFiles:

@@ -14,7 +14,7 @@ import pytest
 from mrsync.tree.staging import staged_files
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.identity import inode_generation
-from mrsync.tree.staging.stage import PLACED, SAT_OUT, WHOLE
+from mrsync.tree.staging.staged_files import PLACED, SAT_OUT, WHOLE
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
 from tests.unit.tree.staging.resuming import SHORT_TICK_NS, let_it_settle

@@ -15,7 +15,8 @@ from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.rollback import Rollback
-from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staged_files import WHOLE
 from tests.unit.tree.syncing import cast
 
 TIME_NS = 10**18 + 7

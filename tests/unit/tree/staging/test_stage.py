@@ -361,7 +361,7 @@ def test_missed_files_are_neither_placed_nor_reported(trees: Path) -> None:
     on.stage.write(0, b"contents" * 2 + b"cont")
     on.stage.sit_out(1, errno.ENOSPC)
     on.stage.discard(3)
-    assert list(on.stage.missed()) == [1, 3]
+    assert list(on.stage.states.missed()) == [1, 3]
 
 
 def test_space_is_reserved_with_the_first_bytes(trees: Path) -> None:
