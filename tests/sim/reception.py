@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.wire.geometry import generation_of, reading_of
+from mrsync.wire.header import Header
+from mrsync.wire.limits import CASTER_ID
+from mrsync.wire.messages import Kind
 from mrsync.wire.terms import Term
 from tests.sim.network import Burst, CodedBurst
 
@@ -26,6 +29,12 @@ class Arriving:
     bad: int = 0
     decoded: int = 0
     asked: int = 0  # for again, since the seal of the whole was bad
+
+
+def header_of(burst: Burst) -> Header:
+    """The header of the first packet of a page."""
+    object, page, generation, count, _, tx, _ = burst
+    return Header(Kind.PAGE, 0, count, object, 0, 0, generation, CASTER_ID, page, tx)
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -61,9 +70,7 @@ class Reception:
         whole = (1 << burst.packets) - 1
         if arrived == whole:
             key = (burst.object, burst.page)
-            wanted = self._catcher.receive_page(
-                burst.object, burst.page, burst.generation, burst.packets, burst.tx, now
-            )
+            wanted = self._catcher.reception.receive_page(header_of(burst), now)
             if not wanted and key not in self.true_pages:
                 self.packets_in_vain += burst.packets
             if not wanted or not bad:
@@ -75,7 +82,7 @@ class Reception:
 
     def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float, *, is_decoded: bool = False) -> None:
         object, page, generation, count, _, tx, _ = burst
-        verdict = self._catcher.receive_packets(object, page, generation, 1 << index, count, tx, now)
+        verdict = self._catcher.reception.receive_packets(header_of(burst), 1 << index, now)
         key, bit = (object, page), 1 << index
         reading = reading_of(generation, count)
         arriving = self._arriving.get(key, {}).get(reading)
@@ -109,7 +116,7 @@ class Reception:
             return
         arriving.asked = arriving.decoded or everything
         self.packets_in_vain += arriving.asked.bit_count()
-        self._catcher.page_rejected(*key, reading, arriving.decoded)
+        self._catcher.reception.page_rejected(*key, reading, arriving.decoded)
         arriving.decoded = 0
 
     def take_coded(
@@ -122,14 +129,16 @@ class Reception:
     ) -> None:
         """One coded packet; count_of: packets of a page of an object."""
         terms = list(combination)
-        missing = self._catcher.receive_coded(burst.object, burst.generation, terms, burst.tx, now)
+        (page, index), count = terms[0], len(terms)
+        header = Header(Kind.CODED, index, count, burst.object, 0, 0, burst.generation, CASTER_ID, page, burst.tx)
+        missing = self._catcher.reception.receive_coded(header, terms, now)
         if missing < 0:
             return
         page, index = terms.pop(missing)
         for other, slice in terms:
             held = self._held((burst.object, other), slice, burst.generation)
             if held is None:
-                self._catcher.coded_useless()
+                self._catcher.reception.coded_useless()
                 return
             is_bad |= held
         count = count_of(burst.object, page)
@@ -149,7 +158,7 @@ class Reception:
     def _open(self, key: Key, generation: int, tx: int) -> None:
         """The seal of a page is good."""
         self._arriving.pop(key, None)
-        is_wanted = self._catcher.page_opened(*key, generation)
+        is_wanted = self._catcher.reception.page_opened(*key, generation)
         if key in self.true_pages and is_wanted:
             raise Violation(f"page {key} is opened twice")
         self._whole.pop(key, None)

@@ -1,8 +1,7 @@
 """Catcher: the receiving side of a session as a state machine without I/O.
 
 After any call the driver drains `sends`, then `next_event`, then re-arms one timer for `next_timeout`. Input from the
-network never raises. The data path (`receive_page`, `receive_packets`, `receive_coded`) takes plain numbers; the bytes
-stay with the driver.
+network never raises. Packets of pages go to `reception`, which takes their headers; the bytes stay with the driver.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import CatcherSend, SendMessage
 from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
 from mrsync.protocol.core.timers import TURN_S, Timer, TimerTable
-from mrsync.protocol.receiving.assembly import Assembly, Verdict
+from mrsync.protocol.receiving.assembly import Assembly
 from mrsync.protocol.receiving.candidates import Candidate
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.grants import Grants
 from mrsync.protocol.receiving.joining import Joining
-from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.reception import Counters, Reception
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.receiving.report_turns import ReportTurns, cycle_s
-from mrsync.protocol.receiving.reporter import Counters, Reporter
+from mrsync.protocol.receiving.reporter import Reporter
 from mrsync.wire.formats.record_codec import wants_records
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
@@ -46,7 +45,6 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from mrsync.wire.records import FailedRecord, LogRecord
-from mrsync.wire.terms import Term
 
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
@@ -63,15 +61,18 @@ class Catcher:
         self._geometry: Geometry | None = None
         self._counter = 0
         self._continued_at = -math.inf  # the last report that did not fit into one datagram
-        self._reception = Reception(now)
-        self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
+        self.reception = Reception(now)
+        self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self.reception)
         self._messages: list[CatcherSend] = []
         self._events: deque[CatcherEvent] = deque()
         self._timers = TimerTable()
         self._timers.set(Timer.SILENCE, now + config.wait_s)
-        tell, counters = self._events.append, self._reporter.counters
-        self._grants = Grants(self._reception, self._reporter, tell)
-        self.relaying = Relaying(config, self._reception, counters, self._next_counter, tell)
+        tell = self._events.append
+        self._grants = Grants(self.reception, self._reporter, tell)
+        self.relaying = Relaying(config, self.reception, self._next_counter, tell)
+        self.reception.on_burst = self._on_burst
+        self.reception.on_ignored = self._pass_by
+        self.reception.on_opened = self.relaying.offer
         self._turns = ReportTurns(config.target, self.relaying, now)
         self._joining = Joining(config, self._timers, self._next_counter, self._say, tell)
         self._joining.start(now)
@@ -79,7 +80,7 @@ class Catcher:
     @property
     def counters(self) -> Counters:
         """Counters for the driver."""
-        return self._reporter.counters
+        return self.reception.counters
 
     @property
     def is_deaf(self) -> bool:
@@ -94,7 +95,7 @@ class Catcher:
     @property
     def active(self) -> ObjectKind:
         """The object of reports."""
-        return self._reception.active
+        return self.reception.active
 
     @property
     def hears_session(self) -> bool:
@@ -123,7 +124,7 @@ class Catcher:
             for record in wants_records(assembly.page_count, ranges):
                 self._reporter.log(record)
         assembly.extend_horizon(state.pages_sent)
-        self._reception.expect(object, assembly)
+        self.reception.expect(object, assembly)
         self._reporter.note()
         self._report_by(now)
         if assembly.is_whole:
@@ -143,7 +144,7 @@ class Catcher:
         None: as before. activity: added to a counter that shows the caster that work goes on.
         """
         is_step = self._reporter.set_progress(ready=ready, committed=committed, activity=activity)
-        assembly = self._reception.assembly
+        assembly = self.reception.assembly
         if is_step and (assembly is None or assembly.is_whole):
             self._report_by(now)
         if self._status is not None:
@@ -217,46 +218,7 @@ class Catcher:
             self._say_report(now)
         self.relaying.handle_timeout(now, is_drained=is_drained)
 
-    # inputs from the driver: pages
-
-    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        """Take a complete burst of `count` packets.
-
-        Return whether to open it, and call `page_opened` or `page_rejected`.
-
-        object, page, generation, tx: as the header has them, which is not authentic yet.
-        """
-        is_needed = self._reception.receive_page(object, page, generation, count, tx, now)
-        if not is_needed:
-            self._pass_by(now)
-        return is_needed
-
-    def receive_packets(
-        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
-    ) -> Verdict:
-        """Take packets of a page. Return what to do with their bytes.
-
-        mask: bit set of their indices. count: packets of the whole page. All numbers are as in the header, which is not
-        authentic yet.
-        """
-        if tx > self._reception.tx_seen:
-            self._on_burst(now)
-        verdict = self._reception.receive_packets(object, page, generation, mask, count, tx, now)
-        if verdict == Verdict.IGNORE:
-            self._pass_by(now)
-        return verdict
-
-    def receive_coded(self, object: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
-        """Take a coded packet. Return the index of its only term that is missing here, or -1.
-
-        terms: the pages and packets that it combines. The other numbers are as in the header, as of `receive_packets`.
-        """
-        if tx > self._reception.tx_seen:
-            self._on_burst(now)
-        missing = self._reception.receive_coded(object, generation, terms, tx, now)
-        if missing < 0:
-            self._pass_by(now)
-        return missing
+    # inputs from the driver: pages. What arrives goes to `reception`.
 
     def _on_burst(self, now: float) -> None:
         """Report in turn as a burst begins: where all of them lose packets, no page gets complete and is written."""
@@ -267,44 +229,21 @@ class Catcher:
         """Report when it is due: what is not needed here, and not written, holds back the window like what is."""
         if self.relaying.is_fed:
             self.relaying.note_done(now, is_written=False)
-        elif self._turns.is_due(self._status, self._reception.tx_done):
+        elif self._turns.is_due(self._status, self.reception.tx_done):
             self._report_by(now)
-
-    def coded_useless(self) -> None:
-        """Count a coded packet that was useless, because another term was no longer in memory."""
-        self.counters.coded_useless += 1
-
-    def page_opened(self, object: int, page: int, generation: int) -> bool:
-        """Note that a seal is valid. Return True if the page is to be written, False if only forwarded."""
-        is_wanted = self._reception.opened(object, page, generation)
-        self.relaying.offer(object, page)
-        return is_wanted
-
-    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
-        """Note that the seal of a reading (see `reading_of`) of a page is invalid.
-
-        suspects: bit set of packets to request again; 0: all.
-        """
-        self._reception.rejected(object, page, reading, suspects)
-        self.counters.pages_rejected += 1
 
     def page_disowned(self, object: int, page: int) -> None:
         """Request an opened page again: its digest is not the caster's, so another member has forged it."""
-        self._reception.disowned(object, page)
-        self.counters.pages_rejected += 1
+        self.reception.disowned(object, page)
 
     def ask_digests(self, page: int, now: float) -> None:
         """Report that this page of the active object waits for its digest."""
         self.counters.unverified = page + 1
         self._report_by(now)
 
-    def packets_dropped(self, object: int, page: int, reading: int) -> None:
-        """Note that the packets of this reading of a page were dropped for lack of room."""
-        self._reception.forget(object, page, reading)
-
     def pages_written(self, object: int, pages: Sequence[int], tx_done: int, now: float) -> None:
         """Note that these pages of an object are written. tx_done: up to this tx, everything that arrived is."""
-        is_whole = self._reception.written(object, pages, tx_done, now)
+        is_whole = self.reception.written(object, pages, tx_done, now)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
         self.relaying.note_done(now, is_written=True)
         status = self._status
@@ -314,7 +253,7 @@ class Catcher:
         elif self.relaying.is_fed:
             self._report_by(now + self._turns.interval_s(status))
         else:
-            is_due = self._turns.is_due(status, self._reception.tx_done)
+            is_due = self._turns.is_due(status, self.reception.tx_done)
             self._report_by(now if is_due else self._turns.in_turn(now, self._turns.interval_s(status)))
 
     # outputs
@@ -353,9 +292,9 @@ class Catcher:
         """Do what the last status allows, and report if it asks for that."""
         status = joined.status
         self._open_objects(status, now)
-        self._reception.allow_generations(status)
+        self.reception.allow_generations(status)
         if status is joined.evidence and not self.relaying.is_fed:
-            self._reception.believe(status, now)
+            self.reception.believe(status, now)
         self._grants.take(status)
         if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
             self._report_by(self._turns.in_turn(now, cycle_s(status)))
@@ -371,8 +310,8 @@ class Catcher:
             self._events.append(SessionOpened(status.session, self._geometry, status.seal))
             self.relaying.open(self._geometry, status.share, status.target_count, now)
         for object in (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
-            if status.active >= object and object not in self._reception:
-                self._reception.expect(object, Assembly(status.objects[object].size_bytes, self._geometry))
+            if status.active >= object and object not in self.reception:
+                self.reception.expect(object, Assembly(status.objects[object].size_bytes, self._geometry))
 
     # joining and ending
 

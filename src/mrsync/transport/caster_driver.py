@@ -35,8 +35,7 @@ from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import LastArrival, as_held
 from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
 from mrsync.transport.pages.compression import LEVEL
-from mrsync.transport.pages.page_sender import PageSender
-from mrsync.transport.pages.pagecache import ReadPage
+from mrsync.transport.pages.page_sender import PageSender, ReadPage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
@@ -107,12 +106,15 @@ class CasterDriver:
         self._is_finished = False
         self._last_sent: tuple[Message | None, bytes] = None, b""
         self._digester = PageDigester(loop, self._send_digests, self._pages_held) if signer is not None else None
-        self._pages = PageSender(
-            caster,
+        self._pages = self._page_sender(read, keys, compress_level)
+
+    def _page_sender(self, read: ReadPage, keys: SessionKeys, compress_level: int) -> PageSender:
+        return PageSender(
+            self._caster,
             self._sender,
             read,
             keys,
-            loop.now,
+            self._loop.now,
             announce=self._announce,
             on_read=self._digester.take if self._digester is not None else None,
             compress_level=compress_level,

@@ -77,7 +77,7 @@ class PageReceiver:
     ) -> None:
         self.geometry = session.geometry
         self.slots = Slots(session.geometry, SLOTS, sockets=sockets)
-        self.opener = PageOpener(session.geometry, session.sealer, catcher, self.slots)
+        self.opener = PageOpener(session.geometry, session.sealer, catcher.reception, self.slots)
         self.unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this pass
         self._catcher = catcher
         self._loop = loop

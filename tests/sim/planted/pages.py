@@ -12,7 +12,7 @@ from mrsync.protocol.targets.rounds import Rounds
 from tests.sim.planted.fault import Fault
 
 RIPE_AT_ONCE = Fault("", Schedule, "_is_ripe", "tx < self._tx_seen and ", "")
-ANY_GENERATION = Fault("", Reception, "receive_packets", "generation > self._generation_max", "False")
+ANY_GENERATION = Fault("", Reception, "_assembly_for", "generation > self._generation_max", "False")
 PAGE_FAULTS = (
     Fault("a packet counts for two", Assembly, "receive_packets", "~mask", "~(3 * mask)"),
     Fault(

@@ -6,9 +6,12 @@ from typing import Any
 
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.geometry import Geometry, Step
+from mrsync.wire.header import Header
+from mrsync.wire.limits import CASTER_ID
 from mrsync.wire.messages import (
     CommitSpan,
     Hello,
+    Kind,
     ObjectKind,
     ObjectState,
     Phase,
@@ -23,6 +26,11 @@ SMALL = Step(1280, 1252, Geometry(800, 4))
 STEPS = (Step(1500, 1472, GEOMETRY), SMALL)
 HMAC = 1 << SealKind.HMAC_SHA256
 GCM = 1 << SealKind.AES_256_GCM
+
+
+def page_header(object: int, page: int, tx: int, *, generation: int = 0, count: int = GEOMETRY.packets) -> Header:
+    """Return the header of a page's first packet, or of a coded packet with `count` terms."""
+    return Header(Kind.PAGE, 0, count, object, 0, 0, generation, CASTER_ID, page, tx)
 
 
 def hello(target: int = 0, **details: Any) -> Hello:

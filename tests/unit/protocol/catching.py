@@ -10,7 +10,7 @@ from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import TURN_S
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.wire.messages import ObjectKind, ObjectState, Probe, Report, Welcome
-from tests.unit.protocol.builders import GEOMETRY, HMAC, status
+from tests.unit.protocol.builders import HMAC, page_header, status
 
 INSTANCE = 100
 SESSION = 7  # that of builders.status
@@ -74,6 +74,6 @@ def only_report(catcher: Catcher, now: float) -> Report:
 
 
 def write(catcher: Catcher, kind: int, page: int, tx: int, now: float = 0.0) -> None:
-    assert catcher.receive_page(kind, page, 0, GEOMETRY.packets, tx, now)
-    catcher.page_opened(kind, page, 0)
+    assert catcher.reception.receive_page(page_header(kind, page, tx), now)
+    catcher.reception.page_opened(kind, page, 0)
     catcher.pages_written(kind, [page], tx, now)

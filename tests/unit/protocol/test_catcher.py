@@ -32,7 +32,7 @@ from mrsync.wire.messages import (
     SealKind,
 )
 from mrsync.wire.records import FailedRecord, ResultRecord, SatOutRecord, WantsRecord
-from tests.unit.protocol.builders import PAGE, status
+from tests.unit.protocol.builders import PAGE, page_header, status
 from tests.unit.protocol.catching import (
     CONTENTS,
     INSTANCE,
@@ -101,8 +101,8 @@ def test_a_farewell_before_any_status_is_of_no_session() -> None:
 
 def test_a_page_is_held_when_it_is_written() -> None:
     catcher = joined(wanted=[(0, 100)])
-    assert catcher.receive_page(CONTENTS, 0, 0, 4, 2, 0.0)
-    catcher.page_opened(CONTENTS, 0, 0)
+    assert catcher.reception.receive_page(page_header(CONTENTS, 0, 2), 0.0)
+    catcher.reception.page_opened(CONTENTS, 0, 0)
     assert only_report(catcher, 1.0).frontier == 0
     catcher.pages_written(CONTENTS, [0], 2, 1.0)
     report = only_report(catcher, 1.0 + INTERVAL_S)
@@ -112,12 +112,12 @@ def test_a_page_is_held_when_it_is_written() -> None:
 
 def test_packets_go_to_the_object_they_name() -> None:
     catcher = joined(wanted=[(0, 100)])
-    assert catcher.receive_packets(CONTENTS, 0, 0, 1 << 1, 4, 2, 0.0) is Verdict.STORE
-    assert catcher.receive_packets(9, 0, 0, 1 << 1, 4, 2, 0.0) is Verdict.IGNORE
-    assert catcher.receive_coded(CONTENTS, 0, [(0, 1), (0, 2)], 3, 0.0) == 1
-    catcher.coded_useless()
-    catcher.receive_page(CONTENTS, 1, 0, 4, 4, 0.0)
-    catcher.page_rejected(CONTENTS, 1, 0, 0)
+    assert catcher.reception.receive_packets(page_header(CONTENTS, 0, 2), 1 << 1, 0.0) is Verdict.STORE
+    assert catcher.reception.receive_packets(page_header(9, 0, 2), 1 << 1, 0.0) is Verdict.IGNORE
+    assert catcher.reception.receive_coded(page_header(CONTENTS, 0, 3), [(0, 1), (0, 2)], 0.0) == 1
+    catcher.reception.coded_useless()
+    catcher.reception.receive_page(page_header(CONTENTS, 1, 4), 0.0)
+    catcher.reception.page_rejected(CONTENTS, 1, 0, 0)
     report = only_report(catcher, 1.0)
     assert (report.coded_useless, report.pages_rejected, report.tx_seen) == (1, 1, 4)
     assert report.needs == ((0, 1, 0b1101), (1, 9, 0))
@@ -136,9 +136,9 @@ def test_a_monitor_reports_after_some_pages() -> None:
 
 def test_a_report_is_due_in_turn_if_no_page_gets_complete() -> None:
     catcher = joined(wanted=[(0, 100)])
-    catcher.receive_packets(CONTENTS, 0, 0, 1 << 1, 4, 2, 5.0)
+    catcher.reception.receive_packets(page_header(CONTENTS, 0, 2), 1 << 1, 5.0)
     assert only_report(catcher, 5.0) is not None, "the keepalive"
-    catcher.receive_packets(CONTENTS, 1, 0, 1 << 1, 4, 3, 5.001)
+    catcher.reception.receive_packets(page_header(CONTENTS, 1, 3), 1 << 1, 5.001)
     assert said(catcher, 5.001) == []
     assert only_report(catcher, 5.001 + INTERVAL_S + 3 * TURN_S).tx_seen == 3
 
@@ -210,7 +210,7 @@ def test_a_report_that_is_full_is_continued_but_not_too_often_where_many_targets
     targets = 80
     catcher = joined(wanted=[(0, 500)], target_count=targets, objects=objects)
     for page in range(400):
-        catcher.receive_packets(CONTENTS, page, 0, 0b101, 4, page + 2, 0.1)
+        catcher.reception.receive_packets(page_header(CONTENTS, page, page + 2), 0b101, 0.1)
     first, more = said(catcher, 1.0)
     assert (more.counter, more.needs_first, more.needs_end) == (first.counter + 1, first.needs_end, 400)
     assert only_report(catcher, 1.0 + 0.9 * targets * CONTINUED_APART_S).counter == more.counter + 1
@@ -348,8 +348,8 @@ def test_wants_are_reported_only_if_they_are_fewer_than_the_needs() -> None:
 
 def test_a_page_that_is_not_the_caster_s_is_needed_again() -> None:
     catcher = joined(wanted=[(0, 100)])
-    assert catcher.receive_page(CONTENTS, 0, 0, 4, 2, 0.0)
-    catcher.page_opened(CONTENTS, 0, 0)
+    assert catcher.reception.receive_page(page_header(CONTENTS, 0, 2), 0.0)
+    catcher.reception.page_opened(CONTENTS, 0, 0)
     catcher.page_disowned(CONTENTS, 0)
     report = only_report(catcher, 1.0)
     assert (report.pages_rejected, report.tx_done) == (1, report.tx_seen)

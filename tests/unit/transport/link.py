@@ -16,7 +16,7 @@ from mrsync.transport.pages.intake import Intake
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import page_headers, session_tag
+from mrsync.wire.header import Header, page_headers, session_tag
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import SealKind
 from mrsync.wire.seals.keys import SessionKeys
@@ -40,19 +40,18 @@ class AssemblySink:
         self.rejected: list[int] = []
         self.useless = 0
 
-    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        self.pages_told.append(page)
-        return self.assembly.receive_page(page, generation, count)
+    def receive_page(self, header: Header, now: float) -> bool:
+        self.pages_told.append(header.page)
+        return self.assembly.receive_page(header.page, header.generation, header.packet_count)
 
-    def receive_packets(
-        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
-    ) -> int:
+    def receive_packets(self, header: Header, mask: int, now: float) -> int:
+        count = header.packet_count
         self.rows_told += 1
-        self.packets_told += ((page, index) for index in range(count) if mask >> index & 1)
-        return self.assembly.receive_packets(page, generation, mask, count)
+        self.packets_told += ((header.page, index) for index in range(count) if mask >> index & 1)
+        return self.assembly.receive_packets(header.page, header.generation, mask, count)
 
-    def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
-        return self.assembly.receive_coded(generation, terms)
+    def receive_coded(self, header: Header, terms: list[tuple[int, int]], now: float) -> int:
+        return self.assembly.receive_coded(header.generation, terms)
 
     def coded_useless(self) -> None:
         self.useless += 1

@@ -26,7 +26,7 @@ from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.formats.session import ControlCodec
-from mrsync.wire.header import page_headers, session_tag
+from mrsync.wire.header import Header, page_headers, session_tag
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import (
     Assign,
@@ -282,13 +282,13 @@ def parts(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The masks of pages that the state machine got in parts, because a message ended a run of packets."""
     monkeypatch.setattr("mrsync.transport.page_receiver.QUIET_S", HANG_S)
     parts: list[int] = []
-    receive_packets = stand.catcher.receive_packets
+    receive_packets = stand.catcher.reception.receive_packets
 
-    def note_packets(*packets: Any) -> Verdict:
-        parts.append(packets[3])
-        return receive_packets(*packets)
+    def note_packets(header: Header, mask: int, now: float) -> Verdict:
+        parts.append(mask)
+        return receive_packets(header, mask, now)
 
-    monkeypatch.setattr(stand.catcher, "receive_packets", note_packets)
+    monkeypatch.setattr(stand.catcher.reception, "receive_packets", note_packets)
     return parts
 
 

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.receiving.reporter import Counters
+from mrsync.protocol.receiving.reception import Counters
 from mrsync.transport.loop import Loop
 from mrsync.transport.page_receiver import PAGES_PER_JOB, PATIENCE_S, PageWriter
 from mrsync.transport.verifying import GIVE_UP_S, OVERDUE_S

@@ -15,7 +15,6 @@ from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import TURN_S, Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Receipt, Reception
-from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.limits import ISLAND_ID, TX_AHEAD_MAX
 from mrsync.wire.messages import Claim, Feed, Feeding, Peer
 
@@ -47,7 +46,6 @@ class ParentLink:
         self,
         config: CatcherConfig,
         reception: Reception,
-        counters: Counters,
         next_counter: Callable[[], int],
         *,
         frontier: Callable[[int], int],
@@ -59,7 +57,6 @@ class ParentLink:
         self.target_count = 0
         self._config = config
         self._reception = reception
-        self._counters = counters
         self._next_counter = next_counter
         self._frontier = frontier
         self._on_feeding = on_feeding
@@ -217,12 +214,12 @@ class ParentLink:
             active=reception.active,
             frontier=self._frontier(reception.active),
             buffer_bytes=self._config.buffer_bytes,
-            kernel_drops=self._counters.kernel_drops,
+            kernel_drops=reception.counters.kernel_drops,
             needs_first=first,
             needs_end=end,
             needs=tuple(needs),
             **receipt._asdict(),
-            packets_marked=self._counters.packets_marked,
+            packets_marked=reception.counters.packets_marked,
         )
         self._claims.append(SendToPeer(claim, parent))
         self._done_claimed = claim.tx_done

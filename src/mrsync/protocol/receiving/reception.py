@@ -10,9 +10,24 @@ from typing import Callable
 
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
 from mrsync.tuples import NamedTuple
+from mrsync.wire.header import Header
 from mrsync.wire.limits import TX_AHEAD_MAX
 from mrsync.wire.messages import ObjectKind, Status
 from mrsync.wire.terms import Term
+
+
+class Counters:
+    """What happened to packets and pages here, each for the field of REPORT with its name. The driver counts, too."""
+
+    def __init__(self) -> None:
+        self.kernel_drops = 0
+        self.packets_seen = 0  # of pages, and coded ones
+        self.packets_rejected = 0  # not authentic, or of another session
+        self.pages_rejected = 0
+        self.unverified = 0  # 1 + the first page that waits for its digest; 0: none
+        self.coded_useless = 0
+        self.queue_pages = 0
+        self.packets_marked = 0  # by routers whose queues are long (ECN)
 
 
 class Receipt(NamedTuple):
@@ -29,10 +44,13 @@ class Reception:
     """Assemblies by object, the highest tx received, and the highest tx up to which everything is written.
 
     forwards: returns whether to forward a page that is not wanted here. holds_back: returns whether a child is so far
-    behind that the sender must be slowed down.
+    behind that the sender must be slowed down. on_burst: called with the time when a later burst begins and does not
+    come whole. on_ignored: called with the time after something came that is not needed here. on_opened: called with
+    object and page when a seal was valid.
     """
 
     def __init__(self, now: float) -> None:
+        self.counters = Counters()
         self.active = ObjectKind.MANIFEST  # the object of reports
         self.tx_seen = 0
         self.tx_done = 0
@@ -45,6 +63,9 @@ class Reception:
         self._opened = 0  # pages that are opened, but not written
         self.forwards: Callable[[int, int], bool] = lambda object, page: False
         self.holds_back: Callable[[], bool] = lambda: False
+        self.on_burst: Callable[[float], None] = lambda now: None
+        self.on_ignored: Callable[[float], None] = lambda now: None
+        self.on_opened: Callable[[int, int], None] = lambda object, page: None
 
     @property
     def assembly(self) -> Assembly | None:
@@ -126,62 +147,96 @@ class Reception:
         assembly = self._assemblies.get(object)
         return assembly is not None and assembly.let_pass(page)
 
-    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        """Take a complete burst. Return whether to open the page."""
-        self._end(tx, now)
-        if tx > self.tx_seen and not self._see(tx, now):
-            return False
-        assembly = self._assemblies.get(object)
-        if assembly is None or generation > self._generation_max:
-            return False
-        if assembly.receive_page(page, generation, count):
-            return True
-        is_passing = self.forwards(object, page) and assembly.let_pass(page)
-        return is_passing and assembly.receive_page(page, generation, count)
+    # what arrives: see `PageSink` in transport/pages/opener.py
 
-    def receive_packets(
-        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
-    ) -> Verdict:
-        """Take packets of a page. Return what to do with their bytes."""
+    def receive_page(self, header: Header, now: float) -> bool:
+        """Take a complete burst. Return whether to open the page; then page_opened or page_rejected must follow.
+
+        header: of any of its packets. It is not authentic yet.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        self._end(tx, now)
+        assembly = self._assembly_for(object, generation, tx, now)
+        if assembly is not None and (
+            assembly.receive_page(page, generation, count)
+            or (self._passes(assembly, object, page) and assembly.receive_page(page, generation, count))
+        ):
+            return True
+        self.on_ignored(now)
+        return False
+
+    def receive_packets(self, header: Header, mask: int, now: float) -> Verdict:
+        """Take packets of a page. Return what to do with their bytes.
+
+        header: of any of them. It is not authentic yet. mask: bit set of their indices.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        if tx > self.tx_seen:
+            self.on_burst(now)
         if mask >> count - 1:
             self._end(tx, now)
-        if tx > self.tx_seen and not self._see(tx, now):
-            return Verdict.IGNORE
-        assembly = self._assemblies.get(object)
-        if assembly is None or generation > self._generation_max:
-            return Verdict.IGNORE
-        verdict = assembly.receive_packets(page, generation, mask, count)
-        if verdict == Verdict.IGNORE and self.forwards(object, page) and assembly.let_pass(page):
+        assembly, verdict = self._assembly_for(object, generation, tx, now), Verdict.IGNORE
+        if assembly is not None:
             verdict = assembly.receive_packets(page, generation, mask, count)
+            if verdict == Verdict.IGNORE and self._passes(assembly, object, page):
+                verdict = assembly.receive_packets(page, generation, mask, count)
+        if verdict == Verdict.IGNORE:
+            self.on_ignored(now)
         return verdict
 
-    def receive_coded(self, object: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
-        """Take a coded packet. Return the index of its only term that is missing here, or -1."""
-        if tx > self.tx_seen and not self._see(tx, now):
-            return -1
-        assembly = self._assemblies.get(object)
-        if assembly is None or generation > self._generation_max:
-            return -1
-        return assembly.receive_coded(generation, terms)
+    def receive_coded(self, header: Header, terms: Sequence[Term], now: float) -> int:
+        """Take a coded packet. Return the index of its only term that is missing here, or -1.
 
-    def opened(self, object: int, page: int, generation: int) -> bool:
+        header: its own. It is not authentic yet. terms: the pages and packets that it combines.
+        """
+        if header.tx > self.tx_seen:
+            self.on_burst(now)
+        assembly = self._assembly_for(header.object, header.generation, header.tx, now)
+        missing = assembly.receive_coded(header.generation, terms) if assembly is not None else -1
+        if missing < 0:
+            self.on_ignored(now)
+        return missing
+
+    def _assembly_for(self, object: int, generation: int, tx: int, now: float) -> Assembly | None:
+        """Note the tx of a packet. Return the assembly of its object, or None if it is forged or not expected."""
+        if (tx > self.tx_seen and not self._see(tx, now)) or generation > self._generation_max:
+            return None
+        return self._assemblies.get(object)
+
+    def _passes(self, assembly: Assembly, object: int, page: int) -> bool:
+        """Return whether a page that is not wanted here is received all the same, to be forwarded."""
+        return self.forwards(object, page) and assembly.let_pass(page)
+
+    def coded_useless(self) -> None:
+        """Count a coded packet that was useless, because another term was no longer in memory."""
+        self.counters.coded_useless += 1
+
+    def page_opened(self, object: int, page: int, generation: int) -> bool:
         """Note that a seal is valid. Return True if the page is to be written, False if only forwarded."""
         is_wanted = self._assemblies[object].opened(page, generation)
         self._opened += is_wanted
+        self.on_opened(object, page)
         return is_wanted
 
-    def rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
-        """Note that a seal is invalid. suspects: packets to request again; 0: all."""
+    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None:
+        """Note that the seal of a reading (see `reading_of`) of a page is invalid.
+
+        suspects: bit set of packets to request again; 0: all.
+        """
         self._assemblies[object].rejected(page, reading, suspects)
+        self.counters.pages_rejected += 1
+
+    def packets_dropped(self, object: int, page: int, reading: int) -> None:
+        """Note that the packets of this reading of a page were dropped for lack of room."""
+        self._assemblies[object].forget(page, reading)
+
+    # what becomes of opened pages
 
     def disowned(self, object: int, page: int) -> None:
-        """Request an opened page again, because its digest is not the caster's."""
+        """Request an opened page again: its digest is not the caster's, so another member has forged it."""
         self._assemblies[object].disowned(page)
         self._opened -= 1
-
-    def forget(self, object: int, page: int, reading: int) -> None:
-        """Drop the packets of this reading of a page for lack of room."""
-        self._assemblies[object].forget(page, reading)
+        self.counters.pages_rejected += 1
 
     def written(self, object: int, pages: Sequence[int], tx_done: int, now: float) -> bool:
         """Note that pages are written. tx_done: tx of the last one. Return whether the object is complete."""

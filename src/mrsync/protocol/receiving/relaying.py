@@ -18,7 +18,6 @@ from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
 
@@ -41,7 +40,6 @@ class Relaying:
         self,
         config: CatcherConfig,
         reception: Reception,
-        counters: Counters,
         next_counter: Callable[[], int],
         tell: Callable[[CatcherEvent], None],
     ) -> None:
@@ -50,9 +48,7 @@ class Relaying:
         self._reception = reception
         self._next_counter = next_counter
         self._tell = tell
-        self._parent = ParentLink(
-            config, reception, counters, next_counter, frontier=self._frontier, on_feeding=self._on_feeding
-        )
+        self._parent = ParentLink(config, reception, next_counter, frontier=self._frontier, on_feeding=self._on_feeding)
         self._probe_bytes = 0
         self._feeder: Feeder | None = None
         self._geometry: Geometry | None = None

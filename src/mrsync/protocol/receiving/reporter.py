@@ -13,28 +13,13 @@ LOG_ROOM_BYTES = 600  # room for the log in a report that has needs, too
 FITTING_NEEDS = 30  # fit into the rest, however large they are
 
 
-class Counters:
-    """Counters of the driver, each for the field of REPORT with its name."""
-
-    def __init__(self) -> None:
-        self.kernel_drops = 0
-        self.packets_seen = 0  # of pages, and coded ones
-        self.packets_rejected = 0  # not authentic, or of another session
-        self.pages_rejected = 0
-        self.unverified = 0  # 1 + the first page that waits for its digest; 0: none
-        self.coded_useless = 0
-        self.queue_pages = 0
-        self.packets_marked = 0  # by routers whose queues are long (ECN)
-
-
 class Reporter:
-    """Keep the log, the progress of work on files, and the counters.
+    """Keep the log and the progress of work on files.
 
     target, instance: identify this process. buffer_bytes: its receive buffer.
     """
 
     def __init__(self, target: int, instance: int, buffer_bytes: int, reception: Reception) -> None:
-        self.counters = Counters()
         self.ready = 0
         self.committed = 0
         self.has_result = False
@@ -42,6 +27,7 @@ class Reporter:
         self._instance = instance
         self._buffer_bytes = buffer_bytes
         self._reception = reception
+        self._counters = reception.counters
         self._log = LogWriter()
         self._activity = 0
         self._is_news = True
@@ -50,7 +36,7 @@ class Reporter:
     @property
     def has_news(self) -> bool:
         """Whether a report would contain something new."""
-        return self._is_news or self.counters.packets_seen != self._packets_reported
+        return self._is_news or self._counters.packets_seen != self._packets_reported
 
     @property
     def is_result_acked(self) -> bool:
@@ -118,9 +104,9 @@ class Reporter:
             needs_end=end,
             needs=tuple(needs),
             **receipt._asdict(),
-            **vars(self.counters),
+            **vars(self._counters),
         )
-        self._packets_reported = self.counters.packets_seen
+        self._packets_reported = self._counters.packets_seen
         self._is_news = bool(needs or log_bytes)
         return report
 

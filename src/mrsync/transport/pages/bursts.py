@@ -16,12 +16,9 @@ from itertools import groupby
 from mrsync.errors import SocketError
 from mrsync.transport.network.multicast import UDP_SEGMENT
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.wire.header import BytesLike, Header, pack_header, page_headers
+from mrsync.transport.pages.coded_packets import Slice, coded_packet
+from mrsync.wire.header import BytesLike, page_headers
 from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
-from mrsync.wire.messages import Kind
-from mrsync.wire.terms import encode_terms
-
-Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
 
 class Purpose(enum.Enum):
@@ -162,7 +159,9 @@ class BurstSender:
         for _, alike in groupby(sorted(combinations, key=len), key=len):  # all packets of a burst have the same size
             pieces: list[BytesLike] = []
             for slices in alike:
-                pieces += self._coded_packet(sorted(slices, key=_term), object, generation, tx)
+                pieces += coded_packet(
+                    slices, self.slice_bytes, session_tag=self._session_tag, object=object, generation=generation, tx=tx
+                )
             packet_bytes = HEADER_BYTES + len(pieces[1])
             pieces_max = 2 * min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // packet_bytes)
             for first in range(0, len(pieces), pieces_max):
@@ -236,36 +235,6 @@ class BurstSender:
         for outlet in self.outlets.values():
             outlet.copy_waiting()
         self._spread = deque(map(_copied, self._spread))
-
-    def _coded_packet(
-        self, slices: Sequence[Slice], object: int, generation: int, tx: int
-    ) -> tuple[BytesLike, BytesLike]:
-        terms = tuple((page, index) for page, index, _ in slices)
-        header = Header(
-            kind=Kind.CODED,
-            packet_index=terms[0][1],
-            packet_count=len(terms),
-            object=object,
-            segment=0,
-            session_tag=self._session_tag,
-            generation=generation,
-            sender=CASTER_ID,
-            page=terms[0][0],
-            tx=tx,
-        )
-        return pack_header(header), encode_terms(terms) + xor_slices([data for _, _, data in slices], self.slice_bytes)
-
-
-def xor_slices(slices: Sequence[BytesLike], slice_bytes: int) -> bytes:
-    """Return the XOR of slices. Shorter ones are padded with zeros to slice_bytes."""
-    total = 0
-    for data in slices:
-        total ^= int.from_bytes(data, "little")  # in little-endian, padding at the end does not change the number
-    return total.to_bytes(slice_bytes, "little")
-
-
-def _term(part: Slice) -> tuple[int, int]:
-    return part[0], part[1]
 
 
 class BurstStatistics:

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from mrsync.protocol.receiving.assembly import Verdict
-from mrsync.transport.pages.bursts import xor_slices
+from mrsync.transport.pages.coded_packets import xor_slices
 from mrsync.transport.pages.compression import expand
 from mrsync.transport.pages.slots import PartKey, Slot, Slots
 from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
@@ -40,21 +40,19 @@ OpenedPage = tuple[int, int, int, bytes, bytes]
 
 
 class PageSink(Protocol):
-    """The part of the state machine that pages concern; see protocol.catcher.Catcher.
+    """The part of the state machine that packets of pages concern; see protocol.receiving.reception.Reception.
 
-    object, page, generation, count, tx: as in the headers of packets; see wire/header.py. reading: generation and count
-    of a page in one number; see wire.geometry.reading_of.
+    header: of any of the packets; its packet_index has no meaning. reading: generation and count of a page in one
+    number; see wire.geometry.reading_of.
     """
 
-    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+    def receive_page(self, header: Header, now: float) -> bool:
         """All packets of a page arrived. Return whether to open it; then page_opened or page_rejected must follow."""
 
-    def receive_packets(
-        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
-    ) -> int:
+    def receive_packets(self, header: Header, mask: int, now: float) -> int:
         """Packets of a page arrived: a bit set of their indices. Return a Verdict: what to do with their bytes."""
 
-    def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
+    def receive_coded(self, header: Header, terms: list[tuple[int, int]], now: float) -> int:
         """A coded packet arrived. Return the index of its only term that is missing here, or -1."""
 
     def coded_useless(self) -> None:
@@ -126,8 +124,8 @@ class PageOpener:
 
         Return True if the slot was kept, so the caller needs another one.
         """
-        _, _, count, object, _, _, generation, _, page, tx = header
-        if not self._sink.receive_page(object, page, generation, count, tx, now):
+        _, _, count, object, _, _, generation, _, page, _ = header
+        if not self._sink.receive_page(header, now):
             self.statistics.packets += count
             return False
         if self._open(object, page, generation, count, slot):
@@ -143,11 +141,11 @@ class PageOpener:
         index: of the packet in its page. payload: its bytes, anywhere in memory. slot: used if nothing of the page is
         stored yet. is_doubtful: it came alone or out of a coded packet, and not in a row with others of its page.
         """
-        _, _, count, object, _, _, generation, _, page, tx = header
+        _, _, count, object, _, _, generation, _, page, _ = header
         self.statistics.packets += 1
         key = (object, page, reading_of(generation, count))
         kept = self._slots.partial(key)
-        verdict = self._sink.receive_packets(object, page, generation, 1 << index, count, tx, now)
+        verdict = self._sink.receive_packets(header, 1 << index, now)
         if kept is None and (kept := self._begin(key, verdict, slot)) is None:
             return False
         is_contradicted = kept.store(index, payload)
@@ -164,13 +162,13 @@ class PageOpener:
 
         Only packets that repeat or contradict others need to be looked at one by one.
         """
-        _, _, count, object, _, _, generation, _, page, tx = header
+        _, _, count, object, _, _, generation, _, page, _ = header
         key, row = (object, page, reading_of(generation, count)), (1 << end) - (1 << first)
         kept = self._slots.partial(key)
         if kept is not None and kept.stored & row:
             return self._take_each(header, range(first, end), slot, now)
         self.statistics.packets += end - first
-        verdict = self._sink.receive_packets(object, page, generation, row, count, tx, now)
+        verdict = self._sink.receive_packets(header, row, now)
         if kept is None and (kept := self._begin(key, verdict, slot)) is None:
             return False
         kept.adopt(first, end, slot)
@@ -226,7 +224,7 @@ class PageOpener:
         if terms is None or header.object >= _OBJECTS or len(body) != self._slice_bytes:
             self.statistics.strange += 1
             return False
-        missing = self._sink.receive_coded(header.object, header.generation, terms, header.tx, now)
+        missing = self._sink.receive_coded(header, terms, now)
         if missing < 0:
             return False
         page, index = terms.pop(missing)

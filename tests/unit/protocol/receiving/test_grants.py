@@ -16,7 +16,7 @@ from mrsync.wire.messages import (
     Phase,
     Status,
 )
-from tests.unit.protocol.builders import GEOMETRY, status
+from tests.unit.protocol.builders import page_header, status
 from tests.unit.protocol.catching import (
     CONTENTS,
     events,
@@ -57,8 +57,8 @@ def test_only_complete_files_are_committed() -> None:
 @pytest.mark.parametrize(("generation", "end"), [(0, 5), (1, 2)])
 def test_files_read_once_may_be_committed_ahead(generation: int, end: int) -> None:
     catcher = joined(wanted=[(0, 3)], generation=1)
-    assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
-    catcher.page_opened(CONTENTS, 0, generation)
+    assert catcher.reception.receive_page(page_header(CONTENTS, 0, 2, generation=generation), 0.0)
+    catcher.reception.page_opened(CONTENTS, 0, generation)
     catcher.set_progress(0.0, ready=5)
     events(catcher)
     catcher.receive_message(status(2, commit=CommitSpan(0, 2, ((3, 4),), ahead=7)), 7, 0.0)
@@ -68,7 +68,7 @@ def test_files_read_once_may_be_committed_ahead(generation: int, end: int) -> No
 def test_forged_generation_delays_no_commit() -> None:
     """Anybody may have invented it; only a page whose seal was good counts."""
     catcher = joined(wanted=[(0, 3)], generation=1)
-    catcher.receive_packets(CONTENTS, 0, 1, 1 << 0, GEOMETRY.packets, 2, 0.0)
+    catcher.reception.receive_packets(page_header(CONTENTS, 0, 2, generation=1), 1 << 0, 0.0)
     catcher.set_progress(0.0, ready=5)
     events(catcher)
     catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), 7, 0.0)

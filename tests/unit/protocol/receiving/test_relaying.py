@@ -11,7 +11,6 @@ from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.parent_link import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, STARVED_S
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.relaying import Relaying
-from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Assign, Feed, Feeding, Hop, NetworkShare, ObjectKind, Peer, SealKind
@@ -34,7 +33,7 @@ def relaying_child() -> Relaying:
         retained_pages=512,
         wait_s=60.0,
     )
-    relaying = Relaying(config, Reception(0.0), Counters(), lambda: next(numbers), lambda event: None)
+    relaying = Relaying(config, Reception(0.0), lambda: next(numbers), lambda event: None)
     relaying.open(GEOMETRY, NetworkShare.ALL, TARGETS, 0.0)
     return relaying
 

@@ -9,7 +9,8 @@ import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, Purpose, xor_slices
+from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, Purpose
+from mrsync.transport.pages.coded_packets import xor_slices
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import HEADER_BYTES
@@ -76,10 +77,6 @@ def test_coded_packets_carry_their_terms_and_the_xor() -> None:
             assert header.kind == Kind.CODED
             assert decode_terms(header, packet[HEADER_BYTES:]) == sorted((page, index) for page, index, _ in slices)
             assert packet.endswith(xor_slices([data for _, _, data in slices], GEOMETRY.slice_bytes))
-
-
-def test_xor_pads_short_slices_with_zeros() -> None:
-    assert xor_slices([b"\x01\x02\x03", b"\x01"], 4) == b"\x00\x02\x03\x00"
 
 
 def test_a_full_queue_is_reported_and_flushed_later() -> None:
