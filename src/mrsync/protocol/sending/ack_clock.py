@@ -22,6 +22,7 @@ from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.departures import TIMES, Departures
 from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.sending.loss_trials import LossSample
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
@@ -140,10 +141,10 @@ class AckClock:
         is_limiting = has_more and (self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
         self._courtesy.note(is_limiting=is_limiting)
 
-    def on_losses(self, flow: Flow, packets: int, lost: int, runs: int, first_tx: int, tx: int, now: float) -> None:
-        """Take a first report on this many packets, which left with first_tx and later.
+    def on_losses(self, flow: Flow, heard: LossSample, first_tx: int, tx: int, now: float) -> None:
+        """Take a first report on packets that left with first_tx and later.
 
-        lost: how many of them were lost, in so many runs. tx: the last one sent. Without monitors, only the rate cap
+        tx: the last one sent. Without monitors, only the rate cap
         limits the caster: nothing would show that a slower pace may grow again. Where the queue can be seen to be full,
         courtesy answers. Other losses are tried here, whatever queue was seen before: late programs look like one, and
         nobody else would answer what a short queue drops. While a trial has spread the packets, all losses are judged
@@ -152,12 +153,10 @@ class AckClock:
         if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
-        self._courtesy.on_heard(flow.id, packets, lost, first_tx)
+        self._courtesy.on_heard(flow.id, heard.packets, heard.lost, first_tx)
         if self._courtesy.sees_full_queue(flow.id) and not (flow.losses.is_on_trial or pacing.is_on):
             return
-        verdict = flow.losses.add(
-            packets, lost, runs, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on
-        )
+        verdict = flow.losses.add(heard, first_tx=first_tx, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if verdict is LossVerdict.SUSPICION:
             self._slow_down(flow, tx, now)
             flow.slowed_at = now

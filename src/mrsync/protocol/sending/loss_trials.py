@@ -45,9 +45,9 @@ class LossSample(NamedTuple):
     lost: int = 0
     runs: int = 0
 
-    def more(self, packets: int, lost: int, runs: int) -> LossSample:
-        """Return the sum of this sample and these numbers."""
-        return LossSample(self.packets + packets, self.lost + lost, self.runs + runs)
+    def more(self, other: LossSample) -> LossSample:
+        """Return the sum of two samples."""
+        return LossSample(self.packets + other.packets, self.lost + other.lost, self.runs + other.runs)
 
     @property
     def share(self) -> float:
@@ -91,25 +91,16 @@ class LossTrials:
         return self._tried is not None
 
     def add(
-        self,
-        packets: int,
-        lost: int,
-        runs: int,
-        *,
-        first_tx: int,
-        tx_seen: int,
-        tx: int,
-        now: float,
-        is_paced: bool = False,
+        self, heard: LossSample, *, first_tx: int, tx_seen: int, tx: int, now: float, is_paced: bool = False
     ) -> LossVerdict:
-        """Take how many of these packets were lost, in so many runs. They left with first_tx and later.
+        """Take packets that were not counted before. They left with first_tx and later.
 
         tx_seen: last received tx. tx: last sent tx. is_paced: packets leave apart now, so that fewer losses are normal.
         """
-        self._sample = sample = self._sample.more(packets, lost, runs)
+        self._sample = sample = self._sample.more(heard)
         if not sample.packets:
             self._since_tx = tx_seen
-        elif packets:
+        elif heard.packets:
             self._since_tx = min(self._since_tx, first_tx - 1)  # reports that are full tell of some losses later
         if sample.packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossVerdict.NOTHING
@@ -164,6 +155,6 @@ class LossTrials:
 
 def _are_different(before: LossSample, after: LossSample) -> bool:
     """Return whether the shares are further apart than those of samples of one noise."""
-    both = before.more(*after)
+    both = before.more(after)
     harmonic = before.packets * after.packets / both.packets
     return abs(after.share - before.share) > SIGMAS * both.deviation(harmonic)

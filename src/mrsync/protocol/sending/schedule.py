@@ -26,6 +26,7 @@ from mrsync.protocol.core.sends import Send, SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.sending.loss_trials import LossSample
 from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
@@ -175,7 +176,7 @@ class Schedule:
             lost += min(sent, claimed - outage)  # a claim counts compressed pages as if they were whole
             runs += more
         flow.losses.missed += missed
-        self._clock.on_losses(flow, packets, lost, runs, first_tx, self.tx, now)
+        self._clock.on_losses(flow, LossSample(packets, lost, runs), first_tx, self.tx, now)
 
     def on_compressed(self, object: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that is sent now."""

@@ -8,6 +8,7 @@ from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.flow import ANSWER_S
+from mrsync.protocol.sending.loss_trials import LossSample
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_BURSTS_START, Window
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import NetworkShare
@@ -98,11 +99,11 @@ def test_more_loss_on_a_fast_path_narrows_the_window_and_noise_opens_it_again() 
     flows = [found(known, target).flow for target in (0, 1)]
     for flow in flows:
         flow.tx_seen = 200
-        made.on_losses(flow, 1000, 200, 160, 0, 200, 1.0)
+        made.on_losses(flow, LossSample(1000, 200, 160), 0, 200, 1.0)
     assert (made.window.cuts, made.window.size, made.gap_s) == (1, WINDOW_BURSTS_START / 2, 0.0)
     for flow in flows:
         flow.tx_seen = 300
-        made.on_losses(flow, 1000, 200, 160, 0, 300, 1.1)
+        made.on_losses(flow, LossSample(1000, 200, 160), 0, 300, 1.1)
     assert (made.window.cuts, made.window.size) == (1, WINDOW_BURSTS_START)
 
 
@@ -112,12 +113,12 @@ def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through(
     send(made, range(1, 400), PACKETS / 8000)
     flow = found(known, 0).flow
     flow.tx_seen = 200
-    made.on_losses(flow, 1000, 500, 250, 0, 200, 1.0)
+    made.on_losses(flow, LossSample(1000, 500, 250), 0, 200, 1.0)
     assert made.window.cuts == 0
     assert made.gap_s == pytest.approx(1 / (4000 * CUT_MORE), rel=0.02)
     assert found(known, 1).flow.losses.from_tx == 200, "what all lost before shows nothing"
     flow.tx_seen = 300
-    made.on_losses(flow, 1000, 500, 250, 0, 300, 1.1)
+    made.on_losses(flow, LossSample(1000, 500, 250), 0, 300, 1.1)
     assert made.gap_s == 0.0, "it was noise"
 
 
@@ -128,10 +129,10 @@ def test_packets_are_spread_at_the_rate_that_passed_the_queue_whatever_noise_too
     flow = found(known, 0).flow
     for tx_seen in (200, 300):  # the trial, and that it was noise
         flow.tx_seen = tx_seen
-        made.on_losses(flow, 1000, 500, 250, 0, tx_seen, 1.0)
+        made.on_losses(flow, LossSample(1000, 500, 250), 0, tx_seen, 1.0)
     assert (flow.losses.noise, made.gap_s) == (0.5, 0.0)
     flow.tx_seen = 400
-    made.on_losses(flow, 1000, 750, 190, 0, 400, 1.1)
+    made.on_losses(flow, LossSample(1000, 750, 190), 0, 400, 1.1)
     assert made.gap_s == pytest.approx(1 / (4000 * CUT_MORE), rel=0.02)
 
 
@@ -142,10 +143,10 @@ def test_losses_at_a_full_queue_are_left_to_courtesy_and_all_others_are_tried(mo
     flow = found(known, 0).flow
     flow.tx_seen = 200
     monkeypatch.setattr(Courtesy, "sees_full_queue", lambda courtesy, listener: True)
-    made.on_losses(flow, 1000, 400, 240, 0, 200, 1.0)
+    made.on_losses(flow, LossSample(1000, 400, 240), 0, 200, 1.0)
     assert (flow.losses.is_on_trial, made.gap_s) == (False, 0.0)
     monkeypatch.setattr(Courtesy, "sees_full_queue", lambda courtesy, listener: False)
-    made.on_losses(flow, 1000, 400, 240, 0, 200, 1.1)
+    made.on_losses(flow, LossSample(1000, 400, 240), 0, 200, 1.1)
     assert flow.losses.is_on_trial
     assert made.gap_s > 0
 
@@ -158,14 +159,14 @@ def test_the_rate_of_a_trial_grows_only_when_it_is_judged_or_nobody_reports_on_i
     flow.tx_seen = 200
     hear(made, known, 0, 200, 1.0, tx_seen=200, tx_done=200)
     made.elect(1.0)
-    made.on_losses(flow, 1000, 500, 250, 0, 200, 1.0)
+    made.on_losses(flow, LossSample(1000, 500, 250), 0, 200, 1.0)
     gap_s = made.gap_s
     hear(made, known, 0, 400, 1.01, tx_seen=400, tx_done=400)
     assert made.gap_s == gap_s
     hear(made, known, 0, 401, 1.5, tx_seen=401, tx_done=401)
     assert made.gap_s < gap_s, "no report on it came"
     gap_s = made.gap_s
-    made.on_losses(flow, 1000, 0, 0, 0, 401, 1.51)
+    made.on_losses(flow, LossSample(1000, 0, 0), 0, 401, 1.51)
     hear(made, known, 0, 450, 1.52, tx_seen=450, tx_done=450)
     assert made.gap_s < gap_s
 
@@ -177,7 +178,7 @@ def test_without_monitors_losses_slow_nothing_down() -> None:
     send(made, range(1, 400), PACKETS / 8000)
     flow = found(known, 0).flow
     flow.tx_seen = 200
-    made.on_losses(flow, 1000, 500, 250, 0, 200, 1.0)
+    made.on_losses(flow, LossSample(1000, 500, 250), 0, 200, 1.0)
     assert (made.gap_s, made.window.cuts) == (0.0, 0)
 
 

@@ -5,20 +5,30 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.loss_verdict import LossVerdict
-from mrsync.protocol.sending.loss_trials import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, LossTrials
+from mrsync.protocol.sending.loss_trials import (
+    EXCESS,
+    NOISE_S,
+    SAMPLE_PACKETS,
+    SAMPLE_PACKETS_PACED,
+    LossSample,
+    LossTrials,
+)
 
 
 def look(losses: LossTrials, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossVerdict:
     """One sample, of which this share is lost, each packet for itself."""
     lost = round(share * SAMPLE_PACKETS)
     runs = round(lost * (1 - share))
-    return losses.add(SAMPLE_PACKETS, lost, runs, first_tx=1, tx_seen=tx_seen, tx=tx, now=now)
+    return losses.add(LossSample(SAMPLE_PACKETS, lost, runs), first_tx=1, tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
     losses = LossTrials()
-    assert losses.add(100, 90, 70, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
-    assert losses.add(SAMPLE_PACKETS - 100, 0, 0, first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.SUSPICION
+    assert losses.add(LossSample(100, 90, 70), first_tx=1, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
+    assert (
+        losses.add(LossSample(SAMPLE_PACKETS - 100, 0, 0), first_tx=1, tx_seen=1, tx=10, now=0.0)
+        is LossVerdict.SUSPICION
+    )
 
 
 def test_a_little_is_noise_at_once() -> None:
@@ -70,21 +80,24 @@ def test_where_packets_are_spread_less_is_enough() -> None:
     losses = LossTrials()
     count = SAMPLE_PACKETS_PACED
     assert (
-        losses.add(count, count // 20, count // 20, first_tx=1, tx_seen=1, tx=10, now=0.0, is_paced=True)
+        losses.add(LossSample(count, count // 20, count // 20), first_tx=1, tx_seen=1, tx=10, now=0.0, is_paced=True)
         is LossVerdict.SUSPICION
     )
 
 
 def test_the_span_of_a_sample_begins_where_its_packets_left_however_late_they_are_reported() -> None:
     losses = LossTrials()
-    losses.add(0, 0, 0, first_tx=30, tx_seen=30, tx=40, now=0.0)  # a report with no room for more
-    assert losses.add(SAMPLE_PACKETS, 400, 170, first_tx=11, tx_seen=30, tx=40, now=0.0) is LossVerdict.SUSPICION
+    losses.add(LossSample(0, 0, 0), first_tx=30, tx_seen=30, tx=40, now=0.0)  # a report with no room for more
+    assert (
+        losses.add(LossSample(SAMPLE_PACKETS, 400, 170), first_tx=11, tx_seen=30, tx=40, now=0.0)
+        is LossVerdict.SUSPICION
+    )
     assert losses.span == (10, 30)
 
 
 def test_a_trial_for_another_one_is_used() -> None:
     losses = LossTrials()
-    losses.add(200, 40, 32, first_tx=1, tx_seen=5, tx=9, now=0.0)
+    losses.add(LossSample(200, 40, 32), first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.from_tx == 10
     assert look(losses, 0.2) is LossVerdict.NOISE
@@ -92,19 +105,21 @@ def test_a_trial_for_another_one_is_used() -> None:
 
 def test_two_samples_of_the_same_noise_are_not_alike() -> None:
     losses = LossTrials()
-    losses.add(120, 12, 11, first_tx=1, tx_seen=5, tx=9, now=0.0)
+    losses.add(LossSample(120, 12, 11), first_tx=1, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.is_on_trial
     count = SAMPLE_PACKETS_PACED
     assert (
-        losses.add(count, count // 15, count // 15, first_tx=1, tx_seen=20, tx=30, now=0.1, is_paced=True)
+        losses.add(LossSample(count, count // 15, count // 15), first_tx=1, tx_seen=20, tx=30, now=0.1, is_paced=True)
         is LossVerdict.NOISE
     )
 
 
 def runs_of_20(losses: LossTrials, runs: int, tx_seen: int) -> LossVerdict:
     """One sample, in which so many runs of 20 packets were lost."""
-    return losses.add(SAMPLE_PACKETS, 20 * runs, runs, first_tx=tx_seen - 1, tx_seen=tx_seen, tx=tx_seen + 9, now=0.0)
+    return losses.add(
+        LossSample(SAMPLE_PACKETS, 20 * runs, runs), first_tx=tx_seen - 1, tx_seen=tx_seen, tx=tx_seen + 9, now=0.0
+    )
 
 
 def test_a_few_runs_of_lost_packets_are_no_suspicion() -> None:
