@@ -86,16 +86,11 @@ class Caster:
             roster, self.clock, schedule, session=config.session, geometry=geometry, ack_wait_s=config.ack_wait_s
         )
         self.relays = Relays(roster, self.reach, config.relaying, self._lateness, on_rerouted, outbox.assign)
-        self._stragglers = Stragglers(
-            roster.audience, self.clock, is_shedding=config.is_shedding, blame=self.relays.slow_flow
-        )
+        blame, is_shedding = self.relays.slow_flow, config.is_shedding
+        self._stragglers = Stragglers(roster.audience, self.clock, is_shedding=is_shedding, blame=blame)
+        forget, on_ended = self._forget, self._on_target_ended
         self._endings = endings = Endings(
-            roster,
-            outbox,
-            self._events,
-            ack_wait_s=config.ack_wait_s,
-            forget=self._forget,
-            on_ended=self._on_target_ended,
+            roster, outbox, self._events, ack_wait_s=config.ack_wait_s, forget=forget, on_ended=on_ended
         )
         seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self.compressions = Compressions(config.compressions)
@@ -103,9 +98,13 @@ class Caster:
         self._reports = Reports(
             roster, outbox, schedule, self._commits, self._rounds, endings, self._bounds, self._events
         )
+        self._start_timers(now)
+
+    def _start_timers(self, now: float) -> None:
+        ack_wait_s = self._config.ack_wait_s
         self._timers.set(Timer.STATUS, now)
-        self._timers.set(Timer.GATHER, now + config.ack_wait_s)
-        self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
+        self._timers.set(Timer.GATHER, now + ack_wait_s)
+        self._timers.set(Timer.LIVENESS, now + ack_wait_s / LIVENESS_SHARE)
 
     @property
     def geometry(self) -> Geometry:

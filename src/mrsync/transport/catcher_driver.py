@@ -56,6 +56,11 @@ class CatcherSockets(NamedTuple):
     reply: socket.socket
     island: IslandSocket | None = None
 
+    def close(self) -> None:
+        for opened in self:
+            if opened is not None:
+                opened.close()
+
 
 class CatcherDriver:
     """Run a Catcher until its session has ended.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -54,6 +55,7 @@ from mrsync.transport.pages.compression import compressions_here
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.pages.zstd import has_zstd
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import ladder
 from mrsync.wire.messages import Compression, NetworkShare, Phase, SealKind
 from mrsync.wire.records import FailureCause
@@ -98,12 +100,21 @@ def cast(
             opened.callback(clean_up.wait)
         loop = Loop()
         opened.callback(loop.close)
-        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace, on_begun, began)
+        run = _Run(settings, observer, stop, _Place(loop, rendezvous, paths, launcher), trace, on_begun, began)
         if clean_up is not None:
             clean_up.silent = run.silent
         outcome = run.run()
     took_s = round(time.monotonic() - began, 3)  # catchers have cleaned up, too
     return outcome._replace(seconds=outcome.seconds._replace(total=took_s))
+
+
+class _Place(NamedTuple):
+    """Where a run takes place: what `cast` opens and closes. launcher: None if catchers are started by hand."""
+
+    loop: Loop
+    rendezvous: Rendezvous
+    paths: Sequence[Path]
+    launcher: Launcher | None
 
 
 class _Run:
@@ -114,16 +125,14 @@ class _Run:
         settings: CastSettings,
         observer: Observer,
         stop: Stop,
-        loop: Loop,
-        rendezvous: Rendezvous,
-        paths: Sequence[Path],
-        launcher: Launcher | None,
+        place: _Place,
         trace: Trace | None,
         on_begun: Callable[[OutcomeNow], None],
         started_at: float,
     ) -> None:
         self.silent: set[int] = set()  # targets that were given up, and have said nothing since
         session = settings.session or draw_session()
+        loop, rendezvous, paths, launcher = place
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._settings = settings
         self._observer = observer
@@ -141,9 +150,8 @@ class _Run:
         self._caster = TracedCaster(config, loop.now(), trace) if trace else Caster(config, loop.now())
         self._source = Supply(settings, session, loop, self._caster, self._notices, observer)
         self._view = ProgressView(self._caster, self._source, lambda: self._driver.statistics)
-        self._reach_notices = ReachNotices(
-            self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
-        )
+        caster = self._caster
+        self._reach_notices = ReachNotices(caster.reach, caster.relays, caster.roster, rendezvous.group)
         sockets = [path.socket for path in paths]
         for opened in sockets:
             set_traffic_class(opened, share_of(settings))
@@ -151,7 +159,11 @@ class _Run:
         self._unheard = Unheard(settings.targets, rendezvous.port - 1, loop.now(), self._invite, self._notices.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
         self._foreign_sessions = rendezvous.watch_foreign_sessions(session, loop, self._notices.warn)
-        self._driver = CasterDriver(
+        self._driver = self._make_driver(sockets, group_paths, session)
+
+    def _make_driver(self, sockets: Sequence[socket.socket], group_paths: Sequence[Path], session: int) -> CasterDriver:
+        settings = self._settings
+        return CasterDriver(
             self._caster,
             sockets,
             group_paths,
@@ -160,7 +172,7 @@ class _Run:
             read=self._source.read,
             on_event=self._on_event,
             on_pass=self._on_pass,
-            loop=loop,
+            loop=self._loop,
         )
 
     def _listen(self, launcher: Launcher) -> Arrivals:

@@ -51,15 +51,14 @@ def catch(settings: CatchSettings) -> int:
     interfaces = own_interfaces(settings, group)
     loop = Loop()
     data = None if settings.network.is_unicast else _open_data_socket(settings, group, interfaces)
-    reply = open_reply_socket(family_of(group))
-    island = IslandSocket(interfaces)
+    sockets = CatcherSockets(data, open_reply_socket(family_of(group)), IslandSocket(interfaces))
     try:
-        catcher = Catcher(_config(settings, data, reply), loop.now())
+        catcher = Catcher(_config(settings, sockets), loop.now())
         secrets = CatcherSecrets(settings.secret, settings.own_secret, settings.target, settings.verify_key)
         session = TreeSession(settings, catcher, loop, sandbox, RecordKeeper(settings.dest, secrets))
         driver = CatcherDriver(
             catcher,
-            CatcherSockets(data, reply, island),
+            sockets,
             loop,
             secrets,
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
@@ -68,26 +67,27 @@ def catch(settings: CatchSettings) -> int:
             on_event=partial(_on_event, session),
             on_rejected=_Rejections(catcher, loop),
         )
-        if missing := describe_missing(reply):
+        if missing := describe_missing(sockets.reply):
             _say(f"this host lacks {missing}; the session works all the same")
         watchdog = watch_for_the_end(settings, loop, lambda reason: catcher.stop(reason, loop.now()))
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
-        _announce(settings, Readiness(interfaces[0].address, reply.getsockname()[1]))
-        try:
-            driver.run()
-            status = _exit_status(session)  # before the clean-up, so that the master knows that this host answers
-        finally:
-            for problem in sandbox.problems:
-                _say(f"the sandbox is not complete here: {problem}")
-            loop.close()
-            session.clean_up()
-        return status
+        _announce(settings, Readiness(interfaces[0].address, sockets.reply.getsockname()[1]))
+        return _run(driver, session, loop, sandbox)
     finally:
-        if data is not None:
-            data.close()
-        reply.close()
-        island.close()
+        sockets.close()
+
+
+def _run(driver: CatcherDriver, session: TreeSession, loop: Loop, sandbox: Sandbox) -> int:
+    """Take part until the session has ended, and clean up. Return the exit status."""
+    try:
+        driver.run()
+        return _exit_status(session)  # before the clean-up, so that the master knows that this host answers
+    finally:
+        for problem in sandbox.problems:
+            _say(f"the sandbox is not complete here: {problem}")
+        loop.close()
+        session.clean_up()
 
 
 def _announce(settings: CatchSettings, ready: Readiness) -> None:
@@ -116,17 +116,17 @@ def _rejoin(data: socket.socket | None, group: str, interfaces: Sequence[Interfa
         rejoin(data, group, interfaces)
 
 
-def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.socket) -> CatcherConfig:
+def _config(settings: CatchSettings, sockets: CatcherSockets) -> CatcherConfig:
     return CatcherConfig(
         target=settings.target,
         instance=int.from_bytes(os.urandom(8), "big"),
         host=settings.host or socket.gethostname(),
         version=mrsync.__version__,
         seals=seals_here(),
-        buffer_bytes=min(granted_buffer(opened) for opened in (data, reply) if opened is not None),
+        buffer_bytes=min(granted_buffer(opened) for opened in (sockets.data, sockets.reply) if opened is not None),
         retained_pages=SLOTS,
         wait_s=FIRST_STATUS_S,
-        has_group=data is not None,
+        has_group=sockets.data is not None,
         knows_master=settings.master is not None,
         compressions=compressions_here(),
     )

@@ -143,6 +143,12 @@ def _is_below(path: bytes, directories: Set[bytes]) -> bool:
     return path in directories
 
 
+def _unproven(manifest: Manifest, proven: Set[int]) -> int:
+    """Return how many files with contents are not among these entries."""
+    contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
+    return sum(1 for entry in contents if entry not in proven)
+
+
 def _read(
     destination: Destination,
     record: Record,
@@ -154,9 +160,7 @@ def _read(
     """Read all files with proofs, in the threads of a pool. The destination is bound to the manifest."""
     manifest = destination.manifest
     proven = [file for file in record.files() if file.entry < len(manifest) and manifest.kind(file.entry) == REGULAR]
-    known = {file.entry for file in proven}
-    contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
-    result.unproven = sum(1 for entry in contents if entry not in known)
+    result.unproven = _unproven(manifest, {file.entry for file in proven})
     waiting = batches(proven)
     may_lack = _may_lack_files(manifest.policy)
     place_of = manifest.path if destination.kept_links is None else destination.kept_links.place
