@@ -69,7 +69,7 @@ OPTIONS = (
         OUTPUT,
         (MRSYNC,),
         "what to print, in rsync's words: `progress` (or `progress2`) and `stats` are `--progress` and `--stats`, "
-        "`name` is `--out-format '%n%L'`, `del` tells deletions only, `all` is all of these, `none` nothing, "
+        "`name` is `--out-format '%n%L'`, `del` lists only deletions, `all` is all of these, `none` nothing, "
         "`0` behind a word means not; rsync's other words are accepted without effect. `--info=help` lists them",
         metavar="FLAGS",
         kind=LIST,

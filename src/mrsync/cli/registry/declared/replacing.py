@@ -52,7 +52,7 @@ OPTIONS = (
         manual="write a new version into the old file, block by block, instead of beside it: this needs no space for a "
         "second version, keeps the inode and, with `--delta`, leaves unchanged blocks alone (databases, images of "
         "disks, snapshots of file systems). After an insertion, blocks that have moved are mostly sent again, "
-        "because the old ones are overwritten on the way. What it gives up: programs that read the file meanwhile see "
+        "because the old ones are overwritten on the way. The price: programs that read the file meanwhile see "
         "parts of both versions; a run that breaks, or in which the file cannot be read or some target cannot take "
         "it, leaves the file torn until the next run, which is not resumed; and `--commit` holds for new files "
         "only. A torn file is longer than both versions. Without `--durable`, a power cut soon after the run may "
@@ -81,11 +81,12 @@ OPTIONS = (
     ),
     Option(
         "--link-dest",
-        "make hard links to what DIR on the target has unchanged",
+        "make hard links to unchanged files in DIR on the target",
         KEEPING,
-        manual="what a directory on the target has unchanged, at the same path below it, becomes a hard link to that "
-        "and is not sent: backups that share what is alike. Relative to DEST, or absolute; `{host}` is replaced; up to "
-        "20 directories, the first that has it counts. What has other attributes there is copied",
+        manual="files that this directory of the target has unchanged, at the same path below it, become hard links to "
+        "those and are not sent, so that backups share them. DIR is absolute or relative to DEST; `{host}` is "
+        "replaced; of up to 20 directories, the first that has a file counts. A file with other attributes there is "
+        "copied",
         metavar="DIR",
         kind=LIST,
         default=[],
@@ -95,9 +96,9 @@ OPTIONS = (
     ),
     Option(
         "--copy-dest",
-        "copy what DIR on the target has, where DEST lacks it",
+        "copy files from DIR on the target that DEST lacks",
         KEEPING,
-        manual="as `--link-dest`, with copies instead of hard links, and only of what DEST does not have at all",
+        manual="as `--link-dest`, with copies instead of hard links, and only of files that DEST does not have at all",
         metavar="DIR",
         kind=LIST,
         default=[],
@@ -107,10 +108,10 @@ OPTIONS = (
     ),
     Option(
         "--compare-dest",
-        "leave out what DIR on the target has unchanged",
+        "leave out files that DIR on the target has unchanged",
         KEEPING,
-        manual="as `--link-dest`, and leave out what is the same there: DEST gets what differs, and all directories. "
-        "A file that DEST has and that is the same there is removed from DEST, as rsync does",
+        manual="as `--link-dest`, but leave out files that are the same there: DEST gets only the others, and all "
+        "directories. A file of DEST that is the same there is removed from DEST, as rsync does",
         metavar="DIR",
         kind=LIST,
         default=[],
