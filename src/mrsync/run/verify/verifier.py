@@ -58,6 +58,14 @@ def _verify(dest: bytes) -> TreeVerdict:
         record = Record.decode(found[0])
     except MrsyncError as error:
         return TreeVerdict(problem=f"{error}; {remedy}")
+    return _compared(dest, record, found[1], remedy, began)
+
+
+def _compared(dest: bytes, record: Record, at: float, remedy: str, began: float) -> TreeVerdict:
+    """Compare a tree with its record.
+
+    at: the time of the sync. remedy: what to do if the record cannot be used. began: time.monotonic() at the start.
+    """
     try:
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
         with _Pulses() as pulses:
@@ -72,7 +80,7 @@ def _verify(dest: bytes) -> TreeVerdict:
         _tell(difference)
     return TreeVerdict(
         manifest=record.digest.hex(),
-        at=found[1],
+        at=at,
         entries=verified.entries,
         files=verified.files,
         bytes=verified.bytes,
