@@ -40,6 +40,13 @@ def test_doctor_examines_local_targets() -> None:
     assert done.returncode == (0 if all(target["is_fit"] for target in outcome["targets"].values()) else 23)
 
 
+def test_a_rate_that_no_host_reaches_does_not_keep_doctor() -> None:
+    words = command("doctor", "-t", "/dev/shm", "--rate", "1T", "--json")
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=HANG_S)
+    assert done.returncode in (0, 23), done.stderr
+    assert all(target["fast"]["packets_sent"] > 0 for target in json.loads(done.stdout)["targets"].values())
+
+
 @pytest.mark.parametrize("tool", ["rtt", "doctor"])
 def test_an_interrupt_ends_rtt_and_doctor_with_20(tool: str) -> None:
     arguments = ["-n", 1000000] if tool == "rtt" else ["-t", "/dev/shm"]
