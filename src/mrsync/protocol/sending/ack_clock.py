@@ -181,7 +181,7 @@ class AckClock:
         if pacing.is_on:
             for other in self._audience.flows:
                 if other is not flow:
-                    other.losses.restart(tx)
+                    other.losses.restart(tx, now)
         else:
             self.window.on_congestion(tx, flow.tx_seen)
 

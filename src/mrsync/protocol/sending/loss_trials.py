@@ -4,7 +4,8 @@ Invariant: only losses that decrease when less is sent slow the session down for
 same share at any rate; a full queue loses the excess over its rate or its length. A listener that loses clearly more
 than its known noise starts a trial: less is sent, and only packets that leave after that are judged. If the losses end,
 or clearly more comes through, it was congestion, and the cut stays. Otherwise it was noise: the cut is undone, and this
-share counts as noise until it decreases by itself, or for NOISE_S. Then it is tried again.
+share counts as noise until it decreases by itself, or for NOISE_S, or longer if trials take long. Then it is tried
+again.
 
 How much samples of one noise differ depends on the runs in which packets get lost: a few runs of 20 are no suspicion,
 and a sample without any is no success. So runs are counted, and a sample grows until it shows something.
@@ -35,7 +36,8 @@ SIGMAS_ABOVE = 2.0  # by which a share must be above what is expected,
 SIGMAS = 2.5  # and by which the shares of two samples must differ to show anything
 NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
-NOISE_S = 5.0  # then it is tried again whether it is noise
+NOISE_S = 5.0  # then it is tried again whether it is noise, or
+NOISE_TRIALS = 8  # after this many times the last trial: at a low rate, one takes seconds
 
 
 class LossSample(NamedTuple):
@@ -78,12 +80,13 @@ class LossTrials:
         self.missed = 0  # packets in all; counted by the caller
         self.share = 0.0  # at the last judgement
         self.noise = 0.0  # the lost share that does not depend on the rate
-        self._noise_at = 0.0  # when that was found
+        self._noise_until = 0.0  # it is tried again then
         self.span = 0, 0  # the packets of the last judgement left after the one tx, up to the other
         self.from_tx = 0
         self._sample = LossSample()
         self._since_tx = 0  # its packets left after this tx
-        self._tried: LossSample | None = None  # what began the trial
+        self._tried: LossSample | None = None  # what began the trial,
+        self._tried_at = 0.0  # and when
 
     @property
     def is_on_trial(self) -> bool:
@@ -114,28 +117,28 @@ class LossTrials:
         self.span, self._since_tx = (self._since_tx, tx_seen), tx_seen
         return verdict
 
-    def restart(self, tx: int) -> None:
+    def restart(self, tx: int, now: float) -> None:
         """Start counting anew behind this tx, from which less is sent because of another listener's losses."""
         sample, self._sample = self._sample, LossSample()
         if sample.packets >= SAMPLE_PACKETS_MIN and sample.is_above(self.noise + EXCESS_PACED):
-            self._tried = sample
+            self._tried, self._tried_at = sample, now
         self._since_tx = self.from_tx = tx
 
     def _look(self, sample: LossSample, tx: int, excess: float, now: float) -> LossVerdict | None:
         """Return what a sample shows; None: more packets are needed."""
-        if now - self._noise_at > NOISE_S:
+        if now > self._noise_until:
             self.noise = 0.0
         more = self.noise * (NOISE_SPREAD - 1) + excess
         usual = self.noise + (1 - self.noise) * more  # what noise takes no queue can drop
         if sample.is_above(usual):
-            return self._suspect(sample, tx)
+            return self._suspect(sample, tx, now)
         if sample.share > usual and sample.packets < SAMPLE_PACKETS_MAX:
             return None
         self.noise += min(0.0, sample.share - self.noise) / NOISE_FADING
         return LossVerdict.NOTHING
 
-    def _suspect(self, sample: LossSample, tx: int) -> LossVerdict:
-        self._tried, self.from_tx = sample, tx
+    def _suspect(self, sample: LossSample, tx: int, now: float) -> LossVerdict:
+        self._tried, self._tried_at, self.from_tx = sample, now, tx
         return LossVerdict.SUSPICION
 
     def _judge_trial(self, before: LossSample, sample: LossSample, tx: int, now: float) -> LossVerdict | None:
@@ -148,8 +151,9 @@ class LossTrials:
             self._tried, self.noise = None, min(self.noise, share)
             return LossVerdict.CONGESTION
         if is_clear and share > ALIKE * before.share:  # the queue was still filling before, so send still less
-            return self._suspect(sample, tx)
-        self._tried, self.noise, self._noise_at = None, max(before.share, share), now
+            return self._suspect(sample, tx, now)
+        self._tried, self.noise = None, max(before.share, share)
+        self._noise_until = now + max(NOISE_S, NOISE_TRIALS * (now - self._tried_at))
         return LossVerdict.NOISE
 
 

@@ -8,6 +8,7 @@ from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.sending.loss_trials import (
     EXCESS,
     NOISE_S,
+    NOISE_TRIALS,
     SAMPLE_PACKETS,
     SAMPLE_PACKETS_PACED,
     LossSample,
@@ -68,6 +69,14 @@ def test_noise_is_tried_again_after_a_while() -> None:
     assert look(losses, 0.2, now=NOISE_S + 0.1) is LossVerdict.SUSPICION
 
 
+def test_noise_is_remembered_longer_where_a_trial_takes_seconds() -> None:
+    losses = LossTrials()
+    look(losses, 0.2)
+    assert look(losses, 0.2, now=3.0) is LossVerdict.NOISE
+    assert look(losses, 0.2, now=3.0 + 3 * NOISE_TRIALS) is LossVerdict.NOTHING
+    assert look(losses, 0.2, now=3.1 + 3 * NOISE_TRIALS) is LossVerdict.SUSPICION
+
+
 def test_noise_hides_no_queue_that_drops_a_fifth_of_what_it_leaves() -> None:
     losses = LossTrials()
     for _ in range(2):
@@ -98,7 +107,7 @@ def test_the_span_of_a_sample_begins_where_its_packets_left_however_late_they_ar
 def test_a_trial_for_another_one_is_used() -> None:
     losses = LossTrials()
     losses.add(LossSample(200, 40, 32), first_tx=1, tx_seen=5, tx=9, now=0.0)
-    losses.restart(10)
+    losses.restart(10, 0.0)
     assert losses.from_tx == 10
     assert look(losses, 0.2) is LossVerdict.NOISE
 
@@ -106,7 +115,7 @@ def test_a_trial_for_another_one_is_used() -> None:
 def test_two_samples_of_the_same_noise_are_not_alike() -> None:
     losses = LossTrials()
     losses.add(LossSample(120, 12, 11), first_tx=1, tx_seen=5, tx=9, now=0.0)
-    losses.restart(10)
+    losses.restart(10, 0.0)
     assert losses.is_on_trial
     count = SAMPLE_PACKETS_PACED
     assert (
