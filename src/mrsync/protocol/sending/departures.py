@@ -12,7 +12,7 @@ from array import array
 TIMES = 8192  # number of tx that are remembered; a power of two
 PAUSE_S = 0.005  # longer ones are waits
 PLANNED_MAX = 16  # bursts in one plan
-PLANNED_S = 0.1  # in which they leave, about: messages between them have to wait for so long
+PLANNED_S = 0.11  # in which they leave, about: messages between them have to wait for so long
 SMOOTHING = 0.25
 
 
