@@ -165,7 +165,7 @@ def test_nothing_is_deleted_either_when_no_contents_are_needed(site: Site) -> No
     site.source.mkdir()
     site.dest("b").rename(site.folder / "elsewhere")
     site.dest("b").write_text("no directory")
-    ended = site.sync(*JOB, "--delete")
+    ended = site.sync(*JOB)
     assert_withdrawn(ended, "ac", f"b is refused: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")
 

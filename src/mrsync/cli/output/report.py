@@ -100,9 +100,8 @@ def complaint(outcome: Outcome) -> str | None:
     skipped = {target.host: target.deletions_skipped for target in outcome.targets if target.deletions_skipped}
     if skipped and outcome.is_dry_run and outcome.guards_deletions:
         return (
-            "without --dry-run, nothing would be changed on any target: most entries, some of a home directory, or"
-            f" what an empty SOURCE lacks, would be deleted on {fold(list(skipped))}; if that is meant, give"
-            " --delete or --max-delete"
+            "without --dry-run, nothing would be changed on any target: most entries, or some of a home directory,"
+            f" would be deleted on {fold(list(skipped))}; if that is meant, give --delete or --max-delete"
         )
     if skipped:
         each, verb = _span(skipped.values()), "was" if set(skipped.values()) == {1} else "were"

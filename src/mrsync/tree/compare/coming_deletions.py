@@ -14,18 +14,18 @@ from mrsync.tree.destination.root import holds_home
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
-UNGUARDED = 100  # up to this many entries may always be deleted
+UNGUARDED = (
+    100  # up to this many entries may always be deleted, by an empty source as well: some are emptied on purpose
+)
 
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
     """Raise DeletionsRefused if more than half of a target's entries are to be deleted, and more than UNGUARDED.
 
-    Then the source is probably the wrong one. So is an empty one, such as a file system that is not mounted, for which
-    nothing may be deleted. The destination is if it holds the home directory: there nothing may be deleted, such as the
-    keys with which one logs in. on_activity: called with 1 for each entry that was counted. In a dry run, count these
-    deletions as skipped instead, so that they can be listed.
+    Then the source is probably the wrong one. The destination is if it holds the home directory: there nothing may be
+    deleted, such as the keys with which one logs in. on_activity: called with 1 for each entry that was counted. In a
+    dry run, count these deletions as skipped instead, so that they can be listed.
     """
-    is_empty = len(destination.manifest) == 1
     is_home = holds_home(destination.directories.open(0))
     staying = comparison.names_read - len(comparison.extraneous)
     going = 0
@@ -33,15 +33,14 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
         with suppress(OSError):  # the deletion itself reports the error
             going += destination.removals.count_deletions(directory, name)
         on_activity(1)
-    if going <= (0 if is_home or is_empty else max(UNGUARDED, staying)):
+    if going <= (0 if is_home else max(UNGUARDED, staying)):
         return
     if destination.is_dry_run:
         destination.removals.deletions.skipped += going
     else:
-        why = " of a home directory" if is_home else ""
-        why += ", because SOURCE is empty, or all in it is excluded" if is_empty else ""
+        where = " of a home directory" if is_home else ""
         raise DeletionsRefused(
-            f"refuses to delete {going} of {going + staying} entries{why};"
+            f"refuses to delete {going} of {going + staying} entries{where};"
             " if that is meant, give --delete or --max-delete"
         )
 

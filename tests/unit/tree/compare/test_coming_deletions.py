@@ -21,7 +21,6 @@ from mrsync.tree.source.scan import scan
 def trees(tmp_path: Path) -> Path:
     """A target with UNGUARDED entries that the source lacks: a directory and what is in it."""
     (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "new").touch()
     (tmp_path / "dest" / "old").mkdir(parents=True)
     for number in range(UNGUARDED - 1):
         (tmp_path / "dest" / "old" / f"{number}").touch()
@@ -39,13 +38,6 @@ def compared(
 def test_some_entries_may_always_go(trees: Path) -> None:
     destination, comparison, _ = compared(trees)
     check_deletions(destination, comparison, lambda count: None)
-
-
-def test_nothing_may_go_for_an_empty_source(trees: Path) -> None:
-    (trees / "source" / "new").unlink()
-    destination, comparison, _ = compared(trees)
-    with pytest.raises(DeletionsRefused, match="refuses to delete 100 of 100 entries, because SOURCE is empty"):
-        check_deletions(destination, comparison, lambda count: None)
 
 
 def test_most_entries_may_not_go(trees: Path) -> None:

@@ -21,8 +21,8 @@ OPTIONS = (
         "delete what SOURCE lacks; default: yes",
         DELETION,
         manual="delete what SOURCE lacks; default: yes, with SOURCE TARGETS:DEST no. If more than half of a target's"
-        " entries, and more than 100, would be deleted, or anything where SOURCE is empty or DEST is the home directory"
-        " of the target's user or above it, the run stops before anything is changed, status 25, "
+        " entries, and more than 100, would be deleted, or anything where DEST is the home directory of the target's"
+        " user or above it, the run stops before anything is changed, status 25, "
         "unless this option or `--max-delete` is given. An error while scanning SOURCE suppresses deletions, "
         "unless `--ignore-errors` is given",
         kind=SWITCH,
