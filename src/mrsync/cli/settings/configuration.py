@@ -147,10 +147,10 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
             raise UsageError(f"{path}: there is no setting {key!r}{question}")
         try:
             words = list(_words(key, value, action, parser))
-            if value is False and not words:
-                _withdraw(action, settings)  # what an earlier file says
             with _nothing_required(parser):
                 parser.parse_args(words, settings)
+            if value is False and not words:
+                _withdraw(action, settings)  # what an earlier file says
         except UsageError as error:
             reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
             raise UsageError(f"{path}: {key}: {reason}") from error

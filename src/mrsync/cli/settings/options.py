@@ -44,6 +44,7 @@ from mrsync.run.settings import (
 )
 from mrsync.transport.network.interface import family_of
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.modes import ModeChange
 from mrsync.tree.source.selection import Selection
 from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
@@ -121,7 +122,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
     settings = CastSettings(
         source=source,
-        dest=_dest(options, roots_of(options, operands), is_local=is_local, deletes=policy.deletes) or source,
+        dest=_dest(options, roots_of(options, operands), policy, selection.mode_changes, is_local=is_local) or source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
@@ -221,20 +222,27 @@ def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> boo
     return options.is_rsync_form or options.max_delete is not None or options.delete_excluded or "--delete" in words
 
 
-def _dest(options: argparse.Namespace, roots: Iterable[bytes], *, is_local: bool, deletes: bool) -> bytes:
+def _dest(
+    options: argparse.Namespace,
+    roots: Iterable[bytes],
+    policy: Policy,
+    mode_changes: Sequence[ModeChange],
+    *,
+    is_local: bool,
+) -> bytes:
     """Return DEST, or b"" if it is not given. Raise UsageError.
 
-    roots: directories of which DEST gets the mode and owner. deletes: what SOURCE lacks.
+    roots: directories of which DEST gets the mode and owner, as far as mode_changes and the policy do not change them.
     """
     if not options.dest:
         return b""
     check_dest(options.dest)
     if is_local:
         return os.fsencode(os.path.expanduser(options.dest))
-    if deletes:
+    if policy.deletes:
         check_home(options.dest)
     for root in roots:
-        check_home_mode(options.dest, root)
+        check_home_mode(options.dest, root, mode_changes, keeps_owner=not policy.user_map)
     return os.fsencode(options.dest)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from mrsync.cli.registry.parser import Parser
@@ -15,6 +15,7 @@ from mrsync.remote.targets import is_address
 from mrsync.run.settings import LOCAL
 from mrsync.spelling import closest, did_you_mean
 from mrsync.tree.fs.mounts import Mounts
+from mrsync.tree.source.modes import ModeChange, changed_mode
 from mrsync.tree.source.selection import OffLimits, Selection
 
 FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
@@ -157,21 +158,22 @@ def check_home(text: str) -> None:
         )
 
 
-def check_home_mode(text: str, root: bytes) -> None:
+def check_home_mode(text: str, root: bytes, changes: Iterable[ModeChange], *, keeps_owner: bool) -> None:
     """Raise UsageError for a home directory that would become like root, and lock its user out: see sshd's StrictModes.
 
-    It must belong to its user or to root, and nobody else may write to it.
+    It must belong to its user or to root, and nobody else may write to it. changes: of --chmod. keeps_owner: it gets
+    the owner of root, not one who is known there only.
     """
     if _inside_home(text) != ".":
         return
     status = os.stat(root)
-    lock = "can be written by others than its owner" if status.st_mode & 0o022 else ""
-    if status.st_uid not in (0, os.geteuid()):
+    lock = "can be written by others than its owner" if changed_mode(status.st_mode, changes) & 0o022 else ""
+    if keeps_owner and status.st_uid not in (0, os.geteuid()):
         lock = "has another owner"
     if lock:
         raise UsageError(
             f"DEST {text} is a home directory, and would become like {os.fsdecode(root)}, which {lock}: sshd would let "
-            "nobody in by key; name a directory in it, or leave out the slash after SOURCE"
+            "nobody in by key; name a directory in it, leave out the slash after SOURCE, or give --chmod or --chown"
         )
 
 

@@ -89,6 +89,11 @@ def test_what_is_false_undoes_what_an_earlier_file_says(tmp_path: Path, write: W
     assert parsed(tmp_path, "--encrypt").is_encrypted
 
 
+def test_what_is_false_in_the_first_file_stays_false(tmp_path: Path, write: Write) -> None:
+    write("user", "from0 = false\n")
+    assert not parsed(tmp_path).selection.has_nuls
+
+
 def test_the_command_line_overrides_a_setting_that_excludes_it(tmp_path: Path, write: Write) -> None:
     write("user", 'remote-dir = "/opt/bin"\n')
     assert parsed(tmp_path).remote.directory == "/opt/bin"

@@ -325,11 +325,23 @@ def test_a_home_directory_takes_no_mode_that_locks_its_user_out(source: str, arg
         parse_mrsync(harmless.split())
 
 
+def test_the_mode_of_a_home_directory_is_the_one_that_chmod_makes(source: str) -> None:
+    os.chmod(source, 0o775)
+    for change in ("D755", "go-w"):
+        assert parse_mrsync([f"--chmod={change}", f"{source}/", "a:"])[0].dest == b"."
+    with pytest.raises(UsageError, match="can be written by others"):
+        parse_mrsync(["--chmod=F644", f"{source}/", "a:"])
+    os.chmod(source, 0o755)
+    with pytest.raises(UsageError, match=r"can be written by others.* give --chmod or --chown"):
+        parse_mrsync(["--chmod=g+w", f"{source}/", "a:"])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_home_directory_takes_no_owner_that_locks_its_user_out(source: str) -> None:
     os.chown(source, 12345, -1)
     with pytest.raises(UsageError, match="which has another owner"):
         parse_mrsync(["-a", f"{source}/", "a:"])
+    assert parse_mrsync(["-a", "--chown=root", f"{source}/", "a:"])[0].dest == b"."
 
 
 @pytest.mark.parametrize(
