@@ -10,7 +10,8 @@ from typing import Any
 
 BLOCK_BYTES = 4096
 HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less when it is sent as zeros
-_ZEROS = bytes(1 << 20)
+PUNCHED_BYTES_MIN = 16 << 10  # to punch less takes longer than to write zeros; a page has more
+_ZEROS = bytes(BLOCK_BYTES)
 _KEEP_SIZE = 0x01  # of fallocate(2)
 _PUNCH_HOLE = 0x02
 
@@ -44,15 +45,19 @@ def can_have_holes(fd: int) -> bool:
 
 
 def clear(fd: int, start: int, end: int) -> None:
-    """Make the bytes [start, end) of a file zeros: a hole if that is possible. Do not make it longer. Raise OSError."""
+    """Make the bytes [start, end) of a file zeros: a hole if that is possible and worth its time. Raise OSError.
+
+    Do not make the file longer, and fill no hole.
+    """
     end = min(end, os.fstat(fd).st_size)
-    if start >= end or _is_hole(fd, start, end):
-        return
-    first, last = _with_zeros_beside(fd, start, end)
-    if _punch(fd, first, last - first):
-        return
-    while start < end:
-        start += os.pwrite(fd, _ZEROS[: end - start], start)
+    start = _data_from(fd, start, end)
+    if end - start >= PUNCHED_BYTES_MIN:
+        first, last = _with_zeros_beside(fd, start, end)
+        if _punch(fd, first, last - first):
+            return
+    while start < end:  # block by block, because SEEK_HOLE may look at all data that follow
+        start += os.pwrite(fd, _ZEROS[: min(end - start, BLOCK_BYTES - start % BLOCK_BYTES)], start)
+        start = _data_from(fd, start, end)
 
 
 def _with_zeros_beside(fd: int, start: int, end: int) -> tuple[int, int]:
@@ -65,11 +70,12 @@ def _with_zeros_beside(fd: int, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _is_hole(fd: int, start: int, end: int) -> bool:
+def _data_from(fd: int, start: int, end: int) -> int:
+    """Return where data begin in [start, end), or end if there are none."""
     try:
-        return os.lseek(fd, start, os.SEEK_DATA) >= end
+        return min(os.lseek(fd, start, os.SEEK_DATA), end)
     except OSError as error:
-        return error.errno == errno.ENXIO  # no data up to the end
+        return end if error.errno == errno.ENXIO else start  # ENXIO: no data up to the end of the file
 
 
 def _punch(fd: int, start: int, length: int) -> bool:

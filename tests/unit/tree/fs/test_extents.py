@@ -79,8 +79,8 @@ def test_a_file_that_ends_where_offsets_do_is_one_extent() -> None:
     assert sum(extents[-1]) == SIZE_MAX
 
 
-OLD = b"x" * (16 * BLOCK_BYTES)
-SPANS = [(0, len(OLD)), (5, 6), (5, 3 * BLOCK_BYTES + 5), (BLOCK_BYTES, 3 * BLOCK_BYTES), (len(OLD) - 1, 2 * len(OLD))]
+OLD = b"x" * (32 * BLOCK_BYTES)
+SPANS = [(0, len(OLD)), (5, 6), (5, 3 * BLOCK_BYTES + 5), (BLOCK_BYTES, 30 * BLOCK_BYTES), (len(OLD) - 1, 2 * len(OLD))]
 
 
 @pytest.mark.parametrize("can_punch", [True, False])
@@ -104,9 +104,18 @@ def test_whole_blocks_become_a_hole(tmp_path: Path) -> None:
         if not can_have_holes(file.fileno()):
             pytest.skip("no holes can be made here")
         assert (tmp_path / "file").read_bytes() == OLD
-        clear(file.fileno(), BLOCK_BYTES, 15 * BLOCK_BYTES)
-        assert data_extents(file.fileno(), len(OLD)) == [(0, len(OLD))]  # a smaller hole is not told
         clear(file.fileno(), len(OLD) - 5, len(OLD))
         clear(file.fileno(), BLOCK_BYTES, len(OLD) - 5)
         assert data_extents(file.fileno(), len(OLD)) == [(0, BLOCK_BYTES)]
         assert os.fstat(file.fileno()).st_size == len(OLD)
+
+
+def test_few_zeros_make_no_hole_and_fill_none(tmp_path: Path) -> None:
+    end = 4 * BLOCK_BYTES + 10
+    with open(tmp_path / "file", "w+b") as file:
+        for start in (0, 2 * BLOCK_BYTES, 4 * BLOCK_BYTES):
+            os.pwrite(file.fileno(), OLD[:BLOCK_BYTES], start)
+        blocks = os.fstat(file.fileno()).st_blocks
+        clear(file.fileno(), BLOCK_BYTES - 1, end)
+        assert os.fstat(file.fileno()).st_blocks == blocks
+        assert (tmp_path / "file").read_bytes() == OLD[: BLOCK_BYTES - 1].ljust(end, b"\0") + OLD[: BLOCK_BYTES - 10]

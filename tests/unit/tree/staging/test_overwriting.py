@@ -22,6 +22,7 @@ from mrsync.tree.source.scanner import TICK_NS
 from mrsync.tree.staging import overwriting
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import finish
+from tests.unit.tree import breaking
 from tests.unit.tree.breaking import PAGE, Session
 from tests.unit.tree.syncing import leftovers
 
@@ -233,7 +234,8 @@ def test_a_file_is_replaced_where_many_zeros_would_have_to_be_written(
     assert (os.stat(trees / "dest/f").st_ino == inode) is can_punch
 
 
-def test_with_sparse_zeros_become_holes_of_the_old_version(trees: Path) -> None:
+def test_with_sparse_zeros_become_holes_of_the_old_version(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaking, "PAGE", 64_000)  # about as large as on a network
     if not _holes_can_be_made(trees):
         pytest.skip("no holes can be made here")
     (trees / "source/f").write_bytes(b"first".ljust(1 << 20, b"\0") + b"last")
