@@ -237,9 +237,9 @@ def _is_locked(root_fd: int, tag: bytes) -> bool:
     except OSError as error:
         return isinstance(error, PermissionError)
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:  # not every file system has locks
-        return isinstance(error, BlockingIOError)
+        _check_unlocked(fd)
+    except Running:
+        return True
     finally:
         os.close(fd)
     return False
@@ -267,23 +267,31 @@ def _has_others(root_fd: int) -> bool:
 
 
 def _opened(root_fd: int, tag: bytes) -> BinaryIO:
-    """Open and lock a journal. Raise OSError unless it is a regular file of ours with one link and a private mode."""
+    """Open a journal that nobody writes. Raise Running if somebody does.
+
+    Raise OSError unless it is a regular file of ours with one link and a private mode.
+    """
     file = os.fdopen(open_regular(journal_name(tag), root_fd), "rb")
     try:
         status = os.fstat(file.fileno())
         is_ours = status.st_uid == os.geteuid() and status.st_nlink == 1
         if not is_ours or status.st_mode & 0o077 or status.st_size > JOURNAL_BYTES_MAX:
             raise OSError(errno.EPERM, "not a journal of ours")
-        with suppress(OSError):  # not every file system has locks
-            _lock(file)
+        _check_unlocked(file.fileno())
         return file
     except BaseException:
         file.close()
         raise
 
 
-def _lock(file: BinaryIO) -> None:
+def _check_unlocked(fd: int) -> None:
+    """Raise Running if the session that writes this journal has locked it.
+
+    A shared lock does that: others look at the same time, and NFS gives no exclusive one to a reader.
+    """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Running from error
+    except OSError:
+        pass  # not every file system has locks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import random
 import shutil
@@ -168,6 +169,16 @@ def test_a_session_that_still_runs_is_left_alone(trees: Path, monkeypatch: pytes
     running.cast(running.pages[30:]).finish()
     assert leftovers(trees / "dest") == []
     assert RUNNING_WAIT_S >= 1  # a catcher needs a moment to notice that its master was killed
+
+
+def test_sessions_that_look_at_a_journal_at_once_do_not_take_one_another_for_its_writer(trees: Path) -> None:
+    in_a_process_that_is_killed(lambda: session(trees).cast())
+    (path,) = (trees / "dest").glob(".mrsync-*.journal")
+    with open(path, "rb") as looks:
+        fcntl.flock(looks, fcntl.LOCK_SH)
+        run = session(trees)
+        assert run.pages == []
+        finish(trees, run)
 
 
 def test_a_directory_that_came_meanwhile_is_the_new_home(trees: Path) -> None:

@@ -152,8 +152,8 @@ OPTIONS = (
         "-S --sparse",
         "write runs of zeros as holes",
         KEEPING,
-        manual="write whole blocks of zeros as holes, with `--inplace` at least 16 kB of them where the old version has "
-        "data; holes of SOURCE are preserved in any case",
+        manual="write whole blocks of zeros as holes, with `--inplace` at least 16 kB of them where the old version "
+        "has data; holes of SOURCE are preserved in any case",
         field="policy.sparse",
         rsync="-S --sparse",
     ),
