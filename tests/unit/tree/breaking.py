@@ -42,6 +42,7 @@ class Session:
         *,
         policy: Policy = Policy(),  # noqa: B008
         between: Callable[[], object] = lambda: None,
+        tag: str = "",
     ) -> None:
         self.between = between  # is called before old copies are looked at
         self.scan: Scan = scan(os.fsencode(source), policy)
@@ -61,8 +62,9 @@ class Session:
         if files:
             planned.blocks = encode_blocks(digest_blocks(planned, files, self.contents.read, PAGE, KEY))
         self.plan = Plan.decode(planned.encode(), self.manifest)
-        tag = secrets.token_hex(8)
-        self.stage = Stage(self.destination, self.manifest, self.plan, self.comparison.needs, tag)
+        self.stage = Stage(
+            self.destination, self.manifest, self.plan, self.comparison.needs, tag or secrets.token_hex(8)
+        )
         self.stage.start_journal()
         leftovers = StaleFiles(self.destination, self.manifest, self.comparison.stale)
         self.held = leftovers.adopt(self.stage)

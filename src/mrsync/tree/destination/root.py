@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
+import struct
 from collections.abc import Iterable
 
 from mrsync.errors import FileError
@@ -14,6 +16,8 @@ from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
 HOLES_BYTES = 1 << 40
+_FLOCK = struct.Struct("hhqqi0q")  # struct flock: type, whence, start, length, process
+_FLOCK_BYTES = 1 << 63  # that can be locked, whatever the size
 _NO_PARENT = "cannot make the destination {}: its parent directory does not exist; --mkpath makes it"
 _NO_GOAL = "the destination {} is a soft link to something that does not exist"
 _NO_PARENTS = "cannot make the destination {}: {} is not a directory"
@@ -63,6 +67,27 @@ def is_closed(fd: int) -> bool:
     """Return whether a directory is somebody else's, and this user may not change names in it."""
     is_ours = os.fstat(fd).st_uid == os.geteuid()
     return not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True)
+
+
+def claim_root(fd: int, tag: bytes) -> bool:
+    """Claim a root for this target of the session with this tag. Return False if another one of it is there.
+
+    A journal says so as well, but there can be none in a closed root, and others cannot read it. So each target locks
+    the byte of the directory that has the session's number: a read lock of the open file description, for which no
+    right to write is needed. All users of the host see it, under whatever mount, until fd is closed. Of two that come
+    at the same moment, both may be told of the other one, but never neither.
+    """
+    byte = int(tag, 16) % _FLOCK_BYTES
+    try:
+        _lock(fd, fcntl.F_OFD_SETLK, fcntl.F_RDLCK, byte)
+        kind, _, start, length, _ = _lock(fd, fcntl.F_OFD_GETLK, fcntl.F_WRLCK, byte)
+    except OSError:  # not every file system has locks
+        return True
+    return kind == fcntl.F_UNLCK or (start, length) != (byte, 1)  # a lock of more bytes is no claim
+
+
+def _lock(fd: int, command: int, kind: int, byte: int) -> tuple[int, ...]:
+    return _FLOCK.unpack(fcntl.fcntl(fd, command, _FLOCK.pack(kind, 0, byte, 1, 0)))
 
 
 def is_file_system_root(path: bytes) -> bool:

@@ -25,7 +25,7 @@ from contextlib import suppress
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.destination.root import is_closed
+from mrsync.tree.destination.root import claim_root, is_closed
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -54,21 +54,17 @@ class Notes:
     def start(self, files: array[int]) -> None:
         """Keep a journal about these plan files from now on, if it can be created.
 
-        Raise FileError if another process of this session has one here: its staged files would have our names.
+        Raise FileError if another target of this session is in this directory: its staged files would have our names.
         """
         if is_closed(self._destination.root_fd):
             from mrsync.tree.staging.journal_reader import mark_closed_root
 
             mark_closed_root(self._destination.root_fd)
-            return
-        try:
-            self.journal = Journal(self._destination, self._tag, self._manifest, self._plan, files)
-        except FileExistsError:
-            self._check_alone()
-        except OSError:
-            return
         else:
-            self._checkpoints = Checkpoints(self.journal, self._reopened)
+            self._start_journal(files)
+        if not claim_root(self._destination.root_fd, self._tag):
+            self.end()
+            raise self._shared()
 
     def bound(self, file: int, fd: int) -> None:
         """Note that the pieces of a plan file are in the inode that is open as fd."""
@@ -133,15 +129,24 @@ class Notes:
         if self.journal is not None:
             self.journal.close()
 
-    def _check_alone(self) -> None:
-        """Raise FileError if the journal in our directory is of another process that is running."""
-        from mrsync.tree.staging.journal_reader import is_running
+    def _start_journal(self, files: array[int]) -> None:
+        try:
+            self.journal = Journal(self._destination, self._tag, self._manifest, self._plan, files)
+        except FileExistsError:
+            from mrsync.tree.staging.journal_reader import is_running
 
-        if is_running(self._destination.root_fd, self._tag):
-            raise FileError(
-                f"another target of this session has the same directory {printable(self._destination.path)}: "
-                "if it is one host with two names, or a shared file system, name it once"
-            )
+            if is_running(self._destination.root_fd, self._tag):
+                raise self._shared() from None
+        except OSError:
+            return
+        else:
+            self._checkpoints = Checkpoints(self.journal, self._reopened)
+
+    def _shared(self) -> FileError:
+        return FileError(
+            f"another target of this session has the same directory {printable(self._destination.path)}: "
+            "if it is one host with two names, or a shared file system, name it once"
+        )
 
 
 class Checkpoints:

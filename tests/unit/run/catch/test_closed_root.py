@@ -20,6 +20,7 @@ from tests.unit.tree.breaking import Session
 from tests.unit.tree.syncing import NOBODY, as_nobody, leftovers, sync
 
 ROOT = 0
+TAG = "0123456789abcdef"
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whose directory is synced by somebody else")
 
@@ -124,6 +125,25 @@ def test_staged_files_of_another_user_stay_while_that_one_runs(
     with effective(ROOT):
         Session(source, dest).break_off()
     assert leftovers(dest) == []
+
+
+@pytest.mark.parametrize(("first", "second"), [(NOBODY, NOBODY), (NOBODY, ROOT), (ROOT, NOBODY)])
+def test_two_targets_of_a_session_in_a_closed_root(trees: tuple[Path, Path], first: int, second: int) -> None:
+    """As with one host that has two names, at one of which root writes. The second one leaves the first one alone."""
+    source, dest = trees
+    (source / "ours/deep/file").write_text("new")
+    before = sorted(os.listdir(dest))
+    with effective(first):
+        running = Session(source, dest, tag=TAG)
+    with effective(second), pytest.raises(FileError, match=r"^another target of this session has the same directory"):
+        Session(source, dest, tag=TAG)
+    with effective(first):
+        running.cast().finish()
+        Session(source, dest, tag=TAG).break_off()  # the first one is over
+    assert (dest / "ours/deep/file").read_text() == "new"
+    assert sorted(os.listdir(dest)) == before
+    with effective(second):
+        Session(source, dest).break_off()
 
 
 @pytest.mark.parametrize("inplace", [True, False])

@@ -43,8 +43,8 @@ def trees(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def session(trees: Path, policy: Policy = DELTA, **details: Callable[[], object]) -> Session:
-    return Session(trees / "source", trees / "dest", policy=policy, **details)
+def session(trees: Path, policy: Policy = DELTA, between: Callable[[], object] = lambda: None) -> Session:
+    return Session(trees / "source", trees / "dest", policy=policy, between=between)
 
 
 def finish(trees: Path, run: Session) -> None:
