@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.netns
 MEGABYTE = 1 << 20
 PROGRAM = Path(__file__).with_name("intruder.py")
 PORT = 8888
+REPLAYER = PROGRAM.with_name("replayer.py")
+REPLAYS_S = 1000  # each from two sources, to one or two places
 FORGERIES_S = 500  # a tenth of what the link of these sessions carries
 REPAIRED_MAX = 0.05  # of all that is sent
 POISONED_MAX = 5  # packets that one forged packet makes the master repeat; a page has 44
@@ -87,6 +90,35 @@ def test_recordings_of_an_earlier_session_capture_no_waiting_catcher(fleet: Flee
     assert caster.wait() == 0, caster.output
     assert [catcher.wait() for catcher in catchers] == [0, 0]
     assert fleet.differences() == {}
+
+
+def test_replays_after_the_master_is_started_again_are_rejected(fleet: Fleet, tmp_path: Path) -> None:
+    """The key file, the group and the ports are the same. All that was sent comes again, in every part of the run."""
+    plain_tree(fleet.source, 2 * MEGABYTE)
+    recording = tmp_path / "recording"
+    recorder = fleet.lab.master.start(sys.executable, REPLAYER, "record", recording)
+    recorder.wait_for("ready")
+    catchers = fleet.start_catchers()
+    assert fleet.cast("--rate", "4M") == 0
+    assert [catcher.wait() for catcher in catchers] == [0, 0]
+    recorder.close()
+    sources = {bytes.fromhex(line)[12:16] for line in recording.read_text().split()}
+    assert sources == {socket.inet_aton(host.address) for host in (fleet.lab.master, *fleet.targets)}
+
+    (fleet.source / "big").write_bytes(os.urandom(4 * MEGABYTE))
+    again = ("replay", recording, str(REPLAYS_S), GROUPS.ipv4, str(PORT))
+    replayer = intruder_in(fleet).start(sys.executable, REPLAYER, *again)
+    early = fleet.start_catcher(fleet.targets[0])
+    replayer.wait_for("round 1")  # only a target is there
+    caster = fleet.start_caster("--rate", "4M")
+    replayer.wait_for("round 2")  # the master gathers its targets, and one is missing
+    late = fleet.start_catcher(fleet.targets[1])
+    assert caster.wait() == 0, caster.output
+    assert [early.wait(), late.wait()] == [0, 0]
+    assert fleet.differences() == {}
+    report = fleet.report()
+    assert report["datagrams_rejected"] > 0
+    assert all(target["state"] == "done" and target["packets_rejected"] > 0 for target in report["targets"].values())
 
 
 @pytest.mark.parametrize(("trick", "loss"), [("forged", 0.01), ("spoofed", 0.0)])
