@@ -165,6 +165,7 @@ class TreeJobs:
         if self._record_keeper is not None:
             self._record_keeper.begin(ObjectKind.CONTENTS, plan)
         stage.start_journal()
+        self._tree.notice_other_run()
         page_bytes = self.geometry.page_bytes
         held = self._adopt_leftovers(stage) if self._comparison.stale and self._manifest.policy.partial else {}
         if plan.blocks:
@@ -310,6 +311,10 @@ class TreeJobs:
         if comparison.items is None:
             return Finished(done)
         return Finished(done, itemize(comparison.items, done.undone, deletions, self._activity))
+
+    def warn_of_other_run(self) -> None:
+        """Warn once if another run works in the destination, because something failed."""
+        self._tree.warn_of_other_run()
 
     def _foresee(self) -> Result:
         """Return what a dry run would delete, and what it could not."""

@@ -268,6 +268,8 @@ class TreeSession:
 
     def _tell_failures(self, failures: Sequence[Failure]) -> None:
         now = self._loop.now()
+        if failures:
+            self._jobs.warn_of_other_run()
         for failure in failures:
             self.errors += 1 + failure.others
             self._errors_told += 1

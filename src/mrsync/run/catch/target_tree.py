@@ -27,8 +27,10 @@ from mrsync.tree.destination.root import (
     check_not_file_system_root,
     check_room,
     is_file_system_root,
+    other_run,
 )
 from mrsync.tree.fs.owners import unknown_owners
+from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.staging.homes import StagingArea, foresee_area
 
@@ -50,6 +52,8 @@ class TargetTree:
         self._host = host
         self._suffix = suffix
         self._prefetch = Prefetch()
+        self._other_run = ""
+        self._is_warned = False
 
     def read_ahead(self) -> None:
         """Read the destination while the master scans, so that the comparison finds it in memory."""
@@ -137,6 +141,18 @@ class TargetTree:
 
             basis += find_basis(manifest, self.destination.directories, comparison.needs)
         return merged(basis)
+
+    def notice_other_run(self) -> None:
+        """Remember another run that works in the destination now. It may be over before something fails for it."""
+        if self.destination is not None:
+            self._other_run = self._other_run or other_run(self.destination.root_fd)
+
+    def warn_of_other_run(self) -> None:
+        """Warn once of a noticed run, because something failed."""
+        self.notice_other_run()
+        if self._other_run and not self._is_warned:
+            self._is_warned = True
+            warn([f"{self._other_run} writes to {printable(self._path)}, too: it may be why something fails here"])
 
     def close(self) -> None:
         """Close what was opened."""

@@ -8,10 +8,12 @@ import os
 import stat
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 
 from mrsync.errors import FileError
 from mrsync.files import CAUTIOUS, NAMED, close_quietly
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
@@ -79,15 +81,30 @@ def claim_root(fd: int, tag: bytes) -> bool:
     """
     byte = int(tag, 16) % _FLOCK_BYTES
     try:
-        _lock(fd, fcntl.F_OFD_SETLK, fcntl.F_RDLCK, byte)
-        kind, _, start, length, _ = _lock(fd, fcntl.F_OFD_GETLK, fcntl.F_WRLCK, byte)
+        _lock(fd, fcntl.F_OFD_SETLK, fcntl.F_RDLCK, byte, 1)
+        kind, _, start, length, _ = _lock(fd, fcntl.F_OFD_GETLK, fcntl.F_WRLCK, byte, 1)
     except OSError:  # not every file system has locks
         return True
     return kind == fcntl.F_UNLCK or (start, length) != (byte, 1)  # a lock of more bytes is no claim
 
 
-def _lock(fd: int, command: int, kind: int, byte: int) -> tuple[int, ...]:
-    return _FLOCK.unpack(fcntl.fcntl(fd, command, _FLOCK.pack(kind, 0, byte, 1, 0)))
+def other_run(fd: int) -> str:
+    """Return "another run" if one of any session has claimed this root, and whose it is if its journal tells, or ""."""
+    try:
+        kind, _, byte, _, _ = _lock(fd, fcntl.F_OFD_GETLK, fcntl.F_WRLCK, 0, 0)  # from the first byte to the last
+    except OSError:
+        return ""
+    if kind == fcntl.F_UNLCK:
+        return ""
+    for session in (byte, byte + _FLOCK_BYTES):
+        with suppress(OSError):
+            status = os.stat(journal_name(b"%016x" % session), dir_fd=fd, follow_symlinks=False)
+            return f"another run (of user {status.st_uid})"
+    return "another run"
+
+
+def _lock(fd: int, command: int, kind: int, byte: int, length: int) -> tuple[int, ...]:
+    return _FLOCK.unpack(fcntl.fcntl(fd, command, _FLOCK.pack(kind, 0, byte, length, 0)))
 
 
 def is_file_system_root(path: bytes) -> bool:

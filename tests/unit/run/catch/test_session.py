@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 import time
@@ -16,11 +17,13 @@ from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.jobs import TreeJobs
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
+from mrsync.tree.destination.root import claim_root
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
@@ -117,7 +120,7 @@ def test_without_contents_it_finishes_directories_and_reports_the_result(host: H
     assert [type(record) for record in records] == [ResultRecord]
 
 
-def test_file_that_no_target_committed_is_reported(host: Host) -> None:
+def take_plan(host: Host) -> None:
     host.take_manifest()
     host.told()
     found = scan(os.fsencode(host.source))
@@ -125,11 +128,53 @@ def test_file_that_no_target_committed_is_reported(host: Host) -> None:
     host.session.write(ObjectKind.PLAN, [(0, plan.encode(), b"")])
     host.session.on_event(ObjectHeld(ObjectKind.PLAN))
     host.told()
+
+
+def test_file_that_no_target_committed_is_reported(host: Host) -> None:
+    take_plan(host)
     host.session.on_event(FinishGranted())  # without any contents
     missed, result = host.told()[-2:]
     assert missed == ErrorRecord(errno.ENODATA, b"a", "replace")
     assert isinstance(result, ResultRecord)
     assert result.errors == 1
+
+
+@pytest.mark.parametrize("session", ["0123456789abcdef", "fedcba9876543210"])
+@pytest.mark.parametrize("has_journal", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_another_run_is_named_where_something_fails(
+    host: Host, capfd: pytest.CaptureFixture[str], session: str, has_journal: bool, is_first: bool
+) -> None:
+    """It has no journal if the root is closed to it. One that came first may be over before something fails."""
+    host.dest.mkdir()
+    journal = (host.dest / f".mrsync-{session}.journal").open("wb") if has_journal else None
+    if journal is not None:
+        fcntl.flock(journal, fcntl.LOCK_EX)
+    if not is_first:
+        take_plan(host)
+    fd = os.open(host.dest, os.O_RDONLY)
+    assert claim_root(fd, session.encode())
+    if is_first:
+        take_plan(host)
+        os.close(fd)
+    assert capfd.readouterr().err == ""
+    host.session.on_event(FinishGranted())  # without any contents
+    host.told()
+    if not is_first:
+        os.close(fd)
+    if journal is not None:
+        journal.close()
+    other = f"another run (of user {os.geteuid()})" if has_journal else "another run"
+    assert capfd.readouterr().err == (
+        f"{WARNING.decode()}{other} writes to {host.dest}, too: it may be why something fails here\n"
+    )
+
+
+def test_no_other_run_is_named_where_there_is_none(host: Host, capfd: pytest.CaptureFixture[str]) -> None:
+    take_plan(host)
+    host.session.on_event(FinishGranted())
+    host.told()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_dry_run_makes_nothing(dry_host: Host) -> None:
