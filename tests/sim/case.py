@@ -43,6 +43,10 @@ class Case:
     cast_s_max: float | None = None  # until the caster has finished, where catchers notice later
     rival_share_min: float = 0.0  # of the switch
 
+    def seeded(self, seed: int) -> Case:
+        """The case with another seed."""
+        return replace(self, scenario=replace(self.scenario, seed=seed))
+
     def run(self) -> Result:
         """Violation if it ends otherwise."""
         result = Simulation(self.scenario, self.seconds_max).run()

@@ -45,6 +45,10 @@ class RelayCase:
         plain = Scenario(1, GEOMETRY, self.targets, file_bytes=FILES, has_relays=True, uplink_bytes_s=UPLINK_BYTES_S)
         return replace(plain, **dict(self.details))
 
+    def seeded(self, seed: int) -> RelayCase:
+        """The case with another seed."""
+        return replace(self, details=(*self.details, ("seed", seed)))
+
     def run(self) -> Result:
         """Violation if it ends otherwise."""
         simulation = Simulation(self.scenario)

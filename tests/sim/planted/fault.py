@@ -5,12 +5,28 @@ from __future__ import annotations
 import inspect
 import textwrap
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from mrsync.protocol.sending import repairs
 from mrsync.protocol.targets import endings
+from tests.sim.reception import Violation
+from tests.sim.scenario import Scenario
+from tests.sim.simulation import Result
+
+SEEDS = 12  # to try
+
+
+class AnyCase(Protocol):
+    """A case of targets, relays or islands."""
+
+    @property
+    def scenario(self) -> Scenario: ...
+
+    def run(self) -> Result: ...
+
+    def seeded(self, seed: int) -> AnyCase: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,22 @@ class Fault:
         if self.also is not None:
             self.also.plant(patch)
 
+    def is_found_in(self, case: AnyCase) -> bool:
+        """Return whether the case fails because of this fault, with its own seed or one of the next.
+
+        Many faults only show when certain packets get lost, and each change of the protocol changes which ones do. With
+        another seed, the case must not fail without the fault.
+        """
+        own = case.scenario.seed
+        for seed in range(own, own + SEEDS):
+            seeded = case.seeded(seed)
+            with pytest.MonkeyPatch.context() as patch:
+                self.plant(patch)
+                has_failed = _fails(seeded)
+            if has_failed and (seed == own or not _fails(seeded)):
+                return True
+        return False
+
     def _planted(self) -> Any:
         """The function with the fault in it."""
         function = inspect.getattr_static(self.owner, self.name)
@@ -44,3 +76,11 @@ class Fault:
         namespace: dict[str, Any] = {}
         exec(source.replace(self.right, self.wrong), plain.__globals__, namespace)
         return namespace[self.name]
+
+
+def _fails(case: AnyCase) -> bool:
+    try:
+        case.run()
+    except Violation:
+        return True
+    return False

@@ -28,7 +28,7 @@ FLOW_FAULTS = (
         "_judge_trial",
         "return LossVerdict.NOISE",
         "return LossVerdict.CONGESTION",
-        found_by="a fifth of all packets is lost on a longer way, whatever is sent",
+        found_by="four late programs lose two packets in five, and nobody is given up",
     ),
     Fault(
         "packets in flight count as queued",
@@ -76,7 +76,7 @@ FLOW_FAULTS = (
         "on_left",
         "self._at[tx & TIMES - 1] = self._last = now",
         "pass",
-        found_by="the port of one has half of the uplink's rate, and a queue that is shorter than a page",
+        found_by="one is far away, behind 2 Mbit/s",
     ),
     Fault(
         "a queue that was seen once is thought to answer all losses",
