@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import BinaryIO
 
 from mrsync.errors import MrsyncError
@@ -38,6 +38,8 @@ from mrsync.tree.staging.journal import (
 )
 from mrsync.tuples import NamedTuple
 
+MARK_WAIT_S = 2.0  # a look takes microseconds; somebody else may hold the lock for ever
+_LOOK_S = 0.001
 JOURNAL_BYTES_MAX = 1 << 31  # about 25 million files; it is read into memory
 _GENERATION = 0xFFFFFFFF  # the part of an incarnation that survives a reboot; device numbers may change
 _MASK = (1 << 64) - 1
@@ -246,9 +248,20 @@ def _is_locked(root_fd: int, tag: bytes) -> bool:
 
 
 def mark_closed_root(root_fd: int) -> None:
-    """Let other sessions see that one runs in a closed root, as long as it is open as root_fd."""
-    with suppress(OSError):  # not every file system has locks
-        fcntl.flock(root_fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    """Let other sessions see that one runs in a closed root, as long as it is open as root_fd.
+
+    Whoever looks for marks at this moment is waited for.
+    """
+    deadline = time.monotonic() + MARK_WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(root_fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_S)
+        except OSError:  # not every file system has locks
+            return
+        else:
+            return
 
 
 def _has_others(root_fd: int) -> bool:

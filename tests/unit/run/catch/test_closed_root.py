@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
+from mrsync.tree.staging.journal_reader import mark_closed_root
 from tests.unit.tree.breaking import Session
 from tests.unit.tree.syncing import NOBODY, as_nobody, leftovers, sync
 
@@ -125,6 +127,17 @@ def test_staged_files_of_another_user_stay_while_that_one_runs(
     with effective(ROOT):
         Session(source, dest).break_off()
     assert leftovers(dest) == []
+
+
+def test_a_mark_waits_for_who_looks_for_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, marking = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_EX)
+    monkeypatch.setattr("time.sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+    mark_closed_root(marking)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(looking, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(marking)
+    os.close(looking)
 
 
 @pytest.mark.parametrize(("first", "second"), [(NOBODY, NOBODY), (NOBODY, ROOT), (ROOT, NOBODY)])
