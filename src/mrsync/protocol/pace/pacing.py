@@ -75,11 +75,13 @@ class Pacing:
         """Let bursts leave whole again."""
         self.packets_s = None
 
-    def take_back_cut(self) -> None:
-        """Undo the last cut, which did not help, and grow as fast as at the beginning."""
-        if self.packets_s is not None:
+    def take_back_cut(self, tx: int) -> None:
+        """Undo the last cut, which did not help, for packets after tx, and grow as fast as at the beginning."""
+        if self._before is None:
+            self.stop()
+        elif self.packets_s is not None:
             self._step = STEP_MAX
-            self.packets_s = self._before and max(self.packets_s, self._before)
+            self._set(max(self.packets_s, self._before), tx)
 
     def on_progress(self, tx_done: int, tx: int) -> None:
         """Grow, once per GROW_PAGES pages that left at the present rate and that the slowest listener has processed."""

@@ -165,7 +165,7 @@ class AckClock:
         if verdict is LossVerdict.CONGESTION:
             self.window.keep_cut()
         elif verdict is LossVerdict.NOISE:
-            pacing.take_back_cut()
+            pacing.take_back_cut(tx)
             self.window.take_back_cut()
 
     def _slow_down(self, flow: Flow, tx: int, now: float) -> None:

@@ -64,13 +64,21 @@ def test_a_late_timer_makes_up_for_less_after_a_cut_and_for_more_with_growth() -
 def test_a_cut_for_noise_is_taken_back() -> None:
     pacing = begun()
     pacing.cut(0.5, 400.0, 20, 15)
-    pacing.take_back_cut()
+    pacing.take_back_cut(30)
     assert pacing.packets_s == 1000 * CUT_MORE
+
+
+def test_a_cut_after_one_that_was_taken_back_begins_at_the_restored_rate() -> None:
+    pacing = begun()
+    pacing.cut(0.5, 400.0, 20, 15)
+    pacing.take_back_cut(30)
+    pacing.cut(0.1, 10_000.0, 50, 40)
+    assert pacing.packets_s == pytest.approx(1000 * 0.9 * CUT_MORE**2)
 
 
 def test_a_beginning_for_noise_is_taken_back() -> None:
     pacing = begun()
-    pacing.take_back_cut()
+    pacing.take_back_cut(20)
     assert not pacing.is_on
 
 
