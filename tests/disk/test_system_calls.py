@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from mrsync.tree.model.policy import Policy
+from mrsync.wire.geometry import Geometry
 from tests.support.one_target import OneTarget
 from tests.support.system_calls import Event, SystemCalls
 from tests.trees import differences
@@ -42,6 +43,7 @@ POLICIES = {
     "backups elsewhere, all or nothing": AWKWARD._replace(backup_dir="../backups", suffix="", commit="job"),
     "staged elsewhere": Policy(specials=True, delta=True, xattrs=True, temp_dir="../staging"),
     "in place": Policy(specials=True, inplace=True, itemizes=True, makes_parents=True),
+    "in place, with holes": Policy(specials=True, inplace=True, sparse=True),
     "from elsewhere": Policy(specials=True, checksum=True, link_dests=("../earlier",)),
     "copied, durable": Policy(specials=True, copy_dests=("../earlier",), durable=True, preallocates=True, sparse=True),
     "compared, out of the cache": Policy(specials=True, compare_dests=("../none",), drops_cache=True, itemizes=True),
@@ -80,6 +82,7 @@ class Scene:
     def __init__(self, folder: Path, policy: Policy) -> None:
         self.folder = folder
         self.policy = policy
+        self.geometry = Geometry(504, 40) if policy.inplace and policy.sparse else Geometry(504, 2)  # large holes
         self.source, self.dest, self.outside = folder / "source", folder / "dest", folder / "outside"
         chance = random.Random(11)
         self.large = chance.randbytes(9000)
@@ -127,13 +130,16 @@ class Scene:
             "link": b"was a file",
         }.items():
             self._write(self.dest, path, data)
+        if self.policy.inplace and self.policy.sparse:
+            self._write(self.dest, "a/sparse", self.large * 6)  # in which holes are punched
         same = (self.source / "a" / "same").stat()
         os.utime(self.dest / "a" / "same", ns=(same.st_atime_ns, same.st_mtime_ns))
         for path in OUTSIDE:
             self._write(self.outside, path, SECRET)
         self._write(self.outside, "in/a/deep/tree", SECRET)
         (self.dest / "a").chmod(0o777)  # others may rename what is in there
-        OneTarget(self.source, self.dest, self.policy, session=1, stops_after=6).run()
+        pages = 6 * 1008 // self.geometry.page_bytes
+        OneTarget(self.source, self.dest, self.policy, session=1, stops_after=pages, geometry=self.geometry).run()
 
     def contents(self, folder: Path) -> dict[bytes, bytes]:
         found = {}
@@ -213,7 +219,13 @@ def run(scene: Scene, k: int = 0, event: Event = lambda name, arguments, more: N
     calls = SystemCalls(k, note)
     with calls.watching():
         target = OneTarget(
-            scene.source, scene.dest, scene.policy, session=2, as_master=calls.paused, keeps_record=True
+            scene.source,
+            scene.dest,
+            scene.policy,
+            session=2,
+            as_master=calls.paused,
+            keeps_record=True,
+            geometry=scene.geometry,
         ).run()
     return calls.count, target.is_clean, "".join(met)
 
@@ -253,7 +265,9 @@ def check(scene: Scene, k: int, event: Event, *, is_fatal: bool = False, is_swap
 
 
 def check_the_next_run(scene: Scene) -> Iterator[str]:
-    status, is_clean = in_a_child(lambda: OneTarget(scene.source, scene.dest, scene.policy, session=3).run().is_clean)
+    status, is_clean = in_a_child(
+        lambda: OneTarget(scene.source, scene.dest, scene.policy, session=3, geometry=scene.geometry).run().is_clean
+    )
     if status or not is_clean:
         yield f"the next run ends with {status}, {is_clean}"
     for line in scene.unequal():

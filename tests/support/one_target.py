@@ -52,6 +52,7 @@ class OneTarget:
         as_master: Callable[[], AbstractContextManager[object]] = nullcontext,
         stops_after: int | None = None,
         keeps_record: bool = False,
+        geometry: Geometry = Geometry(504, 2),  # noqa: B008
     ) -> None:
         self.failures: list[Failure] = []
         self.broken = ""
@@ -64,11 +65,11 @@ class OneTarget:
         self._committed = 0
         keeper = RecordKeeper(os.fsencode(dest), CatcherSecrets(bytes(32))) if keeps_record else None
         if keeper is not None:
-            keeper.join(session, Geometry(504, 2), SealKind.HMAC_SHA256)
+            keeper.join(session, geometry, SealKind.HMAC_SHA256)
         activity = Activity(lambda entries: None)
         tree = TargetTree(os.fsencode(dest), activity, is_dry_run=False)
         self._jobs = TreeJobs(tree, activity, keeper=keeper)
-        self._jobs.geometry = Geometry(504, 2)
+        self._jobs.geometry = geometry
         self._jobs.session = session
 
     @property

@@ -19,7 +19,7 @@ CALLS = (
 )
 PLACES: tuple[tuple[Any, str], ...] = (
     *((os, name) for name in CALLS),
-    *((fcntl, name) for name in ("flock", "ioctl")),
+    *((fcntl, name) for name in ("flock", "fcntl", "ioctl")),
     (durability, "flush_file_system"),  # where it is called: the C library does it
 )
 Event = Callable[[str, tuple[Any, ...], dict[str, Any]], None]
