@@ -46,6 +46,7 @@ class Oracle:
         self.packets_coded = 0
         self.packets_read_again = 0  # they go out whole, though some of them may be planned once more as well
         self.hop_first = self.hop_repaired = self.hop_wasted = 0  # packets
+        self.peers_changed = 0
         self._passed_on: set[tuple[Address, tuple[int, int]]] = set()
         self.reports = 0
         self.reports_by_second: Counter[int] = Counter()

@@ -17,6 +17,7 @@ from tests.sim.simulation import Result, Simulation
 DEAF = replace(GOOD, is_deaf=True)
 SHAPED = replace(DEAF, hop_queue_bytes=1_250_000, hop_room_bytes=262_144)  # its uplink makes it wait
 COUNT = 8
+MOVED = 4  # targets that get another parent or child if one is put to the end of a chain
 OTHER_HALF = {False: tuple(range(COUNT // 2)), True: tuple(range(COUNT // 2, COUNT))}
 STRUCK_AT_S = 1.8  # in the middle of the contents
 UPLINK_BYTES_S = 12.5e6
@@ -39,6 +40,7 @@ class RelayCase:
     hop_repairs_max: float = 0.0  # of the packets between targets
     details: tuple[tuple[str, Any], ...] = ()
     held_seconds_max: float = math.inf
+    peers_changed_max: float = math.inf
 
     @property
     def scenario(self) -> Scenario:
@@ -64,6 +66,8 @@ class RelayCase:
             raise Violation(f"{self.what}: {copies:.3f} copies left the caster")
         if result.hop_repaired > self.hop_repairs_max * result.hop_first:
             raise Violation(f"{self.what}: {result.hop_repaired} of {result.hop_first} packets were passed on again")
+        if result.peers_changed > self.peers_changed_max:
+            raise Violation(f"{self.what}: peers changed {result.peers_changed} times")
         return result
 
 
@@ -161,6 +165,16 @@ CASES = (
     RelayCase("one passes nothing on, and says that it did", one(3, withholds_share=1.0), EVERYONE, 5.5, 1.01, 0.02),
     RelayCase("one passes some on, and says so of all", one(3, withholds_share=0.3), EVERYONE, 3.5, 1.01, 0.1),
     RelayCase("one passes on slowly", one(3, hop_pages_s=15.0), EVERYONE, 9.0, 1.01, 0.1),
+    RelayCase(  # each is as bad behind the other: they would change places every second
+        "two pass everything on a second late",
+        tuple(replace(SHAPED, hop_late_s=1.0) if at in (2, 5) else SHAPED for at in range(COUNT)),
+        EVERYONE,
+        8.0,
+        3.0,
+        0.05,
+        details=(("share", NetworkShare.FAIR),),
+        peers_changed_max=COUNT + 3 * MOVED,
+    ),
     RelayCase(  # three times as long as with the whole uplink, if it stays where it is
         "the uplink of one has a fifth of its rate left",
         tuple(replace(SHAPED, fate_at_s=STRUCK_AT_S, uplink_share=0.2) if at == 3 else SHAPED for at in range(COUNT)),
@@ -169,6 +183,31 @@ CASES = (
         1.1,
         0.01,
         details=(("file_bytes", FILES * 2), ("share", NetworkShare.FAIR)),
+    ),
+    RelayCase(  # another order would help nobody
+        "the uplinks of all have a fifth of their rate left",
+        (replace(SHAPED, fate_at_s=STRUCK_AT_S, uplink_share=0.2),) * COUNT,
+        EVERYONE,
+        15.0,
+        1.6,
+        0.01,
+        details=(("file_bytes", FILES * 2), ("share", NetworkShare.FAIR)),
+        peers_changed_max=COUNT + MOVED,
+    ),
+    RelayCase(
+        "the uplinks of three are slow for two seconds now and then",
+        tuple(
+            replace(SHAPED, fate_at_s=STRUCK_AT_S + at / 2, uplink_share=0.2, uplink_turn_s=2.0)
+            if at in (1, 3, 6)
+            else SHAPED
+            for at in range(COUNT)
+        ),
+        EVERYONE,
+        12.0,
+        1.1,
+        0.01,
+        details=(("file_bytes", FILES * 3), ("share", NetworkShare.FAIR)),
+        peers_changed_max=COUNT + 3 * MOVED,
     ),
     RelayCase(  # round trips of half a second: a page that was lost twice is no stall
         "all of them get the processor late, and lose packets",
@@ -194,7 +233,7 @@ CASES = (
         5.5,
         1.05,
         0.035,
-        details=(("share", NetworkShare.FAIR), ("file_bytes", FILES[:2]), ("seed", 3)),
+        details=(("share", NetworkShare.FAIR), ("file_bytes", FILES[:2]), ("seed", 4)),
     ),
     RelayCase(  # to blame and to replace each other would make all of them later still
         "processors are scarce, and all answers are late",

@@ -70,9 +70,11 @@ class TargetScenario:
     is_guarded: bool = False  # its firewall lets in only answers: packets from where it has sent something before
     withholds_share: float = 0.0  # share of the pages for its child that it does not send, although it claims to
     hop_pages_s: float = 20000.0  # pages per second that it can pass on
+    hop_late_s: float = 0.0  # from when it says that a page of the contents left it until that leaves
     port_bytes_s: float = 0.0  # rate of the switch's port towards it; 0: unlimited
     port_queue_bytes: int = 0
     uplink_share: float = 1.0  # of the rate of its own uplink, that is left from fate_at_s on
+    uplink_turn_s: float = 0.0  # after which it has its whole rate for as long, and so on; 0: never again
     hop_queue_bytes: int = 0  # queue of its own uplink, which is as fast as the caster's; 0: there is no limit
     hop_room_bytes: int = 0  # what its socket holds of that, so that it waits before any is dropped; 0: it never waits
     network: int = 0  # the network to which its address belongs

@@ -77,9 +77,9 @@ class SharedQueue:
         self._is_full = fit < packets
         return fit
 
-    def slow_down(self, share: float) -> None:
-        """Go on with this share of the rate."""
-        self._rate *= share
+    def change_rate(self, factor: float) -> None:
+        """Go on with the rate times this factor."""
+        self._rate *= factor
 
     def leaves_at(self) -> float:
         """Return when all have left that are in the queue now."""

@@ -46,6 +46,7 @@ class Result:
     hop_first: int  # packets between targets
     hop_repaired: int
     hop_wasted: int
+    peers_changed: int  # times that a target was told of another parent or child
     reports: int
     reports_per_second_max: int
 
@@ -70,7 +71,7 @@ class Simulation:
             if target.fate is not Fate.ABSENT:
                 plan(target.fate_at_s if target.fate is Fate.LATE else 0.0, self._start, index)
             if target.uplink_share < 1:
-                plan(target.fate_at_s, self.world.network.paths[index].way_out.slow_down, target.uplink_share)
+                plan(target.fate_at_s, self._change_uplink, index, target.uplink_share)
             if target.fate not in (Fate.HEALTHY, Fate.ABSENT, Fate.LATE):
                 plan(target.fate_at_s, self._strike, index)
         if scenario.abort_at_s is not None:
@@ -116,6 +117,12 @@ class Simulation:
             if target.fate is Fate.RESTARTED:
                 self.world.events.plan(now + target.absence_s, self._start, index)
 
+    def _change_uplink(self, index: int, factor: float) -> None:
+        self.world.network.paths[index].way_out.change_rate(factor)
+        turn_s = self.scenario.targets[index].uplink_turn_s
+        if turn_s:
+            self.world.events.plan(self.world.events.now + turn_s, self._change_uplink, index, 1 / factor)
+
     def _heal(self, index: int) -> None:
         self.world.network.paths[index].is_cut = False
         self.oracle.hosts[index, 0].hears_group = not self.scenario.is_unicast
@@ -160,6 +167,7 @@ class Simulation:
             hop_first=oracle.hop_first,
             hop_repaired=oracle.hop_repaired,
             hop_wasted=oracle.hop_wasted,
+            peers_changed=oracle.peers_changed,
             reports=oracle.reports,
             reports_per_second_max=max(oracle.reports_by_second.values(), default=0),
         )

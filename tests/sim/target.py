@@ -301,6 +301,7 @@ class TargetHost:
         child, self._child = self._child, event.island if is_relay else event.child
         if self._child != child:
             self._planned.clear()
+        self._oracle.peers_changed += 1
         self.listens_to = event.island.target if event.island is not None and not is_relay else None
         self.reception.passes_on |= self._child is not None
         self._codec.set_peers(*event)
@@ -346,7 +347,8 @@ class TargetHost:
         if hosts and self._rng.random() >= self.scenario.withholds_share:
             burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
             self._work(burst)
-            network.hop(self.index, hosts, burst, mask.bit_count(), self._hop_free_at, gap_s, is_cast=is_cast)
+            leaves_at = self._hop_free_at + (self.scenario.hop_late_s if send.object in CONTENTS else 0.0)
+            network.hop(self.index, hosts, burst, mask.bit_count(), leaves_at, gap_s, is_cast=is_cast)
 
     def _answer(self, send: CatcherSend) -> None:
         assert not isinstance(send, SendCoded)  # losses of one child are not combined

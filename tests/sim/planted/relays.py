@@ -5,6 +5,7 @@ from __future__ import annotations
 from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.targets.chains.hop_paces import HopPaces
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim import target
@@ -83,5 +84,21 @@ RELAY_FAULTS = (
         "self.chains.split(child)",
         "self.chains.take_out(child)",
         found_by="two halves do not reach each other",
+    ),
+    Fault(
+        "where all are slow, one after the other is put to the end",
+        HopPaces,
+        "forget",
+        "self._best_lately = 0.0",
+        "pass",
+        found_by="the uplinks of all have a fifth of their rate left",
+    ),
+    Fault(
+        "two that are late change places for ever",
+        Relays,
+        "_is_to_blame",
+        "and not are_swapped",
+        "",
+        found_by="two pass everything on a second late",
     ),
 )

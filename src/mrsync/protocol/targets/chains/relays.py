@@ -30,6 +30,7 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
 GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
+SWAP_S = 10.0  # two that were put to the end in this time would change places for ever
 BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
 DOUBLINGS_MAX = 10
 SETTLE_S = 3.0  # gathering waits no longer than this for links
@@ -60,6 +61,7 @@ class Relays:
         self._links: dict[int, Link] = {}  # by child
         self._unreached = UnreachedPairs()
         self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
+        self._demoted_at: dict[int, float] = {}  # when a target was put to the end of its chain
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
         self._asked_at: float | None = None  # when the targets that may become heads were asked
@@ -335,11 +337,18 @@ class Relays:
         elif not link.has_fed:
             self._unreached.add(parent.id, child.id, self._next_try(child, now))
             self.chains.split(child)  # those behind it may reach each other
-        elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
+        elif self._is_to_blame(parent, child, now):
             self.chains.move_last(parent)
+            self._demoted_at[parent.id] = now
             self._faults.update((parent.id, child.id))
         else:
             self._bar(link, self._next_try(child, now))
+
+    def _is_to_blame(self, parent: Target, child: Target, now: float) -> bool:
+        """Return whether to put the parent to the end, rather than to have the caster serve its child."""
+        are_swapped = all(now - self._demoted_at.get(end.id, -math.inf) < SWAP_S for end in (parent, child))
+        is_worse = self._faults[parent.id] >= self._faults[child.id]
+        return self._has_worked and parent.path.is_unicast and is_worse and not are_swapped
 
     def _next_try(self, child: Target, now: float) -> float:
         """Count a failure of a link to this child. Return when to try again."""

@@ -238,6 +238,21 @@ def test_a_relay_that_answers_and_does_not_feed_is_put_to_the_end() -> None:
     assert chains.chain_ids() == [[0, 2, 3, 1]]
 
 
+def test_two_that_do_not_feed_each_other_do_not_change_places_for_ever() -> None:
+    chains = Chains(4).fed()
+    now, orders = NOW, []
+    for child in (2, 3, 2):
+        now += 1
+        chains.hop(child, Feeding.STARVED, now)
+        chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
+        chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+        orders.append(chains.chain_ids())
+        for target in (0, 1, 2, 3):
+            chains.hop(target, Feeding.FED, now + DOUBT_S + SLACK_S)
+    assert orders == [[[0, 2, 3, 1]], [[0, 3, 1, 2]], [[0, 3, 1]]]
+    assert chains.ways()[2] is Via.CASTER
+
+
 def one_cannot_write() -> tuple[Chains, Target, float]:
     """Return a chain of four that has left its third out, as it had pages to write and wrote none; it, and the time."""
     chains = Chains(4).fed()
