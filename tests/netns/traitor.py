@@ -116,7 +116,7 @@ class Traitor:
                     self._tell(message)
             for _ in range(PAGES_PER_TURN):
                 self._cast_page(self._last, self._keys)
-            told.write_text(f"{self.messages} {self.pages}")
+            tell_count(told, self.messages, self.pages)
 
     def disturb_hops(self, told: Path) -> None:
         """Lie about the links of others, in all their names, and repeat all that was said; for as long as it lasts."""
@@ -172,7 +172,7 @@ class Traitor:
                 else:
                     self._send_as_master(datagram)
             self.messages += TURN
-            told.write_text(f"{self.messages} 0")
+            tell_count(told, self.messages, 0)
 
     def _make_reports(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
         """Authentic ones of its own, with as many needs as there is room for."""
@@ -291,6 +291,13 @@ class Traitor:
         addresses = socket.inet_aton(source[0]), socket.inet_aton(destination[0])
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 1, socket.IPPROTO_UDP, 0, *addresses)
         self._raw.sendto(ip + udp + datagram, (destination[0], 0))
+
+
+def tell_count(told: Path, messages: int, pages: int) -> None:
+    """Write what was made so far. The file is whole at any time, because this process may be killed at any time."""
+    written = told.with_suffix(".new")
+    written.write_text(f"{messages} {pages}")
+    written.replace(told)
 
 
 def betray() -> None:

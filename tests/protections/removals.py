@@ -61,9 +61,16 @@ REMOVALS = (
     Removal(
         "no program is run",
         "run/sandbox.py",
-        "self._restrict(_EXECUTE | _REFER, [(_REFER, root)])",
+        "self._restrict(_EXECUTE | _REFER | calls, [(_REFER, root)], _SIGNALS)",
         "pass",
         "unit/run/test_sandbox.py::test_no_program_is_run",
+    ),
+    Removal(
+        "no device is called, and no process is signalled",
+        "run/sandbox.py",
+        "_EXECUTE | _REFER | calls, [(_REFER, root)], _SIGNALS)",
+        "_EXECUTE | _REFER, [(_REFER, root)])",
+        "unit/run/test_sandbox.py::test_no_signal_is_sent_and_no_device_is_called",
     ),
     Removal(
         "core dumps are off",
