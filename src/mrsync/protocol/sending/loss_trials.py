@@ -37,7 +37,8 @@ SIGMAS = 2.5  # and by which the shares of two samples must differ to show anyth
 NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
 NOISE_S = 5.0  # then it is tried again whether it is noise, or
-NOISE_TRIALS = 8  # after this many times the last trial: at a low rate, one takes seconds
+NOISE_TRIALS = 8  # after this many times the last trial: at a low rate, one takes seconds,
+NOISE_MAX_S = 60.0  # but may also have waited until there was something to send
 
 
 class LossSample(NamedTuple):
@@ -153,7 +154,7 @@ class LossTrials:
         if is_clear and share > ALIKE * before.share:  # the queue was still filling before, so send still less
             return self._suspect(sample, tx, now)
         self._tried, self.noise = None, max(before.share, share)
-        self._noise_until = now + max(NOISE_S, NOISE_TRIALS * (now - self._tried_at))
+        self._noise_until = now + max(NOISE_S, min(NOISE_MAX_S, NOISE_TRIALS * (now - self._tried_at)))
         return LossVerdict.NOISE
 
 

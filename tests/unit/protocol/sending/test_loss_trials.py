@@ -7,6 +7,7 @@ import pytest
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.sending.loss_trials import (
     EXCESS,
+    NOISE_MAX_S,
     NOISE_S,
     NOISE_TRIALS,
     SAMPLE_PACKETS,
@@ -75,6 +76,13 @@ def test_noise_is_remembered_longer_where_a_trial_takes_seconds() -> None:
     assert look(losses, 0.2, now=3.0) is LossVerdict.NOISE
     assert look(losses, 0.2, now=3.0 + 3 * NOISE_TRIALS) is LossVerdict.NOTHING
     assert look(losses, 0.2, now=3.1 + 3 * NOISE_TRIALS) is LossVerdict.SUSPICION
+
+
+def test_noise_is_forgotten_soon_though_its_trial_had_to_wait_for_pages() -> None:
+    losses = LossTrials()
+    look(losses, 0.2)
+    assert look(losses, 0.2, now=600.0) is LossVerdict.NOISE
+    assert look(losses, 0.2, now=600.1 + NOISE_MAX_S) is LossVerdict.SUSPICION
 
 
 def test_noise_hides_no_queue_that_drops_a_fifth_of_what_it_leaves() -> None:
