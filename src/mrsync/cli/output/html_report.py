@@ -195,15 +195,16 @@ def _unequal(fields: Fields) -> Iterator[str]:
         if len(unequal) > FILES_SHOWN:
             yield f"<p>and {len(unequal) - FILES_SHOWN} more; the JSON report has them all</p>"
         yield "</section>"
-    yield f"{_beginning_of_end(fields)}, mrsync {_safe(fields['mrsync'])}</footer>"
+    yield f"{_footer_of_session(fields)}, mrsync {_safe(fields['mrsync'])}</footer>"
 
 
 def is_page_of(page: str, fields: Fields) -> bool:
     """Return whether a page was made from the report of the same run."""
-    return _beginning_of_end(fields) in page
+    return _footer_of_session(fields) in page
 
 
-def _beginning_of_end(fields: Fields) -> str:
+def _footer_of_session(fields: Fields) -> str:
+    """Return how the footer begins, by which a page is known as that of a run."""
     return f"<footer>session {_safe(fields['session'])}"
 
 
