@@ -14,9 +14,8 @@ from mrsync.tree.destination.root import holds_home
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
-UNGUARDED = (
-    100  # up to this many entries may always be deleted, by an empty source as well: some are emptied on purpose
-)
+# Up to this many entries may always be deleted, by an empty source as well: some are emptied on purpose.
+UNGUARDED = 100
 
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
