@@ -15,6 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src"
 
 LAYERS = {
+    "c_library": set[str](),
     "errors": set[str](),
     "escaping": set[str](),
     "files": set[str](),
@@ -22,11 +23,14 @@ LAYERS = {
     "spelling": set[str](),
     "tuples": set[str](),
     "wire": {"tuples", "escaping", "errors"},
-    "tree": {"tuples", "ranges", "files", "escaping", "errors"},
+    "tree": {"c_library", "tuples", "ranges", "files", "escaping", "errors"},
     "remote": {"tuples", "files", "spelling", "escaping", "errors"},
     "protocol": {"wire", "tuples", "ranges", "escaping", "errors"},
-    "transport": {"protocol", "wire", "tuples", "escaping", "errors"},
-    "run": {"transport", "protocol", "wire", "tree", "remote", "tuples", "ranges", "files", "escaping", "errors"},
+    "transport": {"protocol", "wire", "c_library", "tuples", "escaping", "errors"},
+    "run": {
+        *("transport", "protocol", "wire", "tree", "remote"),
+        *("c_library", "tuples", "ranges", "files", "escaping", "errors"),
+    },
     "cli": {
         *("run", "transport", "protocol", "wire", "tree", "remote"),
         *("tuples", "files", "spelling", "escaping", "errors"),
@@ -202,6 +206,11 @@ def test_folder_is_small_enough_to_see_at_once(layer: str) -> None:
 def test_every_package_has_a_layer() -> None:
     packages = {name.split(".")[1] for name, _ in project_modules() if "." in name}
     assert packages - {"__main__"} <= set(LAYERS)
+
+
+def test_one_module_loads_the_c_library() -> None:
+    loading = [path.name for path in SOURCE.rglob("*.py") if re.search(r"\bCDLL\b", path.read_text())]
+    assert loading == ["c_library.py"]
 
 
 def test_target_modules_parse_on_the_oldest_python() -> None:

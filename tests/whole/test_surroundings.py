@@ -46,3 +46,17 @@ def test_everything_is_kept_without_proc(site: Site) -> None:
         os.chown(site.source / "pipe", 7, 8)
         (site.source / "file").chmod(0o4711)
         os.utime(site.source / "link", ns=(0, 10**18), follow_symlinks=False)
+
+
+def test_a_host_that_lets_nobody_call_the_c_library_gets_an_exact_copy(site: Site) -> None:
+    """Where SELinux denies memory that can be executed, `import ctypes` raises MemoryError."""
+    write_files(site.source, {"file": 1000, "d/inner": 10})
+    with (site.source / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 20)
+    site.dest("a").mkdir()
+    (site.dest("a") / "sparse").write_bytes(os.urandom(1 << 20))
+    (site.folder / "ctypes.py").write_text("raise MemoryError")
+    prefix = ("env", f"PYTHONPATH={site.folder}")
+    ended = site.sync("--inplace", "--sparse", "--durable", "--one-file-system", prefix=prefix)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert site.all_differences() == {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 
+from mrsync.c_library import c_library
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.rendezvous import Rendezvous
-from mrsync.run.sandbox import c_library
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
 from mrsync.transport.pages.compression import compressions_here
 from mrsync.tuples import NamedTuple

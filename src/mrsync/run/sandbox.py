@@ -13,10 +13,8 @@ import os
 import resource
 import struct
 from collections.abc import Iterable
-from contextlib import suppress
-from functools import cache
-from typing import Any
 
+from mrsync.c_library import c_library, last_failure
 from mrsync.files import NAMED
 
 # prctl(2)
@@ -48,7 +46,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        self._libc = c_library()
+        self._libc = c_library("prctl", "capget", "capset", "syscall")
 
     def enter(self) -> None:
         """Forbid new privileges, core dumps, executing programs and signals, and drop unneeded capabilities.
@@ -63,7 +61,7 @@ class Sandbox:
             self._note("give up new privileges")
         self._keep_capabilities(_FILES | _XATTRS | _SOCKETS | {_MKNOD})
         root = os.open("/", os.O_PATH | NAMED)
-        calls = _DEVICE_CALLS if self._landlock_version() >= 5 else 0
+        calls = _DEVICE_CALLS if self.landlock_version() >= 5 else 0
         self._restrict(_EXECUTE | _REFER | calls, [(_REFER, root)], _SIGNALS)
         os.close(root)
 
@@ -84,7 +82,7 @@ class Sandbox:
         """
         if self._libc is None:
             return
-        contents = _WRITE_FILE | (_TRUNCATE if self._landlock_version() >= 3 else 0)
+        contents = _WRITE_FILE | (_TRUNCATE if self.landlock_version() >= 3 else 0)
         rights = _NAMES | contents
         rules = [(rights, fd) for fd in directories] + [(_REMOVE_DIR, fd) for fd in emptied]
         rules += [(contents | _REFER, fd) for fd in linked]
@@ -95,20 +93,21 @@ class Sandbox:
     def missing(self) -> list[str]:
         """Return the mechanisms that this kernel lacks."""
         if self._libc is None:
-            return ["all of it, as Python has no ctypes"]
-        version = self._landlock_version()
+            return ["all of it, as Python cannot call the C library"]
+        version = self.landlock_version()
         missing = [] if version >= _VERSION_MIN else [f"Landlock (version {version})" if version else "Landlock"]
         return missing + ([] if self._libc.prctl(_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0 else ["no_new_privs"])
 
-    def _landlock_version(self) -> int:
-        return max(0, self._call(_CREATE_RULESET, None, 0, _ASK_VERSION))
+    def landlock_version(self) -> int:
+        """Return the version of Landlock's interface, or 0 if the kernel has none."""
+        return 0 if self._libc is None else max(0, self._call(_CREATE_RULESET, None, 0, _ASK_VERSION))
 
     def _restrict(self, handled: int, rules: Iterable[tuple[int, int]], scoped: int = 0) -> None:
         """Deny the rights in `handled`, except where rules allow them, and what is `scoped`, where the kernel can.
 
         rules: (rights, open directory), for all below it.
         """
-        version = self._landlock_version()
+        version = self.landlock_version()
         if version < _VERSION_MIN:
             return
         attributes = struct.pack("=QQQ", handled, 0, scoped) if version >= 6 else struct.pack("=Q", handled)
@@ -128,9 +127,7 @@ class Sandbox:
 
     def _note(self, action: str) -> None:
         """Note that the last call failed. It must not end a sync that would be right without."""
-        import ctypes
-
-        problem = f"cannot {action}: {os.strerror(ctypes.get_errno())}"
+        problem = f"cannot {action}: {last_failure().strerror}"
         if problem not in self.problems:
             self.problems.append(problem)
 
@@ -155,14 +152,3 @@ class Sandbox:
 
         words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
         return int(self._libc.syscall(ctypes.c_long(number), *words))
-
-
-@cache
-def c_library() -> Any:
-    """Return the C library, or None if it cannot be called."""
-    with suppress(ImportError, OSError):
-        import ctypes  # some builds of Python lack it
-
-        library = ctypes.CDLL(None, use_errno=True)
-        return library if all(hasattr(library, name) for name in ("prctl", "capget", "capset", "syscall")) else None
-    return None

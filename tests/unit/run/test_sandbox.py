@@ -66,7 +66,7 @@ def test_no_program_is_run() -> None:
     in_a_process(check)
 
 
-@pytest.mark.skipif(Sandbox()._landlock_version() < 6, reason="needs Landlock, version 6")
+@pytest.mark.skipif(Sandbox().landlock_version() < 6, reason="needs Landlock, version 6")
 def test_no_signal_is_sent_and_no_device_is_called() -> None:
     """Root's catcher could else stop any process of root, and every user's those of that user."""
     others, device = os.getpid(), "/dev/null"
@@ -146,10 +146,10 @@ def test_a_kernel_without_it_is_carried_on_with(tmp_path: Path, monkeypatch: pyt
 
 def test_without_a_c_library_it_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def check() -> None:
-        monkeypatch.setattr("mrsync.run.sandbox.c_library", lambda: None)
+        monkeypatch.setattr("mrsync.run.sandbox.c_library", lambda *_: None)
         confined(tmp_path)
         (tmp_path / "file").write_text("written")
-        assert Sandbox().missing() == ["all of it, as Python has no ctypes"]
+        assert Sandbox().missing() == ["all of it, as Python cannot call the C library"]
 
     in_a_process(check)
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import socket
 from collections.abc import Iterator
 
+from mrsync.run.sandbox import Sandbox
 from mrsync.transport.network.multicast import UDP_SEGMENT
 from mrsync.transport.network.socket_options import UDP_GRO
 from mrsync.transport.pages.zstd import has_zstd
 from mrsync.wire.seals.sealing import has_aes_gcm
 
-_LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
-_ASK_VERSION = 1
-
 
 def ability_lines() -> Iterator[str]:
     """Yield one line for Python, and one for each ability with yes or no."""
     yield f"Python {platform.python_version()}, Linux {platform.release()}, {platform.machine()}"
-    landlock = _landlock_version()
+    landlock = Sandbox().landlock_version()
     for name, has_it in (
         ("GSO, many packets with one system call (UDP_SEGMENT)", _takes_option(UDP_SEGMENT)),
         ("GRO, many packets received at once (UDP_GRO)", _takes_option(UDP_GRO)),
@@ -37,9 +34,3 @@ def _takes_option(option: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _landlock_version() -> int:
-    """Return the version of Landlock's interface, or 0 if the kernel has none."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return max(0, int(libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _ASK_VERSION)))

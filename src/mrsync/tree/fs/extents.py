@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from functools import cache
 from typing import Any
+
+from mrsync.c_library import c_library
 
 BLOCK_BYTES = 4096
 HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less when it is sent as zeros
@@ -86,11 +87,12 @@ def _punch(fd: int, start: int, length: int) -> bool:
 @cache
 def _fallocate() -> Any:
     """Return the C function, with offsets of 64 bits, or None."""
-    with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # rarely needed, and not everywhere
+    name = "fallocate64" if c_library("fallocate64") else "fallocate"  # musl has the latter only, with 64 bits
+    library = c_library(name)
+    if library is None:
+        return None
+    import ctypes
 
-        library = ctypes.CDLL(None)
-        fallocate = library.fallocate64 if hasattr(library, "fallocate64") else library.fallocate
-        fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-        return fallocate
-    return None
+    fallocate = getattr(library, name)
+    fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return fallocate

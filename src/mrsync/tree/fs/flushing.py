@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import Any
+
+from mrsync.c_library import c_library, last_failure
 
 
 def flush_file_system(fd: int) -> None:
@@ -12,21 +12,8 @@ def flush_file_system(fd: int) -> None:
 
     Names, attributes and contents alike. Kernels before 5.8 do not report errors.
     """
-    libc = _c_library()
-    if libc is None:
+    library = c_library("syncfs")
+    if library is None:
         os.sync()
-    elif libc.syncfs(fd):
-        import ctypes
-
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _c_library() -> Any:
-    """Return the C library if it can be called and has syncfs, else None."""
-    with suppress(ImportError, OSError):
-        import ctypes  # rarely needed, and not everywhere
-
-        library = ctypes.CDLL(None, use_errno=True)
-        return library if hasattr(library, "syncfs") else None
-    return None
+    elif library.syncfs(fd):
+        raise last_failure()

@@ -11,6 +11,7 @@ import re
 import sys
 from contextlib import suppress
 
+from mrsync.c_library import c_library
 from mrsync.tuples import NamedTuple
 
 TABLE = "/proc/self/mountinfo"
@@ -75,11 +76,12 @@ def mount_id(fd: int) -> int:
 
 def _statx_mount_id(fd: int) -> int:
     """Return the ID by statx(2), which the standard library lacks."""
-    with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # rarely needed, and not everywhere
+    library = c_library("statx")
+    if library is not None:
+        import ctypes
 
         status = ctypes.create_string_buffer(_STATX_BYTES)
-        failed = ctypes.CDLL(None).statx(fd, b"", _AT_EMPTY_PATH, _STATX_MNT_ID, status)
+        failed = library.statx(fd, b"", _AT_EMPTY_PATH, _STATX_MNT_ID, status)
         mask = int.from_bytes(status.raw[_MASK_AT : _MASK_AT + 4], sys.byteorder)
         if not failed and mask & _STATX_MNT_ID:
             return int.from_bytes(status.raw[_MNT_ID_AT : _MNT_ID_AT + 8], sys.byteorder)

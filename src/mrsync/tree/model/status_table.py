@@ -16,6 +16,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, Protocol
 
+from mrsync.c_library import c_library
 from mrsync.tuples import NamedTuple
 
 ROWS = 512  # of a table; more would not fit into the processor's cache
@@ -123,14 +124,13 @@ class StatusTable:
 
 def _statx_into(memory: memoryview) -> tuple[Callable[..., int] | None, list[Any]]:
     """Return the C function and where it is to write each row; without it, None."""
-    try:
-        import ctypes  # some builds of Python lack it
-
-        statx = ctypes.CDLL(None).statx
-    except (ImportError, OSError, AttributeError):
+    library = c_library("statx")
+    if library is None:
         return None, []
+    import ctypes
+
     start = (ctypes.c_char * len(memory)).from_buffer(memory)
-    return statx, [ctypes.byref(start, offset) for offset in range(0, len(memory), _ROW_BYTES)]
+    return library.statx, [ctypes.byref(start, offset) for offset in range(0, len(memory), _ROW_BYTES)]
 
 
 _per_thread = threading.local()

@@ -153,5 +153,5 @@ def test_a_file_system_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     os.close(fd)
     with pytest.raises(OSError, match="descriptor"):
         flushing.flush_file_system(fd)
-    monkeypatch.setattr(flushing, "_c_library", lambda: None)
+    monkeypatch.setattr(flushing, "c_library", lambda _: None)
     flushing.flush_file_system(fd)  # all file systems, then
