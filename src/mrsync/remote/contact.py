@@ -16,15 +16,17 @@ TOO_MANY = b"writes more and more lines; the others are left out"
 class Contact:
     """The start of one target. has_started becomes true when the catcher writes the marker.
 
-    program, shell: their names, for messages. bytecode: what the target's Python reads, as it says after the marker.
+    program, shell: their names, for messages. host: the name of the target. bytecode: what the target's Python reads,
+    as it says after the marker.
     """
 
-    def __init__(self, target: int, *, program: str, shell: str) -> None:
+    def __init__(self, target: int, *, program: str, shell: str, host: str) -> None:
         self.has_started = False
         self.bytecode = b""
         self.target = target
         self._program = program
         self._shell = shell
+        self._host = host
         self._suspicion = f" without a word; {IN_BACKGROUND}" if shell == "ssh" else ""
         self._last: deque[LineWritten] = deque(maxlen=LINES_KEPT)
         self._verdict = ""
@@ -61,5 +63,5 @@ class Contact:
         lines = [line.text for line in self._last]
         if status == 0 and self.has_started and not self._verdict:
             return CatcherExited(self.target, 0, own_words(lines) or f"ended{self._suspicion}")
-        reason = self._verdict or describe(lines, status, program=self._program, shell=self._shell)
+        reason = self._verdict or describe(lines, status, program=self._program, shell=self._shell, host=self._host)
         return CatcherExited(self.target, status or 1, reason)

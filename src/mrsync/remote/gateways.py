@@ -62,7 +62,8 @@ class GatewayLauncher:
         self._answer_wait_s = answer_wait_s
         self._answer_by = float("inf")
         self._contacts = {
-            host: Contact(target, program=command.program, shell=shell.name) for target, host in enumerate(hosts)
+            host: Contact(target, program=command.program, shell=shell.name, host=host)
+            for target, host in enumerate(hosts)
         }
         self._gateways: dict[str, Contact] = {}  # gateways that wrote something
         self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
@@ -128,7 +129,7 @@ class GatewayLauncher:
         return self._contacts.pop(host).exited(what)
 
     def _gateway(self, name: str) -> Contact:
-        return self._gateways.setdefault(name, Contact(-1, program="ClusterShell", shell=self._shell.name))
+        return self._gateways.setdefault(name, Contact(-1, program="ClusterShell", shell=self._shell.name, host=name))
 
     def _words_of(self, gateway: str) -> str:
         return f"gateway {gateway}: {self._gateway(gateway).exited(255).reason}"

@@ -25,6 +25,11 @@ GROUPS_MAX = 1 << 12  # with groups within groups, each of which counts as often
 _RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml", ".json")  # what is JSON is YAML, too
+_ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%\w+)?)"
+_NAMED = re.compile(rf"{_ADDRESS}\s+(?!{_ADDRESS}(?:\s|$))[^\s=]+(?:\s|$)")  # as in /etc/hosts
+_HOST_KEY = re.compile(r"(?:@\S+\s+)?\S+\s+\S+\s+AAAA")
+_SSH_SETTING = re.compile(r"\w+\s+\S")
+_SSH_KEYWORD = re.compile(r"(?:hostname|user|port|identityfile|proxyjump)\s+\S", re.IGNORECASE)
 _META = "_meta"  # no group: in what `ansible-inventory --list` prints, it has the variables of all hosts
 
 
@@ -122,8 +127,22 @@ class Inventory:
 
 def read_inventory(path: str, text: str) -> Inventory:
     """Parse the text of an inventory: INI, YAML by the name of its path, or JSON. Raise UsageError."""
+    if what := _other_file(text):
+        raise UsageError(f"{path} {what}: a file of targets has one name in each line")
     is_table = path.endswith(_YAML_NAMES) or text.lstrip().startswith("{")  # JSON, perhaps from stdin
     return _read_yaml(path, text) if is_table else _read_lines(path, text)
+
+
+def _other_file(text: str) -> str:
+    """Return what a well-known file that is no list of targets has, or "". All its lines must look so."""
+    lines = [stripped for line in text.splitlines() if (stripped := line.partition("#")[0].strip())]
+    if lines and all(map(_NAMED.match, lines)):
+        return "has addresses with their names"
+    if lines and all(map(_HOST_KEY.match, lines)):
+        return "has ssh's host keys"
+    if all(map(_SSH_SETTING.match, lines)) and any(map(_SSH_KEYWORD.match, lines)):
+        return "has settings of ssh"
+    return ""
 
 
 def _become_problem(host: str, variables: dict[str, str]) -> str:

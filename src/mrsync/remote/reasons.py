@@ -97,6 +97,20 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
+# The same for what a jump host or another name in ssh_config leads to.
+_ON_THE_WAY: tuple[tuple[str, str, str], ...] = (
+    (
+        r"open failed: connect failed: (.*)",
+        r"its jump host cannot connect to it: \1",
+        "HostName in ssh_config is looked up there, and a firewall there or here must let it pass",
+    ),
+    (
+        r"Could not resolve hostname (\S+): (.*)",
+        r"ssh_config leads to \1 (HostName or ProxyJump), which cannot be resolved: \2",
+        "correct it there, or put it into DNS or /etc/hosts",
+    ),
+)
+_PROXIED = re.compile(r"UNKNOWN port 65535")  # so ssh calls the other end of a ProxyJump or ProxyCommand
 SSH_FAILED = 255  # the status of ssh for an error of its own
 SEARCHED_MAX = 1000  # characters of a line: the time that patterns take grows with the square of this
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
@@ -105,10 +119,11 @@ IN_BACKGROUND = "does ssh go into the background (-f, or ForkAfterAuthentication
 OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe|verifier): ")
 
 
-def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> str:
+def describe(lines: Sequence[str], status: int, *, program: str, shell: str, host: str = "") -> str:
     """Return the reason for an exit status: what happened, and after a semicolon a remedy if one is known.
 
     lines: the last lines of output. program: the program to be run on the target. shell: the name of the remote shell.
+    host: the target, perhaps with a user; empty if another program called the shell.
     """
     if own := own_words(lines):
         return own
@@ -118,12 +133,24 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
             return f"there is no {program}; {_remedy_without(program)}"
     if any(re.search(rf"\bsudo\b.*(?:{MISSING})|(?:{MISSING}).*\bsudo\b", line) for line in beginnings):
         return "there is no sudo; install it there, or sync as root (--remote-user)"
-    for pattern, sentence, remedy in SAID:
-        for line in beginnings:
-            if match := re.search(pattern, line):
-                return match.expand(sentence) + (f"; {remedy}" if remedy else "")
+    asked = re.compile(rf"Could not resolve hostname {re.escape(host.rpartition('@')[2])}:", re.IGNORECASE)
+    others = [line for line in beginnings if not asked.search(line)] if host else []
+    if known := _known(_ON_THE_WAY, others):
+        return known
+    if known := _known(SAID, beginnings):
+        is_proxied = any(map(_PROXIED.search, beginnings))
+        return f"on the way through its jump host: {known}" if is_proxied else known
     said = next((line.strip() for line in reversed(lines) if re.search(r"\w", line)), "")  # not the frame of a banner
     return _by_status(said, status, shell)
+
+
+def _known(table: Sequence[tuple[str, str, str]], lines: Sequence[str]) -> str:
+    """Return what a table says about these lines: the sentence and the remedy. Empty: nothing."""
+    for pattern, sentence, remedy in table:
+        for line in lines:
+            if match := re.search(pattern, line):
+                return match.expand(sentence) + (f"; {remedy}" if remedy else "")
+    return ""
 
 
 def own_words(lines: Sequence[str]) -> str:

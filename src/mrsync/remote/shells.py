@@ -126,7 +126,7 @@ class ShellLauncher:
 
     def _start_one(self, target: int) -> None:
         host = self._hosts[target]
-        contact = Contact(target, program=self._command.program, shell=self._shell.name)
+        contact = Contact(target, program=self._command.program, shell=self._shell.name, host=host)
         try:
             process = subprocess.Popen(
                 self._shell.towards(host, self._command.on(host)),

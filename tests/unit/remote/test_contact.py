@@ -7,7 +7,7 @@ from mrsync.tree.record.verification import FOUND_MAX, Difference
 
 
 def contact(*lines: bytes) -> Contact:
-    made = Contact(3, program="python3", shell="rsh")
+    made = Contact(3, program="python3", shell="rsh", host="a")
     for line in lines:
         made.receive_line(line)
     return made
@@ -35,7 +35,7 @@ def test_a_good_end_comes_after_a_start() -> None:
 
 
 def test_an_ssh_that_ends_while_its_command_runs_is_suspected() -> None:
-    made = Contact(3, program="python3", shell="ssh")
+    made = Contact(3, program="python3", shell="ssh", host="a")
     made.receive_line(b"mrsync catcher")
     assert "does ssh go into the background (-f, or ForkAfterAuthentication in ssh_config)?" in made.exited(0).reason
     made.receive_line(b"multicatcher: no input")

@@ -235,3 +235,26 @@ def test_letters_in_brackets(text: str, hosts: str) -> None:
 def test_letters_and_set_operators_do_not_mix() -> None:
     with pytest.raises(UsageError, match="cannot be combined"):
         targets("n[1-3]!web-[a,b]")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            "127.0.0.1\tlocalhost\n::1 localhost ip6-localhost # loop\n\n10.0.0.7 node7 node7.lan\n",
+            "addresses with their",
+        ),
+        ("node1 ssh-ed25519 AAAAC3Nz\n|1|abc=|def= ecdsa-sha2-nistp256 AAAAE2V\n", "ssh's host keys"),
+        ("Host node*\n  User deploy\n  IdentityFile ~/.ssh/id\n", "settings of ssh"),
+    ],
+)
+def test_well_known_files_are_no_lists_of_targets(tmp_path: Path, text: str, what: str) -> None:
+    (tmp_path / "file").write_text(text)
+    with pytest.raises(UsageError, match=f"file has {what}.*: a file of targets has one name in each line"):
+        read_targets([str(tmp_path / "file")])
+
+
+@pytest.mark.parametrize("text", ["10.0.0.7 10.0.0.8\n", "10.0.0.7 ansible_user=eve\n", "node1 node2\nhost3 host4\n"])
+def test_lists_that_look_a_bit_like_them_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text)
+    assert read_targets([str(tmp_path / "file")]).hosts

@@ -137,3 +137,28 @@ def test_long_lines_are_not_searched_to_their_ends() -> None:
     words = "python3 sudo Could not resolve hostname "
     assert reason(f"{words}: not found", 1).startswith("there is no python3")
     assert reason(f"{words * 50}: not found", 1).startswith("ssh ended with status 1: python3 sudo")
+
+
+JUMPED = "kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ssh: Could not resolve hostname node3: Unknown error", "its name cannot be resolved: Unknown error; put it"),
+        ("ssh: Could not resolve hostname n3.lan: Unknown error", "ssh_config leads to n3.lan (HostName or ProxyJump)"),
+        (f"ssh: Could not resolve hostname jump: Unknown error\n{JUMPED}", "ssh_config leads to jump (HostName or"),
+        (
+            f"eve@jump: Permission denied (publickey).\n{JUMPED}",
+            "on the way through its jump host: Permission denied (",
+        ),
+        ("eve@node3: Permission denied (publickey).", "Permission denied (publickey); "),
+        (
+            f"channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed\n{JUMPED}",
+            "its jump host cannot connect to it: Connection refused; HostName in ssh_config is looked up there",
+        ),
+    ],
+)
+def test_what_ssh_config_leads_through_is_named(text: str, expected: str) -> None:
+    sentence = describe(text.splitlines(), 255, program="python3", shell="ssh", host="root@Node3")
+    assert sentence.startswith(expected)
