@@ -107,6 +107,7 @@ class _Verification:
         self._differences: list[list[Difference]] = [[] for _ in hosts]
         self._began = time.monotonic()
         self._heard_at = dict.fromkeys(range(len(hosts)), self._began)  # of those that run
+        self._answering: set[int] = set()
         self._looked_at = [0] * len(hosts)  # entries and portions of files
 
     def run(self) -> VerifyOutcome:
@@ -151,6 +152,7 @@ class _Verification:
             self._observer.on_notice(Notice(1, event.text, self._hosts[event.target]))
             return
         self._heard_at[event.target] = time.monotonic()
+        self._answering.add(event.target)
         if isinstance(finding, Pulse):
             self._looked_at[event.target] = finding.looked_at
         elif isinstance(finding, TreeVerdict):
@@ -166,7 +168,9 @@ class _Verification:
     def _state(self, target: int) -> str:
         if self._verdicts[target] is not None:
             return "done"
-        return "present" if target in self._heard_at else "lost"
+        if target in self._heard_at:
+            return "present" if target in self._answering else "expected"
+        return "lost" if target in self._answering else "unreachable"
 
     def _outcome(self, seconds: float) -> VerifyOutcome:
         verdicts = [verdict for verdict in self._verdicts if verdict is not None]

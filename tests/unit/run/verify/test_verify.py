@@ -39,7 +39,7 @@ def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch:
     assert works.verdict.entries == 7
     assert {snapshot.phase for snapshot in watcher.seen} == {"verifying"}
     states = [tuple(target.state for target in snapshot.targets) for snapshot in watcher.seen]
-    assert states[-1] == ("lost", "done")
+    assert states[-1] == ("unreachable", "done")
 
 
 def test_who_interrupts_it_is_told_of_those_that_were_not_verified(tmp_path: Path) -> None:
