@@ -122,7 +122,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
     settings = CastSettings(
         source=source,
-        dest=_dest(options, roots_of(options, operands), policy, selection.mode_changes, is_local=is_local) or source,
+        dest=_dest(options, targets, roots_of(options, operands), policy, selection.mode_changes) or source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
@@ -224,11 +224,10 @@ def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> boo
 
 def _dest(
     options: argparse.Namespace,
+    targets: Targets,
     roots: Iterable[bytes],
     policy: Policy,
     mode_changes: Sequence[ModeChange],
-    *,
-    is_local: bool,
 ) -> bytes:
     """Return DEST, or b"" if it is not given. Raise UsageError.
 
@@ -237,13 +236,21 @@ def _dest(
     if not options.dest:
         return b""
     check_dest(options.dest)
-    if is_local:
+    if options.rsh == LOCAL:
         return os.fsencode(os.path.expanduser(options.dest))
+    may_give = not policy.user_map and _may_be_root(options, targets)
     if policy.deletes:
         check_home(options.dest)
     for root in roots:
-        check_home_mode(options.dest, root, mode_changes, keeps_owner=not policy.user_map)
+        check_home_mode(options.dest, root, mode_changes, keeps_owner=may_give)
     return os.fsencode(options.dest)
+
+
+def _may_be_root(options: argparse.Namespace, targets: Targets) -> bool:
+    """Return whether a catcher may run as root, for all that is known here: ssh_config may name users, too."""
+    uses_sudo = options.sudo or options.rsync_path or any(each.becomes_root for each in targets.members.values())
+    users = {host.rpartition("@")[0] or options.remote_user or "root" for host in targets.hosts}
+    return bool(uses_sudo) or "root" in users
 
 
 def targets_of(options: argparse.Namespace, *, keeps_own_host: bool) -> Targets:

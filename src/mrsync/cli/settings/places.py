@@ -125,12 +125,14 @@ def absolute_source(path: str) -> bytes:
 def doubts_of(options: argparse.Namespace) -> Iterator[str]:
     """Yield what in SOURCE and DEST is taken as it is, but is likely a mistake: a sentence each."""
     dest = getattr(options, "dest", None) or ""
-    for word in _BRACED.findall(dest):
-        if word != "host" and closest(word.lower(), ("host", "hostname", "target")):
-            yield f"{{{word}}} in DEST is part of a name; the name of the target is {{host}}"
-    if variable := _VARIABLE.search(dest):
-        yield f"{variable[0]} in DEST is part of a name, which no shell expands; the home directory there is ~"
-    elif dest and not options.is_rsync_form and options.rsh != LOCAL and dest[0] not in "/~":
+    yield from doubts_of_dest(dest)
+    if (
+        dest
+        and not _VARIABLE.search(dest)
+        and not options.is_rsync_form
+        and options.rsh != LOCAL
+        and dest[0] not in "/~"
+    ):
         yield f"DEST {dest} is below the home directory there; ~/{dest} says so, and /{dest} is another directory"
     if not options.is_rsync_form or options.relative or not os.path.isdir(source := options.source):
         return
@@ -140,6 +142,15 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
             f"{source} without a slash at its end goes into {dest}, as {os.path.join(dest, name)}; "
             f"{source}/ is what makes {dest} itself equal to it"
         )
+
+
+def doubts_of_dest(dest: str) -> Iterator[str]:
+    """Yield what in the name of DEST is likely a mistake: a sentence each."""
+    for word in _BRACED.findall(dest):
+        if word != "host" and closest(word.lower(), ("host", "hostname", "target")):
+            yield f"{{{word}}} in DEST is part of a name; the name of the target is {{host}}"
+    if variable := _VARIABLE.search(dest):
+        yield f"{variable[0]} in DEST is part of a name, which no shell expands; the home directory there is ~"
 
 
 def check_dest(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mrsync.cli.settings.options import remarks_on
+from mrsync.cli.settings.places import doubts_of_dest
 from mrsync.remote.targets import Targets
 from mrsync.run.observer import Notice
 from mrsync.tuples import NamedTuple
@@ -23,4 +24,5 @@ class ToolOutput(NamedTuple):
     def of(cls, options: argparse.Namespace, targets: Targets) -> ToolOutput:
         """Return what the options say."""
         is_quiet = getattr(options, "quiet", False)  # rtt has no such option: its result is all it is for
-        return cls(options.progress, options.json, options.verbose, remarks_on(targets), is_quiet)
+        doubts = (Notice(0, f"warning: {doubt}") for doubt in doubts_of_dest(getattr(options, "dest", None) or ""))
+        return cls(options.progress, options.json, options.verbose, (*remarks_on(targets), *doubts), is_quiet)
