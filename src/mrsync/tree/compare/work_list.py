@@ -20,6 +20,7 @@ class WorkList:
     """Fill a Comparison. destination: None if it does not exist."""
 
     def __init__(self, manifest: Manifest, destination: Destination | None, result: Comparison) -> None:
+        self.is_dry_run = destination is None or destination.is_dry_run
         self._manifest = manifest
         self._result = result
         self._directories = destination.directories if destination is not None else None
@@ -155,8 +156,12 @@ class LinkWork:
 
     def _itemize(self, items: Items, group: LinkGroup) -> None:
         for entry in group.joined:
-            if (differences := self._shown(entry).differences) & LETTERS:
-                items.add(entry, LINKED | differences)
+            differences = self._shown(entry).differences
+            if self._work.is_dry_run:  # nothing has been done to the first name, as rsync sees it
+                if differences & LETTERS:
+                    items.add(entry, LINKED | differences)
+            elif group.needed >= 0 and not self._manifest.policy.inplace:  # else it has changed with the first name
+                items.add(entry, LINKED | differences, group.first)
         for entry in group.apart:
             found, near = self._shown(entry), self._near.get(entry)
             if found.is_present:

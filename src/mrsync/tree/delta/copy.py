@@ -48,7 +48,7 @@ class Delta:
         for file, each in blocks.items():
             is_restaged = stage.plan.entries[file] in restaged
             if is_restaged and not stage.manifest.sizes[stage.plan.entries[file]]:
-                stage.unchanged.add(file)
+                stage.unchanged[file] = None
             if stage.states[file] not in (WAITING, STARTED) or not each.digests:
                 continue  # a file without data is made like any other: no page would complete it if it were begun here
             found = held.pop(file, [])
@@ -58,7 +58,7 @@ class Delta:
                 if spans and not without(stage.plan.data_of(file), spans):
                     stage.complete(file, stage.begin(file))
                     if is_restaged:
-                        stage.unchanged.add(file)
+                        stage.unchanged[file] = None
                 elif spans:
                     held[file] = spans
             except OSError:  # the disk is full, for example: the file is sent, and sat out if that fails as well

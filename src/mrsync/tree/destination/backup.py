@@ -46,7 +46,7 @@ class Backups:
     spares_all: the rules protect backups also where the next run of this policy would delete them.
     rules: filter rules that protect backups from deletion.
     on_activity: called while a large file is copied.
-    on_made, hidden_mode: see BackupDirectory.
+    on_changed, hidden_mode: see BackupDirectory.
 
     Raises ProtocolDataError if the policy has an invalid suffix, directory or pattern.
     """
@@ -60,7 +60,7 @@ class Backups:
         host: str = "",
         suffix: str | None = None,
         spares_all: bool = False,
-        on_made: Callable[[bytes], None] = lambda path: None,
+        on_changed: Callable[[bytes], None] = lambda path: None,
         hidden_mode: Callable[[bytes], int | None] = lambda path: None,
     ) -> None:
         self.on_activity: Callable[[int], None] = lambda count: None
@@ -81,7 +81,7 @@ class Backups:
             if not place:
                 raise ProtocolDataError("the backup directory is the destination itself")
             outside = b"" if is_below else place
-            self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_made, hidden_mode)
+            self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_changed, hidden_mode)
             if is_below:
                 self.rules = (f"P /{_quoted(os.fsdecode(place))}/***",)
         elif spares_all or not policy.deletes_excluded:

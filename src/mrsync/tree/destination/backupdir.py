@@ -17,9 +17,9 @@ class BackupDirectory:
     """A backup directory, outside of the destination or below its root.
 
     root_fd: the destination's root. below: the path of the backup directory below that root, or None if it is outside;
-    then it has `path`. No link is followed below the backup directory. on_made: called with the path, below the
-    destination's root, of each directory that is created there. hidden_mode: return the original mode of a directory of
-    the destination that has a temporary mode, else None.
+    then it has `path`. No link is followed below the backup directory. on_changed: called with the path, below the
+    destination's root, of each directory there that gets or may get a new entry. hidden_mode: return the original mode
+    of a directory of the destination that has a temporary mode, else None.
     """
 
     def __init__(
@@ -27,13 +27,13 @@ class BackupDirectory:
         root_fd: int,
         path: bytes,
         below: bytes | None,
-        on_made: Callable[[bytes], None] = lambda path: None,
+        on_changed: Callable[[bytes], None] = lambda path: None,
         hidden_mode: Callable[[bytes], int | None] = lambda path: None,
     ) -> None:
         self._destination_fd = root_fd
         self._path = path
         self._below = below
-        self._on_made = on_made
+        self._on_changed = on_changed
         self._hidden_mode = hidden_mode
         self._fd = -1
         self._tree = PathTree()
@@ -67,6 +67,7 @@ class BackupDirectory:
         if number not in self._known:
             self._known.add(number)
             self._directories.loosen(number)
+            self._note_changed(number)
         return fd
 
     def close(self) -> None:
@@ -106,7 +107,7 @@ class BackupDirectory:
                     deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
                 except FileNotFoundError:
                     os.mkdir(name, 0o700, dir_fd=fd)
-                    self._on_made(done + name)
+                    self._on_changed(done.rstrip(b"/"))
                     deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
                     check_made(deeper)
                     self._copy_attributes(deeper, self._destination_fd, b"")
@@ -131,6 +132,7 @@ class BackupDirectory:
         for entry in reversed(missing):
             parent, name = self._tree.parents[entry], self._tree.names[entry]
             self._directories.loosen(parent)
+            self._note_changed(parent)
             parent_fd = self._directories.open(parent)
             with suppress(FileNotFoundError):  # removes an old backup of a file where there is a directory now
                 os.unlink(name, dir_fd=parent_fd)
@@ -139,6 +141,10 @@ class BackupDirectory:
                 self._copy_attributes(
                     self._directories.open_made(entry), self._originals.open(entry), self._tree.path(entry)
                 )
+
+    def _note_changed(self, number: int) -> None:
+        if self._below is not None:
+            self._on_changed(os.path.join(self._below, self._tree.path(number)).rstrip(b"/"))
 
     def _copy_attributes(self, made: int, original: int, path: bytes) -> None:
         """Copy owner and mode of the original directory, which has this path, as far as permitted."""

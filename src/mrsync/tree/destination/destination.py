@@ -30,7 +30,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.failure import printable
-from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.alternates import Alternates
@@ -121,7 +121,7 @@ class Destination:
                 host=self.host,
                 suffix=self.suffix,
                 spares_all=self._is_only_read,
-                on_made=self._note_made,
+                on_changed=self._note_changed,
                 hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
             )
         if policy.keeps_dir_links:
@@ -147,11 +147,11 @@ class Destination:
             return False
         return True
 
-    def _note_made(self, path: bytes) -> None:
-        """Note that a directory for backups was created at this path below the root."""
-        above = self._manifest.find(os.path.dirname(path))
-        if above >= 0:
-            self.directories.touched.add(above)
+    def _note_changed(self, path: bytes) -> None:
+        """Note that a directory of the backup directory, at this path below the root, gets a new entry."""
+        directory = self._manifest.find(path)
+        if directory >= 0 and self._manifest.kind(directory) == DIRECTORY:
+            self.directories.touched.add(directory)
 
     def ensure(self, directory: int) -> int:
         """Return the descriptor of a directory, creating it and its parents. Replace a file or link in its place."""

@@ -110,7 +110,9 @@ class Commit:
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
         destination.directories.touched.add(parent)
-        if destination.removals.backups is not None and file not in stage.unchanged:
+        if file in stage.unchanged:
+            stage.unchanged[file] = self._identity(parent, name)
+        elif destination.removals.backups is not None:
             destination.removals.back_up(parent, name)
         try:
             self._rename(file, home, parent, name)
@@ -122,6 +124,14 @@ class Commit:
             if not destination.directories.loosen(parent) | destination.directories.loosen(home):
                 raise
         self._rename(file, home, parent, name)
+
+    def _identity(self, parent: int, name: bytes) -> tuple[int, int] | None:
+        """Return (device, inode) of a file. None: there is none."""
+        try:
+            status = os.stat(name, dir_fd=self._stage.destination.directories.open(parent), follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _rename(self, file: int, home: int, parent: int, name: bytes) -> None:
         """Rename a staged file into place. Raise OSError if another file has been put under its name."""

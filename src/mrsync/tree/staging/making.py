@@ -35,6 +35,7 @@ class EntryMaker:
     """
 
     def __init__(self, stage: Stage, on_activity: Callable[[int], None]) -> None:
+        self._stage = stage
         self._destination = stage.destination
         self._directories = stage.destination.directories
         self._removals = stage.destination.removals
@@ -99,7 +100,7 @@ class EntryMaker:
                 raise OSError(errno.ESTALE, "something else took its place")
 
         try:
-            self._replace(entry, make)
+            self._replace(entry, make, is_kept=not self._was_same_file(leader, entry))
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
@@ -142,8 +143,17 @@ class EntryMaker:
         one, other = self._look_at(first), self._look_at(second)
         return one is not None and other is not None and os.path.samestat(one, other)
 
-    def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
-        """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError."""
+    def _was_same_file(self, leader: int, entry: int) -> bool:
+        """Return whether the entry is a name of the leader's old version, whose contents the leader has, too."""
+        found = self._look_at(entry)
+        file = self._stage.plan.file_of(leader)
+        return found is not None and self._stage.unchanged.get(file) == (found.st_dev, found.st_ino)
+
+    def _replace(self, entry: int, make: Callable[[int, bytes], None], *, is_kept: bool = True) -> None:
+        """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError.
+
+        is_kept: with --backup, what is replaced is kept.
+        """
         name, parent = self._manifest.names[entry], self._manifest.parents[entry]
         temporary = self._temporary_name(entry)
         destination, change = self._destination, self._directories.change
@@ -154,7 +164,8 @@ class EntryMaker:
         destination.ensure(parent)
         try:
             change(parent, lambda fd: make(fd, temporary))
-            self._removals.back_up(parent, name)
+            if is_kept:
+                self._removals.back_up(parent, name)
             try:
                 change(parent, place)
             except IsADirectoryError:

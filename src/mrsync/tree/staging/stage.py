@@ -59,7 +59,8 @@ class Stage:
     files: the temporary files themselves.
     ready: every plan file below this number is complete, sat out or not needed.
     notes: by them, staged files survive a broken session.
-    unchanged: plan files that have the contents of their old versions, so that no backups of these are kept.
+    unchanged: plan files that have the contents of their old versions, so that no backups of these are kept; with
+    (device, inode) of an old version that was replaced.
 
     A file that cannot be written is sat out: its staged file is removed, and no error is raised. Call `advance` until
     it returns False, at the start and after every write.
@@ -80,7 +81,7 @@ class Stage:
         self._is_plain = _is_plain(manifest.policy)
         self._place = NOWHERE  # of the last small file
         self._prefilled: set[int] = set()  # files that were not empty at first
-        self.unchanged: set[int] = set()
+        self.unchanged: dict[int, tuple[int, int] | None] = {}
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
