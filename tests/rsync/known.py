@@ -25,11 +25,13 @@ def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
         _count_deletions(theirs, ours)
     else:
         _ignore_directory_times(words, theirs, ours)
-        _trust_no_size_and_time(theirs, ours)
+        _trust_no_size_and_time(words, theirs, ours)
         _copy_nothing_of_strangers(words, theirs, ours)
         _keep_backups_as_private(words, theirs, ours)
         _keep_more_backups(words, theirs, ours)
         _delete_at_the_end(words, theirs, ours)
+        _make_an_empty_dest(theirs, ours)
+        _link_in_the_place_of_a_directory(theirs, ours)
 
 
 def _forget(outcome: Outcome) -> None:
@@ -59,13 +61,21 @@ def _ignore_directory_times(words: Sequence[str], theirs: Outcome, ours: Outcome
             ours.entries[path] = entry._replace(time=other.time)
 
 
-def _trust_no_size_and_time(theirs: Outcome, ours: Outcome) -> None:
-    """A file that is made anew for its attributes gets the contents of SOURCE, even if size and time are the same."""
+def _trust_no_size_and_time(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """A file that is made anew for its attributes gets the contents of SOURCE, even if size and time are the same.
+
+    So it may get a backup, and a part of a second.
+    """
     told = {found[3] for line in ours.said if (found := CREDENTIALS.match(line)) and found[1] in (".f", "hf")}
     for path, entry in ours.entries.items():
         other = theirs.entries.get(path)
         if other is not None and path.removeprefix("dest/") in told:
-            ours.entries[path] = entry._replace(what=other.what)
+            is_same_second = entry.time[:-9] == other.time[:-9]
+            ours.entries[path] = entry._replace(what=other.what, time=other.time if is_same_second else entry.time)
+    suffix = _suffix(words)
+    for path in [path for path in ours.entries if path not in theirs.entries and path.endswith(suffix)]:
+        if path.removeprefix("dest/").removesuffix(suffix) in told and _has(words, "b", "--backup"):
+            del ours.entries[path]
 
 
 def _copy_nothing_of_strangers(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
@@ -97,22 +107,43 @@ def _keep_backups_as_private(words: Sequence[str], theirs: Outcome, ours: Outcom
 
 def _keep_more_backups(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
     """A link whose name ends with the suffix gets a backup, too. rsync keeps one of files only, and loses the link."""
-    suffixes = [word.partition("=")[2] for word in words if word.startswith("--suffix=")] or ["~"]
+    suffix = _suffix(words)
     for path in [path for path, entry in ours.entries.items() if entry.mode.startswith("12")]:
-        if path not in theirs.entries and path.endswith(2 * suffixes[-1]) and _has(words, "b", "--backup"):
+        if path not in theirs.entries and path.endswith(2 * suffix) and _has(words, "b", "--backup"):
             del ours.entries[path]
 
 
 def _delete_at_the_end(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
     """With --delete-before, rsync finds and tells another time of the directories in which it has just deleted."""
     if "--delete-before" in words:
-        deleted = [line.split(maxsplit=1)[1].rstrip("/") for line in theirs.lines if line.startswith("*deleting")]
+        deleted = [line[LETTERS + 1 :].rstrip("/") for line in theirs.lines if line.startswith("*deleting")]
         touched = {f"{path.rpartition('/')[0] or '.'}/" for path in deleted}
         touched.add("./")  # with a --backup-dir
         for place, line in enumerate(theirs.lines):
             if line[:2] == ".d" and line[LETTERS + 1 :] in touched and line not in ours.lines:
                 theirs.lines[place] = f"{line[:4]}.{line[5:]}"
-        theirs.lines[:] = [line for line in theirs.lines if not line.startswith(f".d{'.' * (LETTERS - 2)} ")]
+        theirs.lines[:] = [line for line in theirs.lines if line[:LETTERS] != f".d{'.' * (LETTERS - 2)}"]
+
+
+def _make_an_empty_dest(theirs: Outcome, ours: Outcome) -> None:
+    """DEST is made even if nothing comes into it."""
+    for path in ("dest/name", "dest"):
+        if path not in theirs.entries and not any(name.startswith(f"{path}/") for name in ours.entries):
+            ours.entries.pop(path, None)
+
+
+def _link_in_the_place_of_a_directory(theirs: Outcome, ours: Outcome) -> None:
+    """A name of a group that replaces a directory is new; rsync compares it with the directory."""
+    new = {line[LETTERS:] for line in ours.lines if line.startswith("hf+")}
+    theirs.lines[:] = [
+        f"hf{'+' * (LETTERS - 2)}{line[LETTERS:]}" if line[:4] == "hf.s" and line[LETTERS:] in new else line
+        for line in theirs.lines
+    ]
+
+
+def _suffix(words: Sequence[str]) -> str:
+    """Return the suffix of backups."""
+    return next((word.partition("=")[2] for word in reversed(words) if word.startswith("--suffix=")), "~")
 
 
 def _has(words: Sequence[str], letter: str, name: str) -> bool:

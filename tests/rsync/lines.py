@@ -80,6 +80,32 @@ RULE_OPTIONS = (
     (0.05, ("-z --zc=zlib", "--zl=9", "--new-compress", "--skip-compress=gz", "--no-z", "--trust-sender")),
     (0.05, ("-xx", "-hhh", "--delete-delay", "--delete-during", "--max-delete=-1", "--max-delete=2")),
 )
+# Drawn after those: options that change little or nothing, but for what is printed.
+PLAIN_OPTIONS = (
+    (0.08, ("-q", "--progress", "--no-progress", "--log-file=log", "--no-v", "--stderr=errors", "--outbuf=L")),
+    (0.08, ("--cc=md5", "--checksum-seed=1", "-B700", "--block-size=700", "--max-alloc=1g", "--zt=2", "--force")),
+    (0.08, ("-l", "-p", "-E", "-t", "-o", "-g", "--i-r", "--no-s", "--no-d", "--no-msgs2stderr", "-8", "--no-8")),
+    (0.05, ("--no-bwlimit", "--no-timeout", "--time-limit=60", "--no-append", "--no-fuzzy", "--no-U", "--no-J")),
+    (0.05, ("--no-delay-updates", "--no-munge-links", "--no-iconv", "--no-contimeout", "--no-N", "--i-d", "--no-R")),
+)
+# Names that programs escape, or take for patterns or options. One of them takes the place of a usual name.
+ODD_NAMES = (
+    "new\nline",
+    "back\\slash",
+    "\\#012",
+    "caf\udce9",
+    "été",
+    "*",
+    "[ab]",
+    ".hidden",
+    "-n",
+    "\ttab",
+    "%n",
+    "a:b",
+)
+ODD_TIMES = (0, -1, 2**31 + 5, 2**33)
+# Other words for the same SOURCE.
+SPELLINGS = {"s1/": ("./s1/", "s1//", "s2/../s1/", "s1/./."), "s1": ("./s1", "s2/../s1"), "s2/": ("s2//", "./s2/.")}
 # What changes attributes of directories, which rsync fails to set through a kept link, or deletes what it leads to.
 NOT_WITH_KEPT_LINKS = re.compile("--(del|chmod|chown|usermap|groupmap|backup)|-[a-zA-Z]*[bL]")
 RULES = (
@@ -105,7 +131,8 @@ class Line:
 
     entries: by path what is there: contents, mode, time, owner. files: contents of those with rules or names. changes,
     other_changes: what happens to which path of DEST, and of the directory beside it that --link-dest names.
-    link_changes: which directories of DEST get another name, with a link in their place.
+    link_changes: which directories of DEST get another name, with a link in their place. nanoseconds: of all times.
+    attributes: extended attributes and ACLs, by path: (name, value). spellings: other words for SOURCEs.
     """
 
     seed: int
@@ -115,6 +142,9 @@ class Line:
     changes: list[tuple[str, str]] = field(default_factory=list)
     other_changes: list[tuple[str, str]] = field(default_factory=list)
     link_changes: list[str] = field(default_factory=list)
+    nanoseconds: int = 0
+    attributes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
     dest: str = "dest/"
     has_dest: bool = True
 
@@ -140,7 +170,7 @@ def draw_line(seed: int) -> Line:
     if "missing" in sources or not sources:
         sources.append("s1/")
     if "-m" in words or "--prune-empty-dirs" in words:  # rsync prunes no directory that it finds twice
-        sources = [source for source in sources if source != "s1/." or "s1/" not in sources]
+        sources = [source for source in dict.fromkeys(sources) if source != "s1/." or "s1/" not in sources]
     chance.shuffle(words)
     line.words = [*_combined(words, chance), *sources]
     line.has_dest = chance.random() < 0.85
@@ -158,6 +188,8 @@ def draw_line(seed: int) -> Line:
     added = _drawn(more, MORE_OPTIONS)
     if len({word.partition("=")[0] for word in added if "-dest=" in word}) > 1:
         added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
+    if re.search(r"(^| )-[a-zA-Z]*H", " ".join(line.words)):  # rsync decides about whole groups
+        added = [word for word in added if not word.startswith("--compare-dest")]
     if any(re.match("--(link|compare)-dest", word) for word in added):  # rsync keeps no backup of what these replace
         line.words = [word for word in map(_without_backup, line.words) if word]
     line.words = [*_newest(newest, line.words), *added, *line.words]
@@ -171,7 +203,39 @@ def draw_line(seed: int) -> Line:
     line.changes = [(chance.choice(kinds), str(chance.randrange(1000))) for _ in range(chance.randrange(9))]
     line.link_changes = [str(newest.randrange(1000)) for _ in range(newest.randrange(3))] if "-K" in line.words else []
     line.other_changes = [(more.choice(kinds), str(more.randrange(1000))) for _ in range(more.randrange(9))]
+    _make_odd(line, random.Random(f"odd {seed}"))
     return line
+
+
+def _make_odd(line: Line, chance: random.Random) -> None:
+    """Add options that change little, and give some entries odd names, times, sizes and attributes."""
+    line.words = [*_drawn(chance, PLAIN_OPTIONS), *line.words]
+    if chance.random() < 0.25:
+        usual, odd = chance.choice(("c.o", "two words", "x~", "d.txt")), chance.choice(ODD_NAMES)
+        line.entries = {path.replace(f"/{usual}", f"/{odd}"): entry for path, entry in line.entries.items()}
+        line.files = {path.replace(f"/{usual}", f"/{odd}"): text for path, text in line.files.items()}
+    if chance.random() < 0.25:
+        line.nanoseconds = chance.randrange(10**9)
+    paths = [path for path, entry in line.entries.items() if entry[0] not in ("=>", "|")]
+    for path in chance.sample(paths, 2) if chance.random() < 0.3 else ():
+        contents, mode, time, owner = line.entries[path]
+        if contents and not contents.startswith("->"):
+            contents *= chance.choice((1, 100, 40_000))
+        line.entries[path] = (contents, mode, chance.choice((time, *ODD_TIMES)), owner)
+    words = " ".join(line.words)
+    wants = re.findall(r"(?:^|\s)-[a-zA-Z]*([XA])", words)
+    if "-K" in line.words:  # rsync cannot set any through a kept link
+        wants = []
+    if re.search("map=|--chown", words):  # rsync gives users in ACLs to others, too
+        wants = [each for each in wants if each == "X"]
+    for path in chance.sample(paths, 2) if wants else ():
+        if (contents := line.entries[path][0]) is None or not contents.startswith("->"):
+            acl = bytes.fromhex(
+                "0200000001000600ffffffff0200060001000000040004 00ffffffff10000600ffffffff20000400ffffffff"
+            )
+            line.attributes[path] = ("system.posix_acl_access", acl) if wants[0] == "A" else ("user.color", b"red")
+    if chance.random() < 0.2:
+        line.spellings = {word: chance.choice(spelled) for word, spelled in SPELLINGS.items()}
 
 
 def _drawn(chance: random.Random, options: Iterable[tuple[float, Sequence[str]]]) -> list[str]:
@@ -197,6 +261,8 @@ def _add_rules(line: Line, chance: random.Random) -> None:
         added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
     if any(re.match("--(link|compare)-dest", word) for word in (*line.words, *added)):
         added = [word for word in added if not re.match("-b$|--backup|--suffix", word)]
+    if any(word.startswith("--del") for word in (*line.words, *added)):  # rsync deletes or backs up its own backups
+        added = [word for word in added if word != "--backup-dir=sub"]
     if "-K" in line.words and any(NOT_WITH_KEPT_LINKS.match(word) for word in added):
         return
     if any(word.endswith(("list", "list0")) for word in added):
@@ -281,8 +347,10 @@ def build(line: Line, folder: Path) -> None:
     for path, text in line.files.items():
         (folder / path).write_text(text)
         os.utime(folder / path, (NOW, NOW))
+    for path, (name, value) in line.attributes.items():
+        os.setxattr(folder / path, name, value)
     for path, (_, mode, time, owner) in reversed(line.entries.items()):
-        _dress(folder / path, mode, time, owner)
+        _dress(folder / path, mode, time * 10**9 + line.nanoseconds, owner)
     for name in ("rsync", "mrsync"):
         (folder / name).mkdir()
         if any("TMP" in word for word in line.words):
@@ -310,12 +378,12 @@ def _build_copies(line: Line, folder: Path, name: str, changes: Iterable[tuple[s
     subprocess.run(["rsync", "-aH", f"rsync/{name}", "mrsync/"], cwd=folder, check=True)
 
 
-def _dress(path: Path, mode: int, time: int, owner: int) -> None:
+def _dress(path: Path, mode: int, time_ns: int, owner: int) -> None:
     if os.geteuid() == 0:
         os.chown(path, owner, owner, follow_symlinks=False)
     if not path.is_symlink():
         path.chmod(mode)
-    os.utime(path, (time, time), follow_symlinks=False)
+    os.utime(path, ns=(time_ns, time_ns), follow_symlinks=False)
 
 
 def _change(dest: Path, kind: str, number: int) -> None:
@@ -356,5 +424,6 @@ def run_both(line: Line, folder: Path, port: int) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     build(line, folder)
-    found = differing(line.words, line.dest, folder, port)
+    words = [line.spellings.get(word, word) for word in line.words]
+    found = differing(words, line.dest, folder, port)
     return f"seed {line.seed}: {found}" if found else ""

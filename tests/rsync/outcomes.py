@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 NOW = 1_700_000_000
-CHANGE = re.compile(r"^(?:[<>c.][fdLDS]|\*deleting).*")  # hard links of what is there have other letters
+CHANGE = re.compile(r"^(?:[<>ch.][fdLDS]|\*deleting).*")
 RECENT = "recent"  # the time of what was changed by a run, or just before it
 
 
 class Entry(NamedTuple):
-    """What a path is: type and mode, owner, time, and the beginning of its contents or the target of a link."""
+    """What a path is: type and mode, owner, time, and its contents or the target of a link, shortened.
+
+    attributes: extended attributes, ACLs among them.
+    """
 
     mode: str
     owner: str
     time: str
     what: str
+    attributes: str
 
 
 class Outcome(NamedTuple):
@@ -45,6 +50,10 @@ def run(command: Sequence[str], words: Sequence[str], dest: str, folder: Path) -
     return Outcome(ended.returncode, ended.stderr, said, lines, entries, groups)
 
 
+def _attributes(path: Path) -> list[str]:
+    return sorted(name for name in os.listxattr(path, follow_symlinks=False) if name.startswith(("user.", "system.")))
+
+
 def _tree(top: Path) -> tuple[dict[str, Entry], list[list[str]]]:
     """Return what is in a directory, by path, and the names of each file that has several."""
     entries: dict[str, Entry] = {}
@@ -57,7 +66,9 @@ def _tree(top: Path) -> tuple[dict[str, Entry], list[list[str]]]:
         name = str(path.relative_to(top))
         if path.is_file() and not path.is_symlink() and status.st_nlink > 1:
             groups.setdefault(status.st_ino, []).append(name)
-        time = RECENT if status.st_mtime > NOW + 100_000 else str(int(status.st_mtime))
+        time = RECENT if NOW + 100_000 < status.st_mtime < 2**31 else str(status.st_mtime_ns)
         owner = f"{status.st_uid}:{status.st_gid}"
-        entries[name] = Entry(f"{status.st_mode:o}", owner, time, repr(what[:20]))
+        short = f"{what[:20]!r} {len(what)} {zlib.crc32(os.fsencode(what))}"
+        attributes = {each: os.getxattr(path, each, follow_symlinks=False) for each in _attributes(path)}
+        entries[name] = Entry(f"{status.st_mode:o}", owner, time, short, str(attributes))
     return entries, [sorted(names) for names in groups.values()]
