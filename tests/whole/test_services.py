@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.fs.state_directory import STATE_NAME
 from tests.programs import program
 from tests.whole.site import Site
 
@@ -45,6 +46,23 @@ def test_the_command_of_each_unit_exists() -> None:
         name = re.search(r"^ExecStart=/usr/bin/(\w+)", path.read_text(), re.MULTILINE)
         assert name
         assert subprocess.run(program(name[1], "--version"), capture_output=True).returncode == 0
+
+
+def test_a_job_gets_no_directory_of_others() -> None:
+    """systemd gives a StateDirectory and all in it to User=, so it must not hold the records of root."""
+    settings = dict(re.findall(r"^(\w+)=(.*)$", (UNITS / "mrsync@.service").read_text(), re.MULTILINE))
+    assert settings["StateDirectory"].endswith("/%i")
+    assert settings["WorkingDirectory"] == f"/var/lib/{settings['StateDirectory']}"
+    assert settings["StateDirectory"].split("/")[0] != STATE_NAME.decode()
+
+
+def test_a_job_is_not_killed_for_a_call_that_its_filter_lacks() -> None:
+    """Catchers of -r local ask for Landlock, which older sets of systemd lack, and go on without it."""
+    settings = dict(re.findall(r"^(\w+)=(.*)$", (UNITS / "mrsync@.service").read_text(), re.MULTILINE))
+    assert settings["SystemCallErrorNumber"] == "EPERM"
+    assert {f"landlock_{name}" for name in ("create_ruleset", "add_rule", "restrict_self")} <= set(
+        settings["SystemCallFilter"].split()
+    )
 
 
 def test_a_run_keeps_the_status_line_of_its_unit(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
