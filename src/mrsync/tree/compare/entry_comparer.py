@@ -35,7 +35,7 @@ from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import ATTRIBUTES, GROUP, MODE, TIME, USER, Items
 from mrsync.tree.model.limits import KIND_SHIFT
-from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.listing import Listing, kinds_of
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIALS, Manifest
 
 
@@ -121,7 +121,7 @@ class EntryComparer:
         is_asked = self._policy.existing or self._policy.itemizes or bool(self._others)
         if is_asked or self._groups.slice(first, end):
             return False
-        if any(mode >> KIND_SHIFT != REGULAR for mode in set(self._manifest.modes[first:end])):
+        if kinds_of(self._manifest.modes[first:end]).count(REGULAR) < end - first:
             return False
         self._work.need(first, end)
         return True

@@ -111,7 +111,7 @@ class _SynclistScanner(Scanner):
             self._marks.extend([Mark.SENT] * len(listing.names))
         else:
             names = [name for name in sorted(known) if self._is_wanted(fd, name, known[name])]
-            listing = Listing(fd, names, has_identities=self._manifest.policy.partial)
+            listing = Listing(fd, names, finds_holes=True, has_identities=self._manifest.policy.partial)
             self._marks.extend([max(0, self._wanted[known[name]] - 1) for name in listing.names])
         self._places.extend([known.get(name, _WITHIN_TREE) for name in listing.names])
         listing.failures = [each for each in listing.failures if known.get(each[1], _WITHIN_TREE) == _WITHIN_TREE]

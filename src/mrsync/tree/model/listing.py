@@ -29,6 +29,8 @@ TIME_MAX = (1 << 63) - 1
 TIME_MIN = -(1 << 63)
 _BLOCK_BYTES = 512  # as stat counts them
 _ENCODING = sys.getfilesystemencoding()
+_KIND_BYTE = 1 if sys.byteorder == "little" else 0  # of the two of a mode: its upper half is the kind
+_KIND_OF_BYTE = bytes([byte >> (KIND_SHIFT - 8) for byte in range(256)])
 _REGULAR = stat.S_IFREG >> KIND_SHIFT
 _DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
 _LINK = stat.S_IFLNK >> KIND_SHIFT
@@ -40,18 +42,25 @@ class Listing:
 
     sizes: bytes, 0 except for regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the exact ones.
     By position: links (targets of soft links), inodes ((device, inode) of entries with several names, except
-    directories), devices (device numbers), sparse (regular files that occupy fewer blocks than their size), followed
-    (soft links that were replaced by what they lead to). failures: (errno, name) of entries that could not be read.
-    ctimes (ns), numbers (inodes): only if has_identities.
+    directories), devices (device numbers), followed (soft links that were replaced by what they lead to). failures:
+    (errno, name) of entries that could not be read. sparse (regular files that occupy fewer blocks than their size):
+    only if finds_holes. ctimes (ns), numbers (inodes): only if has_identities.
     """
 
-    def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
-        self._begin(has_identities=has_identities)
+    def __init__(
+        self,
+        directory_fd: int,
+        names: list[bytes] | None = None,
+        *,
+        finds_holes: bool = False,
+        has_identities: bool = False,
+    ) -> None:
+        self._begin(finds_holes=finds_holes, has_identities=has_identities)
         names = sorted_names(directory_fd) if names is None else names
         for start in range(0, len(names), ROWS):
             self._add(directory_fd, names[start : start + ROWS] if len(names) > ROWS else names)
 
-    def _begin(self, *, has_identities: bool) -> None:
+    def _begin(self, *, finds_holes: bool, has_identities: bool) -> None:
         self.names: list[bytes] = []
         self.modes = array("H")
         self.uids = array("I")
@@ -67,6 +76,7 @@ class Listing:
         self.failures: list[tuple[int, bytes]] = []
         self.ctimes = array("q")
         self.numbers = array("Q")
+        self._finds_holes = finds_holes
         self._has_identities = has_identities
 
     def mtime_ns(self, position: int) -> int:
@@ -102,7 +112,7 @@ class Listing:
     def follow(self, position: int, status: os.stat_result) -> None:
         """Replace a soft link by what it leads to, whose status is given."""
         one = Listing.__new__(Listing)
-        one._begin(has_identities=self._has_identities)
+        one._begin(finds_holes=self._finds_holes, has_identities=self._has_identities)
         one.extend([self.names[position]], StatusRows([status]))
         for column in ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers"):
             if getattr(self, column):
@@ -151,37 +161,36 @@ class Listing:
         self.modes += modes
         self.uids += statuses.column(UIDS)
         self.gids += statuses.column(GIDS)
-        if any(mode >> KIND_SHIFT != _REGULAR for mode in set(modes)):
-            kinds = [mode >> KIND_SHIFT for mode in modes]
+        kinds = kinds_of(modes)
+        if kinds.count(_REGULAR) < len(kinds):
             sizes = array("q", [size if kind == _REGULAR else 0 for kind, size in zip(kinds, sizes)])
             self.devices.update({base + i: statuses.special(i) for i, kind in enumerate(kinds) if kind in _DEVICES})
         self.sizes += sizes
         self._add_times(base, statuses.times(MTIMES))
         if self._has_identities:
-            self.ctimes.fromlist(statuses.times(CTIMES))
+            self.ctimes += array("q", statuses.times(CTIMES))
             self.numbers += statuses.column(INODES)
-        self._add_inodes(base, statuses, modes)
-        blocks = statuses.column(BLOCKS)
-        self.sparse += [i for i, (count, size) in enumerate(zip(blocks, sizes), base) if count * _BLOCK_BYTES < size]
+        self._add_inodes(base, statuses, kinds)
+        if self._finds_holes:
+            used = zip(statuses.column(BLOCKS), sizes)
+            self.sparse += [i for i, (count, size) in enumerate(used, base) if count * _BLOCK_BYTES < size]
 
-    def _add_inodes(self, base: int, statuses: Statuses, modes: array[int]) -> None:
+    def _add_inodes(self, base: int, statuses: Statuses, kinds: bytes) -> None:
         link_counts = statuses.column(LINK_COUNTS)
-        if max(link_counts) == 1:
+        if link_counts == array(link_counts.typecode, (1,)) * len(link_counts):
             return
         inodes = statuses.column(INODES)
         for i, count in enumerate(link_counts):
-            if count > 1 and modes[i] >> KIND_SHIFT != _DIRECTORY:
+            if count > 1 and kinds[i] != _DIRECTORY:
                 self.inodes[base + i] = (statuses.device(i), inodes[i])
 
-    def _add_times(self, base: int, times: list[int]) -> None:
-        if min(times) >= TIME_MIN and max(times) <= TIME_MAX:
-            self.mtimes.fromlist(times)
-            return
-        for position, time in enumerate(times, base):
-            clamped = max(TIME_MIN, min(TIME_MAX, time))
-            if clamped != time:
-                self.far_times[position] = time
-            self.mtimes.append(clamped)
+    def _add_times(self, base: int, times: Sequence[int]) -> None:
+        try:
+            self.mtimes += array("q", times)
+        except OverflowError:
+            clamped = [max(TIME_MIN, min(TIME_MAX, time)) for time in times]
+            self.mtimes.fromlist(clamped)
+            self.far_times.update({base + i: time for i, time in enumerate(times) if time != clamped[i]})
 
     def _read_one_by_one(
         self, fd: int, names: list[bytes]
@@ -203,11 +212,15 @@ class Listing:
         return kept, rows, targets
 
 
-def positions_of(kind: int, modes: Sequence[int]) -> list[int]:
+def kinds_of(modes: array[int]) -> bytes:
+    """Return the kind of each mode, as one byte for each, so that loops in C make and search them."""
+    return modes.tobytes()[_KIND_BYTE::2].translate(_KIND_OF_BYTE)
+
+
+def positions_of(kind: int, modes: array[int]) -> list[int]:
     """Return the positions of all modes of a kind, quickly if there are none."""
-    if all(mode >> KIND_SHIFT != kind for mode in set(modes)):
-        return []
-    return [position for position, mode in enumerate(modes) if mode >> KIND_SHIFT == kind]
+    kinds = kinds_of(modes)
+    return [position for position, each in enumerate(kinds) if each == kind] if kind in kinds else []
 
 
 def sorted_names(directory_fd: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from operator import ge, lt
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
 from mrsync.tree.model.columns import NameColumn
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, KIND_SHIFT, LINK_BYTES_MAX, NAME_BYTES_MAX
-from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing, positions_of
+from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing, kinds_of, positions_of
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
@@ -269,7 +269,7 @@ class Manifest:
     def _check_numbers(self, unpacker: Unpacker) -> None:
         if min(self.sizes) < 0:
             raise unpacker.error("a size is negative")
-        kinds = {mode >> KIND_SHIFT for mode in set(self.modes)} - {REGULAR, DIRECTORY}
+        kinds = set(kinds_of(self.modes)) - {REGULAR, DIRECTORY}
         others = chain(self.directories, *(positions_of(kind, self.modes) for kind in kinds))
         if any(self.sizes[entry] for entry in others):
             raise unpacker.error("something that is not a file has a size")
@@ -322,7 +322,7 @@ def _decode_owners(unpacker: Unpacker) -> dict[int, bytes]:
 def _check_modes(modes: array[int], unpacker: Unpacker) -> None:
     if not modes or modes[0] >> KIND_SHIFT != DIRECTORY:
         raise unpacker.error("its root is not a directory")
-    if not {mode >> KIND_SHIFT for mode in set(modes)} <= _KINDS:
+    if kinds_of(modes).translate(None, bytes(_KINDS)):
         raise unpacker.error("an entry has an unknown type")
 
 

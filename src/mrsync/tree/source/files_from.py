@@ -83,7 +83,8 @@ class FilesFromScanner(Scanner):
         if self._mounts.is_foreign(directory, fd, is_recursed=self._is_recursed(directory)) or not is_open:
             is_open = False
             self._manifest.incomplete.add(directory)
-        listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
+        names = None if is_open else sorted(known)
+        listing = Listing(fd, names, finds_holes=True, has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing)
         passed = self._follow(fd, listing, known)
         self._mounts.omit(fd, listing, known)

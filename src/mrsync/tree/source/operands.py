@@ -85,8 +85,8 @@ class OperandScanner(Scanner):
         if self._mounts.is_foreign(directory, fd, number, is_recursed=self._is_recursed(directory)):
             self._manifest.incomplete.add(directory)
             names = ()
-        has_identities = self._manifest.policy.partial
-        listing = Listing(fd, None if names is None else sorted(names), has_identities=has_identities)
+        taken = None if names is None else sorted(names)
+        listing = Listing(fd, taken, finds_holes=True, has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing, number)
         if names is None:
             self._drop_temporary(directory, listing)

@@ -23,7 +23,7 @@ from mrsync.tree.fs.xattrs import source_xattr_selection
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX, KIND_SHIFT
-from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.listing import Listing, kinds_of
 from mrsync.tree.model.manifest import DIRECTORY, MADE_MODE, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import ModeChange, change_modes
@@ -154,7 +154,7 @@ class Scanner:
     def _skipped(self) -> list[int]:
         """Return the entries of kinds that the policy does not preserve."""
         manifest = self._manifest
-        kinds = {mode >> KIND_SHIFT for mode in set(manifest.modes)} - {OMITTED}
+        kinds = set(kinds_of(manifest.modes)) - {OMITTED}
         skipped = {kind for kind in kinds if not manifest.policy.keeps_kind(kind)}
         return [entry for entry in range(len(manifest)) if manifest.kind(entry) in skipped] if skipped else []
 
@@ -306,7 +306,7 @@ class Scanner:
         if self._mounts.is_foreign(directory, fd, is_recursed=self._is_recursed(directory)):
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
-        listing = Listing(fd, has_identities=self._manifest.policy.partial)
+        listing = Listing(fd, finds_holes=True, has_identities=self._manifest.policy.partial)
         self._drop_temporary(directory, listing)
         drop_records(listing, fd)
         self._apply_link_policy(directory, fd, listing)

@@ -15,7 +15,7 @@ from tests.trees import AWKWARD_NAMES
 def listing_of(path: Path) -> Listing:
     fd = os.open(path, os.O_RDONLY)
     try:
-        return Listing(fd)
+        return Listing(fd, finds_holes=True)
     finally:
         os.close(fd)
 

@@ -55,7 +55,7 @@ def assert_same(fd: int, names: list[bytes]) -> None:
     for column in COLUMNS:
         assert table.column(column) == rows.column(column), column.attribute
     for column in (CTIMES, MTIMES):
-        assert table.times(column) == rows.times(column)
+        assert list(table.times(column)) == rows.times(column)
     for position in range(len(names)):
         assert table.device(position) == rows.device(position)
         assert table.special(position) == rows.special(position)
@@ -94,7 +94,7 @@ def test_a_thread_has_a_table_of_its_own() -> None:
 def test_a_listing_without_statx_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_one_of_each_kind(tmp_path / "tree")
     fd = os.open(tmp_path / "tree", os.O_RDONLY)
-    with_statx = vars(Listing(fd, has_identities=True))
+    with_statx = vars(Listing(fd, finds_holes=True, has_identities=True))
     monkeypatch.setattr("mrsync.tree.model.listing.read_statuses", lambda directory_fd, names: None)
-    assert vars(Listing(fd, has_identities=True)) == with_statx
+    assert vars(Listing(fd, finds_holes=True, has_identities=True)) == with_statx
     os.close(fd)
