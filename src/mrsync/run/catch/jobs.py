@@ -182,6 +182,7 @@ class TreeJobs:
             from mrsync.tree.staging.resume import missing_pages
 
             pages = missing_pages(stage, needs, held, page_bytes)
+        plan.forget_identities()
         self._advance()
         return Wanted(pages, is_less)
 
@@ -335,6 +336,7 @@ class TreeJobs:
         done.failures += [Failure(errno.ENODATA, self._manifest.path(entry), "replace") for entry in rounds.missed()]
         if done.is_change or rounds.files_updated:
             done.failures += self._flush(self._activity)
+        rounds.forget_writing()
         self._keep_record(rounds)
         return done
 

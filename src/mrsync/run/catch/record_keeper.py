@@ -112,19 +112,19 @@ class RecordKeeper:
         if self._store is None or self._session is None:
             return
         record = Record(self._manifest, self._session.id, TargetNames(destination.host, destination.suffix))
+        stages = list(stages)
         changed = bytearray(len(manifest))
-        rounds = list(zip(self._rounds.values(), stages))
-        for _, stage in rounds:
+        for stage in stages:
             for entry in chain(stage.states.unplaced(), stage.states.placed()):
                 changed[entry] = True
         beginning = self._store.read(_HEADER_BYTES)
         if True not in changed and beginning is not None and _is_of(beginning[0], record):
             self._store.touch()
             return
-        old = self._store.read() if _keeps_some(manifest, changed) else None
-        known = _decoded(old[0]) if old is not None else None
-        fresh = [_proven(round, stage, destination) for round, stage in rounds]
-        carry(known, record, manifest, fresh, changed)
+        fresh = [_proven(round, stage, destination) for round, stage in zip(self._rounds.values(), stages)]
+        carry(_old_record(self._store, manifest, changed), record, manifest, fresh, changed)
+        fresh.clear()
+        self._rounds.clear()  # all is in the record, which takes as much memory again while it is written
         self._store.write(record.parts(), is_durable=manifest.policy.durable)
         self._store.prune()
 
@@ -138,6 +138,15 @@ class RecordKeeper:
             return DigestProver()
         keys = SessionKeys.derive(self._secrets.group, session.id)
         return SealProver(keys.pages, session.id, session.seal, object, session.geometry)
+
+
+def _old_record(store: Store, manifest: Manifest, changed: Sequence[int]) -> Record | None:
+    """Return the last record, or None if it proves nothing or is damaged: a power cut may have left a part of it."""
+    found = store.read() if _keeps_some(manifest, changed) else None
+    try:
+        return Record.decode(found[0]) if found is not None else None
+    except MrsyncError:
+        return None
 
 
 def _keeps_some(manifest: Manifest, changed: Sequence[int]) -> bool:
@@ -197,11 +206,3 @@ def _is_of(encoded: bytes, record: Record) -> bool:
         return recorded_sync(encoded) == (record.digest.hex(), record.names)
     except MrsyncError:
         return False
-
-
-def _decoded(encoded: bytes) -> Record | None:
-    """Return a record, or None if the bytes are not one: a power cut may have left a part of it."""
-    try:
-        return Record.decode(encoded)
-    except MrsyncError:
-        return None

@@ -78,11 +78,6 @@ class Packer:
         """Write strings without NUL; the reader must know their number."""
         self.blob(joined(values, b"\0"))
 
-    @property
-    def parts(self) -> list[bytes]:
-        """The parts whose concatenation `packed` returns."""
-        return self._parts
-
     def packed(self) -> bytes:
         return b"".join(self._parts)
 

@@ -76,6 +76,10 @@ class Plan:
         self.sparse_identities: dict[int, tuple[int, int]] = {}
         self.blocks = b""
 
+    def forget_identities(self) -> None:
+        """Free ctimes and inodes, 16 bytes per file. Only the journal and what is resumed need them."""
+        del self.ctimes[:], self.inodes[:]
+
     @property
     def file_count(self) -> int:
         return len(self.entries)

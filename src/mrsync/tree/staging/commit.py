@@ -210,6 +210,12 @@ class StagingRounds:
         """Return the entries that were neither placed nor sat out nor discarded. Call this after the last commit."""
         return [entry for each in self._rounds for entry in each.stage.states.missed()]
 
+    def forget_writing(self) -> None:
+        """Call `Stage.forget_writing` of each round, if no staged file is left."""
+        if not self.missed():
+            for each in self._rounds:
+                each.stage.forget_writing()
+
     def advance(self) -> bool:
         """Call `Stage.advance` of the latest round."""
         return self._rounds[-1].stage.advance()

@@ -28,6 +28,10 @@ class Identities:
         self._other_devices: dict[int, int] = {}
         self._generations: dict[int, int] = {}  # by incomplete file that was closed
 
+    def clear(self) -> None:
+        """Forget all files."""
+        del self._inodes[:], self._ctimes[:]
+
     def note(self, file: int, status: os.stat_result) -> None:
         """Remember the status of an open staged file, taken after the last change to it."""
         if self._device < 0:

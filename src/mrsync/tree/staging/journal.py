@@ -1,7 +1,7 @@
 """Write the journal of a session, from which a later session resumes after this one breaks off.
 
 The journal is a file `.mrsync-...` in the root of the destination. It consists of a head and of frames of notes, each
-with a CRC-32. It is only appended to. docs/resume.md describes the format.
+with a CRC-32. Once the head is written, it is only appended to. docs/resume.md describes the format.
 
 Invariant: a note is written only when what it says is true. Data is written to the staged file first, then the
 piece is noted. A file is taken back in the reverse order: VOID is appended and flushed before the staged file is
@@ -28,6 +28,7 @@ import struct
 import time
 import zlib
 from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from mrsync.files import CAUTIOUS, close_quietly
@@ -53,7 +54,7 @@ BOUND = 6  # pieces of this file are in inode b; a: device and generation of the
 UNKNOWN = 0  # inode number of a source file whose identity is not known
 FLUSH_S = 0.02  # notes wait at most this long before they are appended
 LARGE_BYTES = 8 << 20  # smaller files are not made durable: syncing them would cost more than it saves
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAUTIOUS
 _MASK = (1 << 64) - 1
 # Of a plan file: it may be resumed; something is noted about it; and a flush of the disk covers that. 0: none of these.
 _KNOWN, _NOTED, _COVERED = 1, 2, 3
@@ -90,8 +91,21 @@ class Journal:
         self._fd = destination.directories.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-        head = _head(manifest, plan, files, tag, self_of(self._fd))
-        self._append(HEAD.pack(sum(map(len, head))), *head)
+        self._write_head(_head(manifest, plan, files, tag, self_of(self._fd)))
+
+    def _write_head(self, head: Iterable[bytes]) -> None:
+        """Write the parts of the head one by one, so that memory never holds them all, and then their length.
+
+        Without it a reader takes nothing from the journal. Nothing is staged before the head is whole.
+        """
+        self._append(HEAD.pack(0))
+        for part in head:
+            self._append(part)
+        if self._fd >= 0:
+            try:
+                os.pwrite(self._fd, HEAD.pack(self.position - HEAD.size), 0)
+            except OSError:
+                self._end()
 
     def piece(self, file: int, offset: int, length: int) -> None:
         """Note that `length` bytes at `offset` of a plan file are written."""
@@ -235,7 +249,8 @@ def boot_id() -> bytes:
         return b""
 
 
-def _head(manifest: Manifest, plan: Plan, files: array[int], tag: bytes, itself: bytes) -> list[bytes]:
+def _head(manifest: Manifest, plan: Plan, files: array[int], tag: bytes, itself: bytes) -> Iterator[bytes]:
+    """Yield the parts of the head, each made when it is asked for."""
     entries = array("I", map(plan.entries.__getitem__, files))
     parents = array("I", map(manifest.parents.__getitem__, entries))
     directories = {directory: number for number, directory in enumerate(dict.fromkeys(parents))}
@@ -246,11 +261,17 @@ def _head(manifest: Manifest, plan: Plan, files: array[int], tag: bytes, itself:
     packer.number(len(files))
     packer.column(files)
     packer.strings(map(manifest.names.__getitem__, entries))
+    yield from packer.take_parts()
     packer.column(array("I", map(directories.__getitem__, parents)))
     packer.number(len(directories))
     packer.strings(map(manifest.path, directories))
-    packer.column(array("q", map(manifest.sizes.__getitem__, entries)))
-    packer.column(array("q", map(manifest.mtimes.__getitem__, entries)))
-    packer.column(array("q", map(plan.ctimes.__getitem__, files)))
-    packer.column(array("Q", map(plan.inodes.__getitem__, files)))
-    return packer.parts
+    yield from packer.take_parts()
+    columns = (
+        ("q", manifest.sizes, entries),
+        ("q", manifest.mtimes, entries),
+        ("q", plan.ctimes, files),
+        ("Q", plan.inodes, files),
+    )
+    for typecode, column, rows in columns:
+        packer.column(array(typecode, map(column.__getitem__, rows)))
+        yield from packer.take_parts()

@@ -161,6 +161,11 @@ class Stage:
         self.notes.close()
         self.destination.directories.restore()
 
+    def forget_writing(self) -> None:
+        """Free what only writing and renaming needed, 24 bytes per file. No staged file may be left."""
+        self._remaining = array("q")
+        self.files.forget_identities()
+
     def _leave(self, file: int) -> None:
         """Leave a file to a later session, unless closing it reports that data may be lost."""
         try:

@@ -56,7 +56,7 @@ class FileStates(bytearray):
     """
 
     def __init__(self, plan: Plan, needs: Iterable[tuple[int, int]]) -> None:
-        super().__init__([UNWANTED] * plan.file_count)
+        super().__init__(bytes([UNWANTED]) * plan.file_count)
         self._entries = plan.entries
         for first, end in needs:
             low, high = plan.first_file(first), plan.first_file(end)
@@ -99,6 +99,10 @@ class StagedFiles:
         self.overwritten: dict[int, int] = {}
         self._identities = Identities(plan.file_count)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
+
+    def forget_identities(self) -> None:
+        """Free the identities, because no staged file is left."""
+        self._identities.clear()
 
     # where they are
 

@@ -12,6 +12,7 @@ import pytest
 
 from mrsync.tree.staging import journal as journal_module
 from mrsync.tree.staging import journal_reader as reader_module
+from mrsync.tree.staging.journal import HEAD
 from tests.support.waiting import HANG_S
 from tests.unit.tree.breaking import PAGE, in_a_process_that_is_killed
 from tests.unit.tree.staging.resuming import (
@@ -29,7 +30,7 @@ def journal(trees: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("way", ["link", "mode", "second name", "gone", "empty", "fifo", "directory"])
+@pytest.mark.parametrize("way", ["link", "mode", "second name", "gone", "empty", "no length", "fifo", "directory"])
 def test_modified_journal_is_not_used(broken: Path, way: str) -> None:
     path = journal(broken)
     if way == "mode":
@@ -38,6 +39,9 @@ def test_modified_journal_is_not_used(broken: Path, way: str) -> None:
         (broken / "other").hardlink_to(path)
     elif way == "empty":
         path.write_bytes(b"")
+    elif way == "no length":  # the session was killed while it wrote the head
+        with path.open("r+b") as file:
+            file.write(bytes(HEAD.size))
     else:
         path.rename(broken / "kept")
         if way == "link":
