@@ -30,8 +30,8 @@ How it was measured:
 - The time is that of the whole command, until the last target has everything. The receivers of "mrsync, catchers wait",
   rsync's daemons, udpcast, UFTP and the chain of `nc | tee | tar` were started before. mrsync, rsync and clush by ssh
   start everything themselves, as part of the time.
-- After every copy the digest of all names and contents on every target is compared with that of the source. A tool that
-  did not bring them there is said to have failed.
+- After every copy the digest of all names and contents on every target is compared with that of the source; where there
+  is nothing to do, only after the last round. A tool that did not bring them there is said to have failed.
 - Processor is that of all processes of a host. Memory is the largest that each command had; how it is measured, no
   command has less than 12 MB.
 - All trees are in memory. mrsync and ssh encrypt, the others do not. UFTP is told nine tenths of the link's rate; all
