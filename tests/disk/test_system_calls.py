@@ -200,11 +200,16 @@ def in_a_child(action: Callable[[], object]) -> tuple[int, Any]:
     return status, json.loads(told_bytes) if told_bytes else None
 
 
+def hasten(patch: pytest.MonkeyPatch) -> None:
+    """Small files are enough, and nothing waits for a clock."""
+    patch.setattr("mrsync.tree.source.scanner.TICK_NS", 1)
+    patch.setattr("mrsync.tree.staging.journal.FLUSH_S", 0.0)
+    patch.setattr("mrsync.tree.delta.basis.BYTES_MIN", 4000)
+
+
 @pytest.fixture(params=POLICIES)
 def scene(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", 1)
-    monkeypatch.setattr("mrsync.tree.staging.journal.FLUSH_S", 0.0)
-    monkeypatch.setattr("mrsync.tree.delta.basis.BYTES_MIN", 4000)
+    hasten(monkeypatch)
     return Scene(tmp_path, POLICIES[request.param])
 
 
@@ -217,8 +222,14 @@ def run(scene: Scene, k: int = 0, event: Event = lambda name, arguments, more: N
         event(name, arguments, more)
 
     calls = SystemCalls(k, note)
+    target = session(scene, calls)
+    return calls.count, target.is_clean, "".join(met)
+
+
+def session(scene: Scene, calls: SystemCalls) -> OneTarget:
+    """Run a session whose calls are watched."""
     with calls.watching():
-        target = OneTarget(
+        return OneTarget(
             scene.source,
             scene.dest,
             scene.policy,
@@ -227,7 +238,6 @@ def run(scene: Scene, k: int = 0, event: Event = lambda name, arguments, more: N
             keeps_record=True,
             geometry=scene.geometry,
         ).run()
-    return calls.count, target.is_clean, "".join(met)
 
 
 def chosen(scene: Scene) -> list[int]:
