@@ -304,6 +304,8 @@ def test_any_call_fails(scene: Scene, number: int) -> None:
     print(errno.errorcode[number], file=sys.stderr)
 
     def fail(name: str, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
+        if number == errno.ENXIO and os.SEEK_DATA in arguments[2:]:
+            return  # it says that there are no data, which is no fault
         raise OSError(number, os.strerror(number))
 
     wrong = []

@@ -22,13 +22,14 @@ def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
     extents: list[tuple[int, int]] = []
     position = 0
     while position < size:
+        start = -1
         try:
             start = os.lseek(fd, position, os.SEEK_DATA)
             end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
         except SystemError:  # Linux returns a negative offset near the end of 8 EiB, and CPython does not expect that
             return [(0, size)]
         except OSError as error:
-            if error.errno == errno.ENXIO:  # no data up to the end
+            if error.errno == errno.ENXIO and start < 0:  # no data up to the end
                 break
             return [(0, size)]  # holes are not supported, or the disk fails: reading the data will report it
         if start >= size:

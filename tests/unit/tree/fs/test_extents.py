@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -58,6 +59,21 @@ def test_data_that_came_after_the_scan_does_no_harm(tmp_path: Path) -> None:
     with open(tmp_path / "file", "rb") as file:
         assert data_extents(file.fileno(), 5000) == [(0, 5000)]
         assert data_extents(file.fileno(), 0) == []
+
+
+def test_data_whose_end_cannot_be_found_are_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the file had become shorter since their beginning was found."""
+    path, seek = tmp_path / "file", os.lseek
+    path.write_bytes(b"x" * 1000)
+
+    def find(fd: int, position: int, how: int) -> int:
+        if how == os.SEEK_HOLE:
+            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+        return seek(fd, position, how)
+
+    monkeypatch.setattr(os, "lseek", find)
+    with path.open("rb") as file:
+        assert data_extents(file.fileno(), 1000) == [(0, 1000)]
 
 
 def test_an_empty_file_and_one_that_is_a_hole_have_no_data(tmp_path: Path) -> None:
