@@ -14,7 +14,7 @@ from mrsync.cli.output.progress import Progress, make_progress, tell_all
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
-from mrsync.cli.signals import signals_requesting
+from mrsync.cli.signals import signals_requesting, unheard_signals
 from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError, describe_shortage
 from mrsync.escaping import escape_controls
 from mrsync.remote.folding import fold
@@ -105,9 +105,9 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None,
             observer.on_notice(Notice(2, f"settings from {path}"))
         tell_all(observer, output.remarks)
         try:
-            stop = Stop()
-            with signals_requesting(stop, partial(_leave, display, settings, files, log, begun)):
-                outcome = cast(settings, observer, stop, trace, begun.append)
+            stop, leave = Stop(), partial(_leave, display, settings, files, log, begun)
+            with signals_requesting(stop, leave), unheard_signals(leave) as watch:
+                outcome = cast(settings, observer, stop, trace, partial(_begin, begun, watch))
         except Exception as error:
             outcome = _failed(settings, error, begun)
             if not isinstance(error, MrsyncError) and not describe_shortage(error):
@@ -119,6 +119,13 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None,
     return outcome
 
 
+def _begin(begun: list[OutcomeNow], watch: Callable[[], None], outcome_now: OutcomeNow) -> None:
+    """Note that a run has begun. All catchers are started, so threads are no risk any more."""
+    if not begun:
+        watch()
+    begun.append(outcome_now)
+
+
 def _leave(
     display: Progress,
     settings: CastSettings,
@@ -127,9 +134,9 @@ def _leave(
     begun: Sequence[OutcomeNow],
     reason: str,
 ) -> NoReturn:
-    """Exit at once, in the handler of a second signal, without waiting for targets."""
+    """Exit at once, at a second signal or one that is not heard, without waiting for targets."""
     display.close()  # leave a clean terminal
-    error = Interrupted(f"{reason} twice: leaving at once, targets clean up by themselves")
+    error = Interrupted(f"{reason}: leaving at once, targets clean up by themselves")
     outcome = _failed(settings, error, begun)
     files.write(outcome)
     if log is not None:

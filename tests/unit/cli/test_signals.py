@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -39,3 +41,26 @@ def test_handlers_are_given_back() -> None:
     with signals_requesting(Stop()):
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+HANGS = """
+import os, signal, sys, threading
+from mrsync.cli import signals
+from mrsync.run.stop import Stop
+
+def leave(reason):
+    print(reason, flush=True)
+    os._exit(20)
+
+with signals.signals_requesting(Stop(), leave), signals.unheard_signals(leave) as watch:
+    watch()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # as in a system call that cannot be interrupted
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait()
+"""
+
+
+def test_a_signal_that_the_main_thread_cannot_take_ends_the_program() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (20, "")
+    assert done.stdout == "interrupted by SIGINT, and a file system does not answer\n"
