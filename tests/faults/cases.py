@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
 from tests.bench.impairments import COMPILER, long_path, missing_compiler
-from tests.faults.scene import Broken, Scene
+from tests.faults.scene import STATED_S, Broken, Scene
 from tests.netns.lab import run
 from tests.netns.test_networks import start_mrsync
 
@@ -25,8 +28,10 @@ class Fault(NamedTuple):
     strike: Callable[[Scene], str]
 
 
+DAY_S = 86400
 RESUMED = "the next run sends only what had not arrived"
 SECOND = "the first goes on; the second is refused in one sentence"
+STOPPABLE = "Ctrl-C ends the run; files are old or new"
 GOES_ON = "nobody is dropped, all trees are equal"
 DROPPED = "the others get everything; the target is named, status 23 or 30"
 REFUSED = "what t1 cannot take is changed nowhere (`--commit each`: everywhere else), the rest is in place; status 23"
@@ -36,12 +41,16 @@ def _master_killed(scene: Scene) -> str:
     caster = scene.start()
     scene.signal(scene.lab.master, signal.SIGKILL)
     caster.wait()
-    deadline = time.monotonic() + 60
+    _wait_for_the_end_of_catchers(scene)
+    return "all catchers ended, every file is the old or the new one"
+
+
+def _wait_for_the_end_of_catchers(scene: Scene, within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
     while any(scene.processes(host) for host in scene.hosts):
         if time.monotonic() > deadline:
             raise Broken("catchers outlive their master")
         time.sleep(0.1)
-    return "all catchers ended, every file is the old or the new one"
 
 
 def _target_killed(scene: Scene) -> str:
@@ -200,21 +209,98 @@ def _reordered(scene: Scene) -> str:
     return scene.ended(scene.start())
 
 
-def _clock_set_back(scene: Scene) -> str:
-    """On all hosts, the master's included, by a library between the programs and the C library."""
-    if missing_compiler():
-        raise Broken(missing_compiler())
-    folder = scene.fleet.source.parent
-    library, is_back = folder / "clock.so", folder / "is-back"
-    run(COMPILER, "-O2", "-shared", "-fPIC", "-o", str(library), str(Path(__file__).with_name("clock.c")))
-    shown = "import time; print(int(time.time()))"
-    with mock.patch.dict(os.environ, LD_PRELOAD=str(library), CLOCK_SET_BACK=str(is_back)):
+def clock(step_s: int, *, of_master: bool = True, of_targets: bool = True) -> Callable[[Scene], str]:
+    """By a library between the programs and the C library."""
+
+    def strike(scene: Scene) -> str:
+        if missing_compiler():
+            raise Broken(missing_compiler())
+        folder = scene.fleet.source.parent
+        library, step = folder / "clock.so", folder / "step"
+        run(COMPILER, "-O2", "-shared", "-fPIC", "-o", str(library), str(Path(__file__).with_name("clock.c")))
+        remote = f"env LD_PRELOAD={library if of_targets else ''} CLOCK_STEP={step} python3"
+        with mock.patch.dict(os.environ, CLOCK_STEP=str(step)):
+            with mock.patch.dict(os.environ, LD_PRELOAD=str(library)):
+                before = _shown_time()
+                step.write_text("0")
+                caster = scene.start("--remote-python", remote) if of_master else None
+            caster = caster or scene.start("--remote-python", remote)
+            step.write_text(str(step_s))
+            with mock.patch.dict(os.environ, LD_PRELOAD=str(library)):
+                if abs(_shown_time() - before - step_s) > 3600:
+                    raise Broken("the clock was not set")
+            return scene.ended(caster)
+
+    return strike
+
+
+def _shown_time() -> int:
+    return int(run(sys.executable, "-c", "import time; print(int(time.time()))"))
+
+
+@contextmanager
+def _file_system_that_hangs(folder: Path) -> Iterator[Callable[[signal.Signals], None]]:
+    """Put FUSE before a directory. Yield what stops it, so that all calls about it hang, and lets it go on."""
+    server = subprocess.Popen(["bindfs", "-f", str(folder), str(folder)])
+    try:
+        while not os.path.ismount(folder):
+            if server.poll() is not None:
+                raise Broken("bindfs has ended")
+            time.sleep(0.05)
+        yield server.send_signal
+    finally:
+        server.send_signal(signal.SIGCONT)
+        run("umount", "-l", str(folder))
+        server.wait()
+
+
+def target_hangs(seconds: float) -> Callable[[Scene], str]:
+    def strike(scene: Scene) -> str:
+        with _file_system_that_hangs(scene.dest(scene.hosts[0])) as tell:
+            caster = scene.start()
+            tell(signal.SIGSTOP)
+            time.sleep(seconds)
+            tell(signal.SIGCONT)
+            return scene.ended(caster)
+
+    return strike
+
+
+def _source_hangs(scene: Scene) -> str:
+    with _file_system_that_hangs(scene.fleet.source) as tell:
         caster = scene.start()
-        before = int(run(sys.executable, "-c", shown))
-        is_back.touch()
-        if before - int(run(sys.executable, "-c", shown)) < 80000:
-            raise Broken("the clock was not set back")
+        tell(signal.SIGSTOP)
+        time.sleep(20)
+        tell(signal.SIGCONT)
         return scene.ended(caster)
+
+
+def _source_hangs_on(scene: Scene) -> str:
+    """The kernel ends a process that waits for FUSE only when it answers, so catchers notice that nothing is said."""
+    with _file_system_that_hangs(scene.fleet.source) as tell:
+        caster = scene.start()
+        tell(signal.SIGSTOP)
+        time.sleep(5)
+        caster.signal(signal.SIGINT)
+        caster.wait_for("a file system does not answer: leaving at once", timeout_s=STATED_S)
+        _wait_for_the_end_of_catchers(scene, STATED_S)
+    return f"told, all catchers ended; status {caster.wait()}"
+
+
+def leased(*options: str) -> Callable[[Scene], str]:
+    """Somebody has a write lease on a file of t1, and does not give it up."""
+
+    def strike(scene: Scene) -> str:
+        fd = os.open(scene.dest(scene.hosts[0]) / "big", os.O_RDWR)
+        previous = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        try:
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+            return scene.ended(scene.start(*options))
+        finally:
+            os.close(fd)
+            signal.signal(signal.SIGIO, previous)
+
+    return strike
 
 
 def _narrowed(scene: Scene) -> str:
@@ -246,9 +332,11 @@ FAULTS: dict[str, Fault] = {
     "rebooted": Fault("a target reboots and joins the next run", RESUMED, _rebooted),
     "target-stopped-5": Fault("a target stands still for 5 s", GOES_ON, stopped(5)),
     "target-stopped-30": Fault("a target stands still for 30 s", GOES_ON, stopped(30)),
+    "target-stopped-60": Fault("a target stands still for 60 s", "an honest end", stopped(60)),
     "target-stopped-90": Fault("a target stands still for 90 s", DROPPED + " (after 60 s)", stopped(90)),
     "master-stopped-5": Fault("the master stands still for 5 s", GOES_ON, stopped(5, master=True)),
     "master-stopped-30": Fault("the master stands still for 30 s", GOES_ON, stopped(30, master=True)),
+    "master-stopped-60": Fault("the master stands still for 60 s", GOES_ON, stopped(60, master=True)),
     "master-stopped-90": Fault("the master stands still for 90 s", "files are old or new", stopped(90, master=True)),
     "disk-full": Fault("the disk of t1 is full", REFUSED, _disk("size=3m")),
     "no-inodes": Fault("t1 has no inodes left", REFUSED, _disk("size=64m,nr_inodes=9")),
@@ -263,7 +351,16 @@ FAULTS: dict[str, Fault] = {
     "lossy": Fault("a target loses a fifth of all packets", GOES_ON, _lost(0.2, 0.2, 5)),
     "corrupted": Fault("bytes of 3 % of all packets to and from a target are others", GOES_ON, _corrupted),
     "reordered": Fault("a tenth of the packets to a target comes 30 ms late, a tenth twice", GOES_ON, _reordered),
-    "clock-back": Fault("the clocks of all hosts are set back by a day", GOES_ON, _clock_set_back),
+    "clock-back": Fault("the clocks of all hosts are set back by a day", GOES_ON, clock(-DAY_S)),
+    "clock-forward": Fault("the clocks of all hosts are set forward by a year", GOES_ON, clock(365 * DAY_S)),
+    "clock-master": Fault("the clock of the master is set back by a day", GOES_ON, clock(-DAY_S, of_targets=False)),
+    "clock-targets": Fault("the clocks of all targets go forward by a day", GOES_ON, clock(DAY_S, of_master=False)),
+    "target-hangs": Fault("the file system of t1 (FUSE) hangs for 20 s", GOES_ON, target_hangs(20)),
+    "target-hangs-90": Fault("the same for 90 s", DROPPED + " (after 60 s)", target_hangs(90)),
+    "source-hangs": Fault("the file system of the source (FUSE) hangs for 20 s", GOES_ON, _source_hangs),
+    "source-hangs-on": Fault("the same for ever", STOPPABLE, _source_hangs_on),
+    "leased": Fault("a program has a lease on a file of t1", GOES_ON, leased()),
+    "leased-in-place": Fault("the same with `--inplace`", GOES_ON, leased("--inplace")),
     "narrowed": Fault("the path to a target passes only 1300 bytes from now on", "an honest end", _narrowed),
     "second-session": Fault("a second session on the same group and port", SECOND, _second_session),
     "relay-dies": Fault("a relay is killed", DROPPED, _relay_dies),
