@@ -18,7 +18,7 @@ from mrsync.protocol.core.lateness import median
 from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Hop
 
-SPAN_S = 1.0  # over which a rate is measured; relays report at least as often
+SPAN_S = 0.5  # over which a rate is measured, at least; relays report every 0.3 to 1 s
 WAITING_MIN, WAITING_MAX = 16, 64  # pages; fewer are the noise of two hosts' schedulers,
 WAITING_S = 0.4  # or what the best hop passes on in this time
 SLOWER = 3  # times slower than the best hop is too slow; since the last change,

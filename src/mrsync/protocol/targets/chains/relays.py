@@ -28,7 +28,7 @@ from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
-GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
+GRACE_S = 0.5  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
 SWAP_S = 10.0  # two that were put to the end in this time would change places for ever
 BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
