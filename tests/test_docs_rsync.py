@@ -79,7 +79,7 @@ def test_odd_values_mean_what_they_mean_to_rsync(line: str, expected: dict[str, 
     ("line", "sentence"),
     [
         ("--debug=foo", "foo is unknown; --debug=help"),
-        ("--stderr=all", "errors go to stderr, and what is told of changes to stdout"),
+        ("--stderr=all", "errors go to stderr, and lists of changes to stdout"),
         ("--stderr=x", "'x' is not one of errors or client"),
         ("--outbuf=", "'' is not one of N, L or B"),
         ("--cc=crc32", "'crc32' is not one of auto"),

@@ -24,7 +24,7 @@ def stderr_mode(text: str) -> Mapping[str, Any]:
     """Check a mode of --stderr."""
     name = text.lower()
     if name and "all".startswith(name):
-        raise ArgumentTypeError("errors go to stderr, and what is told of changes to stdout; leave it out")
+        raise ArgumentTypeError("errors go to stderr, and lists of changes to stdout; leave it out")
     return _one_of(text, bool(name) and ("errors".startswith(name) or "client".startswith(name)), "errors or client")
 
 

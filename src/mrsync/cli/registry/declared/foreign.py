@@ -161,7 +161,7 @@ FOREIGN = (
     _no("--no-owner --no-o", _KEPT.format("owners on targets with root; --chown sets one owner for everything")),
     _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d", "mrsync always syncs directories recursively"),
-    _no("--msgs2stderr", "errors go to stderr, and what is told of changes to stdout"),
+    _no("--msgs2stderr", "errors go to stderr, and lists of changes to stdout"),
     _no("--no-super", "on a target with root all is preserved that root can preserve"),
     _no("--no-from0", "leave out -0, or give it behind the files whose entries end with lines"),
     _no("--no-implied-dirs --no-i-d", "directories above listed paths get the source's attributes"),
