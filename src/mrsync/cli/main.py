@@ -54,7 +54,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     gc.disable()  # our few reference cycles live long, and the search takes a tenth of a large scan, or of all imports
     for number in ending_signals():
         signal.signal(number, _interrupt)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # who starts us may ignore it; then no child could be waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the parent may ignore it, and then no child could be waited for
     sys.unraisablehook = _tell_unraisable
     with StandardStreams(name):
         try:

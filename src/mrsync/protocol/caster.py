@@ -273,7 +273,7 @@ class Caster:
 
     @property
     def digests_together(self) -> int:
-        """Number of pages whose digests to tell together: as many as a report is about, fewer when all are sent."""
+        """Number of pages whose digests are sent together: as many as a report covers, one when all pages are sent."""
         transfer = self._schedule.transfer
         return 1 if transfer is None or transfer.is_sent else self.clock.report_pages
 
@@ -364,7 +364,7 @@ class Caster:
 
     @property
     def _is_everyone_here(self) -> bool:
-        """Whether nobody is expected to join any more, and it is known how each target is reached."""
+        """Whether no more targets are expected, and the path to each one is known."""
         return not self.roster.expected and self.reach.is_settled
 
     def _advance_comparing(self, now: float) -> None:

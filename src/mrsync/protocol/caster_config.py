@@ -23,7 +23,7 @@ class CasterConfig(NamedTuple):
     ack_wait_s: float = 60.0
     quit_on_bad: bool = False
     commit_rule: CommitRule = CommitRule.FILE
-    itemizes: bool = True  # whether targets tell every change
+    itemizes: bool = True  # whether targets report every change
     rate_bytes_s: float | None = None
     share: NetworkShare = NetworkShare.ALL
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does

@@ -131,7 +131,7 @@ class RemoteShell(NamedTuple):
         return os.path.basename(self.words[0])
 
     def real_name(self, target: str) -> str | None:
-        """Return the host name or address that the remote shell uses for `target`, or None if it cannot tell."""
+        """Return the host name or address that the remote shell uses for `target`, or None if it is unknown."""
         return real_name(kind_of(self.words), self.words, target)
 
     def towards(self, host: str, command: str) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from mrsync.escaping import escape_controls
 from mrsync.tuples import NamedTuple
 
-REPLY_S = 1.0  # in which a catcher that is told to end writes a line
+REPLY_S = 1.0  # for a catcher to write its last line after it was asked to end
 TEXT_BYTES_MAX = 8192  # of a line: enough for a sentence with the longest path, and no flood
 
 

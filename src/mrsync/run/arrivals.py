@@ -11,7 +11,7 @@ from mrsync.run.bootstrap import WARNING, Readiness
 from mrsync.run.observer import Notice
 from mrsync.wire.messages import Ending
 
-_LAST_WORDS = tuple(f"{ending.name.lower()}: " for ending in Ending)  # of a catcher; the session tells its end, too
+_LAST_WORDS = tuple(f"{ending.name.lower()}: " for ending in Ending)  # of a catcher; the session reports its end, too
 LISTEN_S = 1.0  # longest time between calls of the launcher, which has timeouts of its own
 
 

@@ -77,7 +77,7 @@ def start_everywhere(
     rendezvous: Rendezvous,
     own: Sequence[bytes] = (),
 ) -> Launcher:
-    """Start a program on every invited target and tell it the rendezvous. Raise the same errors as `launch`.
+    """Start a program on every invited target, and pass it the rendezvous. Raise the same errors as `launch`.
 
     remote_shell: the words of -r, or LOCAL. remote: how it is used. invitation: the parameters for all targets, without
     the network, which rendezvous has. own: an extra line for each target, which no other target gets.

@@ -37,7 +37,7 @@ class Watchdog:
         self._is_begun = True
 
     def postpone(self) -> None:
-        """Start the grace period anew, because an operation that must not be interrupted has made progress."""
+        """Restart the grace period, because an operation that must not be interrupted has made progress."""
         self._deadline = time.monotonic() + self._grace_s
 
     def _watch(self) -> None:

@@ -14,7 +14,7 @@ _BYTES = 128
 
 
 class BlockedTime:
-    """The time for which the first thread that asks was blocked. All time counts where Linux does not tell."""
+    """The time for which the first thread that asks was blocked. Where Linux does not say, all time counts."""
 
     def __init__(self) -> None:
         self._fd: int | None = None

@@ -165,7 +165,7 @@ class CasterDriver:
                 self._loop.unwatch(opened)
             if self._digester is not None:
                 self._digester.close()
-                self._digester = None  # after an abort, `run` is called again to tell the targets, and sends no page
+                self._digester = None  # after an abort, `run` is called again to dismiss the targets, and sends no page
 
     def _keep_time(self, now: float) -> None:
         if self._loop.lapsed_s > self._lapsed_s:

@@ -209,7 +209,7 @@ class PageReceiver:
 
 
 class PageWriter:
-    """Verify and write opened pages, and tell the state machine which were written.
+    """Verify and write opened pages, and report the written ones to the state machine.
 
     is_signed: whether the caster signs digests. tx_seen: returns the tx up to which everything has arrived. on_false:
     called with object and page whose digest did not match or never came.

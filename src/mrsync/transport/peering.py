@@ -1,4 +1,4 @@
-"""Peering: with whom a target exchanges pages where there is no multicast: its parent, its child, and its island."""
+"""Peering: the parent, the child and the island with which a target exchanges pages where there is no multicast."""
 
 from __future__ import annotations
 

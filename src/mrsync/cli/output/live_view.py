@@ -107,7 +107,7 @@ def duration(seconds: float) -> str:
 
 
 def work_done(snapshot: Snapshot) -> str:
-    """Return what every target has done where bytes do not tell; "" if nothing is known."""
+    """Return what every target has done in phases without bytes; "" if nothing is known."""
     if snapshot.phase == "casting" and snapshot.files_planned > 1:
         return f"{snapshot.files_done}/{snapshot.files_planned} files in place"
     if snapshot.phase == "comparing" and snapshot.entries_done:

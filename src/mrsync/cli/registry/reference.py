@@ -24,7 +24,7 @@ _STATUSES = re.compile(r"(<!-- exit statuses -->\n).*?(<!-- end of exit statuses
 
 
 def filled(document: str) -> str:
-    """Return a document with all tables made anew whose place is marked by comments."""
+    """Return a document in which the tables between marking comments are up to date."""
 
     def table(match: re.Match[str]) -> str:
         sections = match[3].split("; ") if match[3] else SECTIONS

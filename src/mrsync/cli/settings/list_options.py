@@ -62,7 +62,7 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
 
 
 def remarks(options: argparse.Namespace) -> Iterator[Notice]:
-    """Yield what to tell the user about how -l was understood."""
+    """Yield remarks for the user about how -l was understood."""
     text = getattr(options, "list", None)
     if text and not text.startswith(_PATHS) and _is_only_here(text, options.source):
         yield Notice(0, f"patterns are read from the file {text}, which SOURCE lacks; -l ./{text} says so")

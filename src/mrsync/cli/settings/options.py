@@ -369,7 +369,7 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
 
 
 def remarks_on(targets: Targets) -> tuple[Notice, ...]:
-    """Return what to tell the user about how TARGETS were understood."""
+    """Return remarks for the user about how TARGETS were understood."""
     read = [
         Notice(0, f"{name} is a file, so targets are read from it; write ./{name} to say so, or '{name},' for a host")
         for name in targets.files

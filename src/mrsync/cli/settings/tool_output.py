@@ -12,7 +12,7 @@ from mrsync.tuples import NamedTuple
 
 
 class ToolOutput(NamedTuple):
-    """How to present the result of a tool. remarks: what to tell first. is_quiet: tell nothing if all is well."""
+    """How to present the result of a tool. remarks: to print first. is_quiet: print nothing if all is well."""
 
     progress: str
     is_json: bool

@@ -167,7 +167,7 @@ class Courtesy:
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
         is_fresh = before >= known.cut_tx
         verdict = LossVerdict.NOTHING
-        if is_fresh and heard_from > known.cut_tx:  # reports that are full tell of some losses later
+        if is_fresh and heard_from > known.cut_tx:  # full reports mention some losses later
             verdict = signals.judge(
                 heard,
                 lost,

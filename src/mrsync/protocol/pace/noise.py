@@ -17,7 +17,7 @@ PACKETS_REMEMBERED = 4000  # older ones count less
 FORGOTTEN_S = 20.0
 SIGMAS = 3.0  # above what is expected
 SIGMAS_BLAMED = 2.0
-REPORTS_MIN = 3  # that tell of losses: a single one may be late, and tell of a queue that was full before
+REPORTS_MIN = 3  # with losses: a single one may be late, and reflect a queue that was full before
 PACKETS_JUDGED = 1000  # learned of after congestion; then it stands
 
 
@@ -26,8 +26,8 @@ class Noise:
 
     def __init__(self) -> None:
         self._packets = self._lost = 0.0  # while little queued
-        self._reports = self._squares = 0.0  # number of those, and the sum of the squares of what each told to be lost
-        self._lossy = 0.0  # number of those that told of losses
+        self._reports = self._squares = 0.0  # number of those, and the sum of the squares of their losses
+        self._lossy = 0.0  # number of those with losses
         self._heard_at = 0.0  # the last of these
         self._long_packets = self._long_lost = 0  # while much queued, since then or since the last congestion
         self.suspicions = 0  # times that losses were taken for congestion, and not judged again yet;

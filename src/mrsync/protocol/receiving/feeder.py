@@ -154,7 +154,7 @@ class Feeder:
         return frontier if active == object else PAGES_MAX if active > object else 0
 
     def wants(self, object: int, page: int) -> bool:
-        """Return whether a page has not been forwarded yet, can be now, and somebody behind may lack it."""
+        """Return whether a page can be forwarded, has not been yet, and may be missing in the chain behind."""
         passage = self._passage
         if not self._children.is_open or self._schedule is None or (object, page) < self._held:
             return False

@@ -12,7 +12,7 @@ from mrsync.wire.messages import Phase, Status
 
 
 class Grants:
-    """Up to which plan file commits were granted, and whether the end was. tell: takes events for the driver."""
+    """Commits that were granted, as a plan file, and whether the end was. tell: called with events for the driver."""
 
     def __init__(self, reception: Reception, reporter: Reporter, tell: Callable[[CatcherEvent], None]) -> None:
         self._reception = reception

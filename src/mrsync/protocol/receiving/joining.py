@@ -1,4 +1,4 @@
-"""Joining: find a session that accepts this catcher, and tell its caster on which paths it is heard here."""
+"""Joining: find a session that accepts this catcher, and report on which paths it is heard."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Joining:
     # what a session sends
 
     def receive_probe(self, candidate: Candidate, probe: Probe, now: float, *, is_cast: bool) -> None:
-        """Take a probe, and tell a session that has not refused this catcher about it."""
+        """Take a probe, and report it to the session unless that has refused this catcher."""
         if candidate.receive_probe(probe, is_cast=is_cast) and not candidate.is_refused:
             self.tell_hearing(candidate, now, may_doubt=False)
 

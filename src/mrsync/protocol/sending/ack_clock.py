@@ -79,7 +79,7 @@ class AckClock:
         self._courtesy.on_left(tx, now)
 
     def on_spared(self, packets: int, payload_bytes: int, now: float) -> None:
-        """Note by how much the last burst is smaller than `on_sent` was told."""
+        """Note by how much the last burst is smaller than `on_sent` assumed."""
         self._departures.on_spared(packets)
         self.window.on_sent(-payload_bytes * self._audience.copies, now)
 

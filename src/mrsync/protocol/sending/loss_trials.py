@@ -105,7 +105,7 @@ class LossTrials:
         if not sample.packets:
             self._since_tx = tx_seen
         elif heard.packets:
-            self._since_tx = min(self._since_tx, first_tx - 1)  # reports that are full tell of some losses later
+            self._since_tx = min(self._since_tx, first_tx - 1)  # full reports mention some losses later
         if sample.packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossVerdict.NOTHING
         if self._tried is not None:
@@ -119,7 +119,7 @@ class LossTrials:
         return verdict
 
     def restart(self, tx: int, now: float) -> None:
-        """Start counting anew behind this tx, from which less is sent because of another listener's losses."""
+        """Count again from this tx on, because less is sent from there for the losses of another listener."""
         sample, self._sample = self._sample, LossSample()
         if sample.packets >= SAMPLE_PACKETS_MIN and sample.is_above(self.noise + EXCESS_PACED):
             self._tried, self._tried_at = sample, now

@@ -40,7 +40,7 @@ class Endings:
         self._on_ended = on_ended
 
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """End a target, tell it farewell, and have others no longer wait for it.
+        """End a target, send it a farewell, and stop waiting for it.
 
         trigger: decides its final state. reason: a sentence for the user and the target. Raise RuntimeError if it has
         already ended.

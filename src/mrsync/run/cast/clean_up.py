@@ -27,7 +27,7 @@ class CleanUp:
         self._observer = observer
 
     def wait(self) -> None:
-        """Let catchers clean up, and tell the user which of them we wait for."""
+        """Let catchers clean up, and show the user which of them the run waits for."""
         self._launcher.stop(WAIT_S, self._choose)
 
     def _choose(self, running: list[int], talking: set[int]) -> set[int]:

@@ -160,7 +160,7 @@ class Outcome(NamedTuple):
 
     @property
     def contents_sent(self) -> int:
-        """Bytes of contents that were sent at least once. The others came with an earlier run, or nobody wants them."""
+        """Bytes of contents that were sent at least once. The others came with an earlier run or are not needed."""
         if not self.pages:
             return self.bytes_planned
         return self.bytes_planned * min(self.pages_sent, self.pages) // self.pages

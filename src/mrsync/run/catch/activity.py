@@ -1,4 +1,4 @@
-"""Activity: how a job in the worker tells the loop that it goes on, and learns that it must stop."""
+"""Activity: how a job in the worker reports progress to the loop, and learns that it must stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this user may change in a destination whose root belongs to somebody else."""
+"""The entries that this user may change in a destination whose root belongs to another one."""
 
 from __future__ import annotations
 

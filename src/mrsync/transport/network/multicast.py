@@ -13,7 +13,7 @@ from mrsync.transport.network import socket_options
 from mrsync.transport.network.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope, is_address
 from mrsync.transport.network.socket_options import try_option
 
-_PMTUDISC_WANT = 1  # IPV6_PMTUDISC_WANT: fragment what is larger than the path MTU that routers have told
+_PMTUDISC_WANT = 1  # IPV6_PMTUDISC_WANT: fragment datagrams larger than the path MTU that routers reported
 _PMTUDISC_PROBE = 3  # IP_PMTUDISC_PROBE: never fragment, ignore the path MTU; our own probes find a size that works
 _PMTUDISC_OMIT = 5  # IP_PMTUDISC_OMIT: fragment what is larger than the interface's MTU, and let routers do so
 

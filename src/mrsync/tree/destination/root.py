@@ -89,7 +89,7 @@ def claim_root(fd: int, tag: bytes) -> bool:
 
 
 def other_run(fd: int) -> str:
-    """Return "another run" if one of any session has claimed this root, and whose it is if its journal tells, or ""."""
+    """Return "another run" if one has claimed this root, with its owner if its journal names one; else ""."""
     try:
         kind, _, byte, _, _ = _lock(fd, fcntl.F_OFD_GETLK, fcntl.F_WRLCK, 0, 0)  # from the first byte to the last
     except OSError:

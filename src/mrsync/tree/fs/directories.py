@@ -266,7 +266,7 @@ def _number_of(fd: int) -> int:
 
 
 def check_made(fd: int) -> None:
-    """Raise OSError unless an open directory is empty. One that is not was put there by somebody else."""
+    """Raise OSError unless an open directory is empty: a full one is not the one that was made here."""
     if os.listdir(fd):
         raise OSError(errno.ESTALE, "another directory took its place")
 

@@ -1,4 +1,4 @@
-"""What master and targets tell each other about a tree.
+"""The descriptions of trees that master and targets exchange.
 
 A manifest holds one row per entry of the source, in columns, breadth first, names sorted within each directory: the
 entry's index is its number everywhere. A plan lists the files whose contents are cast, and where each begins in the

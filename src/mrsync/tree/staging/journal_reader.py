@@ -38,7 +38,7 @@ from mrsync.tree.staging.journal import (
 )
 from mrsync.tuples import NamedTuple
 
-MARK_WAIT_S = 2.0  # a look takes microseconds; somebody else may hold the lock for ever
+MARK_WAIT_S = 2.0  # a look takes microseconds, but any process may hold the lock for ever
 _LOOK_S = 0.001
 JOURNAL_BYTES_MAX = 1 << 31  # about 25 million files; it is read into memory
 _GENERATION = 0xFFFFFFFF  # the part of an incarnation that survives a reboot; device numbers may change
@@ -217,7 +217,7 @@ def is_running(root_fd: int, tag: bytes) -> bool:
 def may_run(root_fd: int, tag: bytes) -> bool:
     """Return whether the session with this tag, of whatever user, is or may be still running.
 
-    To whom the root is closed has no journal there, and any such session that runs may be the one.
+    A session to which the root is closed has no journal there, so any such session that runs may be the one.
     """
     try:
         _opened(root_fd, tag).close()
@@ -233,7 +233,7 @@ def may_run(root_fd: int, tag: bytes) -> bool:
 
 
 def _is_locked(root_fd: int, tag: bytes) -> bool:
-    """Return whether the journal of somebody else is locked, or may be, because it cannot be opened."""
+    """Return whether the journal of another user is locked. One that cannot be opened counts as locked."""
     try:
         fd = open_regular(journal_name(tag), root_fd)
     except OSError as error:

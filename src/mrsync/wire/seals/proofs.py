@@ -1,4 +1,4 @@
-"""Prove later that a page is what came: by its digest where the caster tells digests, else by the seal it came with.
+"""Prove later that a page is the one that came: by its digest if the caster sends digests, else by its seal.
 
 The seal costs nothing, as every page has one. It needs the key of the session's pages, which is kept with the proofs:
 so it is used only where all members trust each other anyway. A proof is bytes of a fixed length; the terms, a text, say

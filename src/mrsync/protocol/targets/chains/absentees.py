@@ -33,7 +33,7 @@ class Absentees:
 
     def set_aside(self, target: Target) -> None:
         """Give nothing to a target that cannot write, until it does."""
-        assert target.report is not None  # it told how much waits there
+        assert target.report is not None  # it says how much waits there
         self._stuck[target.id] = target.report.activity
 
     def is_parked(self, target: Target) -> bool:

@@ -105,7 +105,7 @@ class Chains:
         self._wanted = len(self._chains)
 
     def _found_islands(self, deaf: list[Target], heads: list[Target]) -> None:
-        """Make islands of networks in which nobody receives the group, and several targets are to be fed."""
+        """Make an island of each network in which no target receives the group and several need to be fed."""
         if self._rules.island is None:
             return
         heard = {self._neighbourhood.network(head) for head in heads}
@@ -177,7 +177,7 @@ class Chains:
         return False
 
     def move_last(self, target: Target) -> None:
-        """Move a target that feeds badly, or hears nothing of its island, to the end of its chain: it feeds nobody."""
+        """Move a target that feeds badly, or hears nothing of its island, to the end of its chain."""
         self.islands.leave(target, is_stranger=True)
         for chain in self._chains:
             if target in chain:

@@ -226,7 +226,7 @@ class Relays:
             self._doubt(link, now)
 
     def slow_flow(self, flow: Flow) -> Flow:
-        """Return whom a target waits for: the last one behind it for which pages wait, or it itself."""
+        """Return the target for which this one waits: the last one behind it for which pages wait, or this one."""
         target = self._roster.find(flow.id)
         while target is not None and self._watch.paces.waits(target.id):
             fed = [link for link in self._links.values() if link.parent is target and link.is_fed]
@@ -236,7 +236,7 @@ class Relays:
         return target.flow if target is not None else flow
 
     def leave_behind(self, target: Target, now: float) -> None:
-        """Take a target that is served after all others out of its chain: it feeds nobody, and nobody waits for it."""
+        """Take a target that is served after all others out of its chain, so that no other one waits for it."""
         self.absentees.bar(target, "it is left behind")
         if self.chains.take_out(target):
             self._connect(now)
@@ -361,7 +361,7 @@ class Relays:
         self.chains.take_out(link.child)
 
     def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
-        """Give up links of an island. Remove the ends that do not answer, that hear nothing, or that nobody hears."""
+        """Give up links of an island. Remove ends that do not answer, hear nothing, or are not heard."""
         assert island.relay is not None  # else there were no links
         doubted = [link for link in failed if link.doubted_at is not None]
         if any(island.relay.flow.answered_at <= (link.doubted_at or now) for link in doubted):
