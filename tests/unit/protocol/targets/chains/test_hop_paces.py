@@ -34,8 +34,8 @@ def paces(**pages_s: tuple[int, int]) -> HopPaces:
 
 
 def test_relay_that_takes_three_times_as_long_is_slow() -> None:
-    assert [paces(a=(90, 0), b=(29, WAITING_MAX)).is_slow(relay) for relay in (0, 1)] == [False, True]
-    assert not paces(a=(90, 0), b=(31, WAITING_MAX)).is_slow(1)
+    assert [paces(a=(90, 0), b=(28, WAITING_MAX)).is_slow(relay) for relay in (0, 1)] == [False, True]
+    assert not paces(a=(90, 0), b=(32, WAITING_MAX)).is_slow(1)
 
 
 def test_relay_at_which_little_waits_is_not_slow() -> None:
@@ -44,13 +44,14 @@ def test_relay_at_which_little_waits_is_not_slow() -> None:
     assert paces(a=(9, 0), b=(1, WAITING_MIN)).is_slow(1), "a slow link fills no large queue"
 
 
-@pytest.mark.parametrize(("pages_s", "is_slow"), [(29, False), (8, True)])
+@pytest.mark.parametrize(("pages_s", "is_slow"), [(28, False), (8, True)])
 def test_after_a_change_only_what_was_possible_since_counts_or_a_tenth_of_the_best(pages_s: int, is_slow: bool) -> None:
     """All may have become slow, and each new order of the chain costs time."""
-    made = paces(a=(90, 0), b=(29, WAITING_MAX))
+    made = paces(a=(90, 0), b=(28, WAITING_MAX))
     made.forget(0)
     for span in range(SPANS, 2 * SPANS):
-        made.receive(1, hop(1, 29 * SPANS + pages_s * (span - SPANS), WAITING_MAX), span * SPAN_S)
+        passed_on = 28 * SPANS + pages_s * (span - SPANS)
+        made.receive(1, hop(1, int(passed_on * SPAN_S), WAITING_MAX), span * SPAN_S)
     assert made.is_slow(1) is is_slow
 
 
