@@ -98,11 +98,14 @@ class _Removal:
                 continue
             if not self._remover.is_dry_run:
                 os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
+                self._directories.settled(number)
             if is_counted:
                 self._deletions.note(self._parent, self._path(number), is_directory=True)
         return 0 not in self._staying
 
     def close(self) -> None:
+        """Undo the temporary modes of directories that stay, as far as possible, and close all."""
+        self._directories.restore()
         self._directories.close()
 
     def _empty(self, number: int) -> int:

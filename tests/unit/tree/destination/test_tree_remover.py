@@ -56,6 +56,21 @@ def test_our_own_locked_directories_are_removed() -> None:
         as_nobody(lambda: run(top))
 
 
+def test_directories_that_stay_keep_their_modes(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "above" / "below").mkdir(parents=True)
+    (tmp_path / "tree" / "other").mkdir()
+    for path in ("above/below/1", "above/below/2", "other/3"):
+        (tmp_path / "tree" / path).touch()
+    modes = {"above/below": 0o500, "above": 0o300, "other": 0o1500, ".": 0o550}
+    for path, mode in modes.items():
+        (tmp_path / "tree" / path).chmod(mode)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    assert not TreeRemover(DeletionLimit(Policy(max_delete=1))).remove(0, fd, b"tree")
+    os.close(fd)
+    assert {path: (tmp_path / "tree" / path).stat().st_mode & 0o7777 for path in modes} == modes
+    assert entries_below(tmp_path / "tree") == 5
+
+
 def test_a_link_is_not_a_tree(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").touch()
