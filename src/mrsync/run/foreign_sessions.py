@@ -21,7 +21,9 @@ DATAGRAMS_PER_TURN = 16
 def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: float) -> bool:
     """Listen for some seconds and return whether no session sent to this group and port. Raise SocketError."""
     with open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES) as opened:
-        return not select.select([opened], [], [], seconds)[0]
+        poll = select.poll()  # select() takes no descriptor above 1023
+        poll.register(opened, select.POLLIN)
+        return not poll.poll(1000 * seconds)
 
 
 class ForeignSessionWatch:

@@ -178,16 +178,20 @@ def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Sai
     said = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     out, complaints = said.values()
     lines = dict.fromkeys(said, 0)
+    poll = select.poll()  # select() takes no descriptor above 1023, and each target's shell has two
+    for descriptor in said:
+        poll.register(descriptor, select.POLLIN)
     with process.stdout, process.stderr:
         while said:
             check()
-            for descriptor in select.select(list(said), [], [], CHECK_S)[0]:
+            for descriptor, _ in poll.poll(1000 * CHECK_S):
                 data = os.read(descriptor, 1 << 16)
                 said[descriptor] += data
                 lines[descriptor] += data.count(b"\n")
                 if len(said[descriptor]) > OUTPUT_BYTES_MAX or lines[descriptor] > LINES_HELD_MAX:
                     raise SelectionError("rsync writes without end")
                 if not data:
+                    poll.unregister(descriptor)
                     del said[descriptor]
     while process.poll() is None:  # it has closed its output, but may go on
         check()

@@ -8,6 +8,7 @@ import pytest
 
 from mrsync.errors import SelectionError
 from mrsync.run.cast import rsync_compare
+from tests.support.descriptors import only_high_descriptors
 
 
 @pytest.mark.parametrize("redirection", ["", ">&2"])
@@ -29,3 +30,9 @@ def test_a_run_that_is_over_does_not_wait_for_an_rsync_that_has_closed_its_outpu
 
     with pytest.raises(SelectionError, match="the run is over"):
         rsync_compare._run_rsync([b"sh", b"-c", f"exec >&- 2>&-; sleep 0.3; > {closed}; sleep 5".encode()], check)
+
+
+def test_rsync_is_heard_beside_hundreds_of_remote_shells() -> None:
+    with only_high_descriptors():
+        said = rsync_compare._run_rsync([b"sh", b"-c", b"echo file; echo complaint >&2; exit 23"], lambda: None)
+    assert said == ([b"file", b""], ["complaint"], 23)
