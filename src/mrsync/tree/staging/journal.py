@@ -152,10 +152,9 @@ class Journal:
             self._known[file] = 0
             self.flush()
 
-    def take_dirty(self) -> set[int]:
-        """Return the large files with new notes since the last call."""
-        taken, self._dirty = self._dirty, set()
-        return taken
+    def take_dirty(self, most: int) -> list[int]:
+        """Return large files with new notes that were not returned since, at most this many."""
+        return [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
 
     def take_uncovered(self) -> list[int]:
         """Return the files, large or small, with new notes since the last call."""

@@ -26,12 +26,14 @@ from contextlib import suppress
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.destination.root import claim_root, is_closed
+from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.journal import Journal
 
 INTERVAL_S = 10.0  # between two checkpoints
+FILES_MAX = 64  # of a checkpoint: they are open until they are synced
 
 
 class Notes:
@@ -192,14 +194,18 @@ class Checkpoints:
             self._begin()
 
     def _begin(self) -> None:
-        """Start syncing all large files with new notes since the last checkpoint."""
-        self._due_at = time.monotonic() + INTERVAL_S
+        """Start syncing large files with new notes. If there are too many, the next checkpoint follows at once."""
         self._journal.flush()
         self._position = self._journal.position
         opened: list[tuple[int, int]] = []
-        for file in self._journal.take_dirty() - self._doubted:
+        most = cache_limit(FILES_MAX)
+        files = self._journal.take_dirty(most)
+        for file in files:
             with suppress(OSError):  # no longer staged: it has been committed, for example
-                opened.append((file, self._reopened(file)))
+                if file not in self._doubted:
+                    opened.append((file, self._reopened(file)))
+        if len(files) < most:
+            self._due_at = time.monotonic() + INTERVAL_S
         if opened:
             self._thread = threading.Thread(target=self._sync, args=(opened,), name="checkpoint", daemon=True)
             self._thread.start()
