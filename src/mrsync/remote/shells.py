@@ -154,7 +154,7 @@ class ShellLauncher:
     # serving
 
     def _serve(self, wait_s: float) -> None:
-        for descriptor, _ in self._epoll.poll(wait_s) if self._by_descriptor else ():
+        for descriptor, _ in self._epoll.poll(wait_s) if self._running else ():
             remote = self._by_descriptor.get(descriptor)
             if remote is None:
                 continue  # it ended while an earlier descriptor was served

@@ -16,7 +16,7 @@ import pytest
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import LINES_MAX
 from mrsync.remote.launcher import CatcherExited, Choice, LaunchEvent, LineWritten, wait_for_all
-from mrsync.remote.shells import NO_ANSWER, ShellLauncher
+from mrsync.remote.shells import NO_ANSWER, REAP_WAIT_S, ShellLauncher
 from tests.support.waiting import HANG_S
 
 REFUSED = "Connection refused; does sshd run there, on this port?"
@@ -33,6 +33,7 @@ case $1 in
   deaf-*) printf '\\nmrsync catcher\\nhere\\n'; exec sleep 1000 ;;
   slow-*) printf '\\nmrsync catcher\\n'; echo ready; cat >/dev/null; echo "cleans up"
     while ! test -e "${0%/*}/go"; do sleep 0.05; done; exit 0 ;;
+  closed-*) printf '\\nmrsync catcher\\nhere\\n'; exec >&- 2>&-; exec sleep 1000 ;;
   count-*) printf '\\nmrsync catcher\\n'; echo "$1 heard $(head -c 300011 | wc -c) bytes" ;;
   knows-*) printf '\\nmrsync catcher 3.x\\n'; read -r line; echo "$1 heard $line"; exit 0 ;;
   two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
@@ -230,3 +231,22 @@ def test_a_background_process_that_never_stops_writing_delays_nobody(folder: Pat
         run.events += run.launcher.take_events()
     assert len(run.events) < 2 * LINES_MAX
     run.stop()
+
+
+def test_a_catcher_that_has_closed_its_output_is_waited_for_without_a_busy_loop(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(folder, "closed-1")
+    run.wait_for("here")
+    looks = 0
+    reap = ShellLauncher._reap_silent
+
+    def count(launcher: ShellLauncher) -> None:
+        nonlocal looks
+        looks += 1
+        reap(launcher)
+
+    monkeypatch.setattr(ShellLauncher, "_reap_silent", count)
+    run.stop(2.0)
+    assert looks <= 2 * 2.0 / REAP_WAIT_S
+    assert run.exits() == {"closed-1": (-9, "rsh was killed by SIGKILL: here")}
