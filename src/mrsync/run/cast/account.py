@@ -16,7 +16,7 @@ from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.objects import Objects
 from mrsync.run.cast.outcome import About, Outcome, Seconds, TargetOutcome
 from mrsync.run.cast.supply import Supply
-from mrsync.run.cast.target_outcome import RunFacts, target_outcome
+from mrsync.run.cast.target_outcome import Exceptions, RunFacts, target_outcome
 from mrsync.run.settings import CastSettings
 from mrsync.transport.caster_driver import CasterDriver
 from mrsync.transport.network.paths import PathKind
@@ -102,11 +102,12 @@ class Account:
     def _target_outcomes(self, caster: Caster, source: Supply, end: RunEnd) -> tuple[TargetOutcome, ...]:
         objects, superseded = source.objects, source.changes.cast_again
         plan = objects.plan if objects is not None else None
+        path_of = objects.path if objects is not None else lambda file: b""
         run = RunFacts(
-            path_of=objects.path if objects is not None else lambda file: b"",
+            path_of=path_of,
             in_place=partial(_in_place, objects, source.changes.noted.union(self._sat_out)),
             started_at=self._started_at,
-            excepted=self._excepted(plan, superseded),
+            exceptions=Exceptions(self._excepted(plan, superseded), path_of),
             superseded=superseded,
             files=plan.file_count if plan is not None else 0,
             veto=caster.veto,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
+from mrsync.ranges import Range
 from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, SatOut, TargetOutcome, TargetState
 from mrsync.tuples import NamedTuple
 
@@ -21,13 +22,43 @@ _STATES = {
 }
 
 
+class Exceptions:
+    """What is told of files that no target changed because one sat them out.
+
+    files: (plan file, its manifest entry, reason); if the entry is None, all targets lack the file. path_of: returns
+    the path of a plan file. Where the disk of one target is full, these are most files of most targets. So targets with
+    equal needs share one tuple.
+    """
+
+    def __init__(self, files: Iterable[tuple[int, int | None, str]], path_of: Callable[[int], bytes]) -> None:
+        self._told = [(file, entry, SatOut(path_of(file), "", why)) for file, entry, why in files]
+        self._by_needs: dict[tuple[Range, ...], tuple[SatOut, ...]] = {}
+
+    def of(self, target: Target) -> tuple[SatOut, ...]:
+        """Return those that this target lacks because of another one."""
+        if target.sat_out or not self._told:
+            return self._find(target)
+        needs = tuple(target.needs)
+        if needs not in self._by_needs:
+            self._by_needs[needs] = self._find(target)
+        return self._by_needs[needs]
+
+    def _find(self, target: Target) -> tuple[SatOut, ...]:
+        return tuple(
+            [
+                told
+                for file, entry, told in self._told
+                if file not in target.sat_out and (entry is None or entry in target.needs)
+            ]
+        )
+
+
 class RunFacts(NamedTuple):
     """What the outcomes of all targets depend on.
 
     path_of: returns the path of a plan file.
     started_at: of the run, in seconds of the clock of targets' ends.
-    excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
-    entry is None, all targets lack the file.
+    exceptions: None if there are none.
     superseded: plan files that were cast once more.
     files: number of planned files.
     veto: why nothing was changed on any target.
@@ -38,7 +69,7 @@ class RunFacts(NamedTuple):
 
     path_of: Callable[[int], bytes]
     started_at: float
-    excepted: Iterable[tuple[int, int | None, str]] = ()
+    exceptions: Exceptions | None = None
     superseded: frozenset[int] = frozenset()
     files: int = 0
     veto: str = ""
@@ -49,7 +80,7 @@ class RunFacts(NamedTuple):
 
 def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
     """Return the outcome for one target."""
-    own, others = _own_failures(target, run), _failures_of_others(target, run)
+    own, others = _own_failures(target, run), run.exceptions.of(target) if run.exceptions is not None else ()
     errors = target.result.errors if target.result else 0
     state, reason = _STATES[target.state], target.reason or None
     if state is TargetState.DONE and (own or others or errors):
@@ -66,7 +97,7 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
         state, reason = TargetState.PARTIAL, "nothing was changed on any target"
     if target.state is RosterState.DONE and run.veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
-    return _outcome(target, state, reason, (*own, *others), run)
+    return _outcome(target, state, reason, (*own, *others) if own else others, run)
 
 
 def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
@@ -74,15 +105,6 @@ def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
     sat_out = sorted((file, number) for file, number in target.sat_out.items() if file not in run.superseded)
     failures = [_failure(run.path_of(file), number) for file, number in sat_out]
     return failures + [_failure(error.path, error.errno, error.action) for error in target.errors]
-
-
-def _failures_of_others(target: Target, run: RunFacts) -> list[SatOut]:
-    """Return the files that the target lacks because another one sat them out."""
-    return [
-        SatOut(run.path_of(file), "", why)
-        for file, entry, why in run.excepted
-        if file not in target.sat_out and (entry is None or entry in target.needs)
-    ]
 
 
 def _where(target: Target, files: int) -> str:

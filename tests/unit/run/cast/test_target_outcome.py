@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
 from mrsync.ranges import RangeSet
 from mrsync.run.cast.outcome import SatOut, TargetOutcome, TargetState
-from mrsync.run.cast.target_outcome import RunFacts, target_outcome
+from mrsync.run.cast.target_outcome import Exceptions, RunFacts, target_outcome
 from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord
 
 
@@ -20,8 +22,12 @@ def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
     return target
 
 
+def path_of(file: int) -> bytes:
+    return b"file %d" % file
+
+
 def outcome(target: Target, *excepted: tuple[int, int, str]) -> TargetOutcome:
-    return target_outcome(target, RunFacts(lambda file: b"file %d" % file, 10.0, excepted))
+    return target_outcome(target, RunFacts(path_of, 10.0, Exceptions(excepted, path_of)))
 
 
 TOLD = {
@@ -143,3 +149,17 @@ def test_a_target_that_another_one_keeps_from_changes_is_not_lost(state: RosterS
     target.state, target.ended_by, target.reason = state, TargetTrigger.ABORT, "the session was aborted: n2 refuses"
     run = RunFacts(lambda file: b"", 0.0, refusal="n2 refuses")
     assert target_outcome(target, run).state is told
+
+
+def test_a_thousand_targets_share_what_they_lack_because_of_one() -> None:
+    run = RunFacts(path_of, 10.0, Exceptions([(file, file, "n0 is full") for file in range(20_000)], path_of))
+    targets = [ended() for _ in range(1000)]
+    for number, target in enumerate(targets):
+        target.needs = RangeSet([(0, 10_000 + number % 2)])
+    tracemalloc.start()
+    told = [target_outcome(target, run).sat_out for target in targets]
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(each) for each in told[:2]] == [10_000, 10_001]
+    assert told[0][9_999] == SatOut(b"file 9999", "", "n0 is full")
+    assert taken < 8 << 20  # one list for each would take ten times as much
