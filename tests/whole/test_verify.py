@@ -177,11 +177,33 @@ def test_what_one_sync_leaves_out_is_unproven_until_it_is_cast(pair: Site) -> No
         ("", "4 files proven"),
         ("--exclude big", "3 files proven"),
         ("", "3 files proven, 1 file known by size and time only"),
-        ("--checksum", "3 files proven, 1 file known by size and time only"),
         ("--ignore-times", "4 files proven (synced"),
     ):
         assert pair.sync(*options.split()).status == 0
         assert files in Verdict(pair).lines[0]
+
+
+def test_what_was_compared_by_digests_is_proven_by_them(pair: Site) -> None:
+    shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
+    for options in ("--checksum", "", "--checksum"):  # what one sync has proven, the next one knows
+        assert pair.sync(*options.split()).status == 0
+        assert "4 files proven (synced" in Verdict(pair).lines[0]
+    big = pair.dest("a") / "big"
+    kept = big.stat()
+    with big.open("r+b") as file:
+        file.seek(kept.st_size // 2)
+        file.write(b"!")
+    os.utime(big, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert "big has other contents in some place (it was compared by one digest)" in Verdict(pair).lines[0]
+
+
+def test_what_options_left_alone_is_not_proven_by_digests(pair: Site) -> None:
+    shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
+    newer = pair.dest("a") / "d" / "one"
+    newer.write_bytes(b"newer")
+    assert pair.sync("--checksum", "--update").status == 0
+    assert newer.read_bytes() == b"newer"
+    assert "has other contents" not in Verdict(pair).lines[0]
 
 
 def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> None:

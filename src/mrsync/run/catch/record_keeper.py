@@ -16,10 +16,10 @@ from mrsync.errors import MrsyncError
 from mrsync.files import close_quietly, open_regular
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.model.manifest import REGULAR, Manifest
+from mrsync.tree.model.manifest import NO_DIGEST, REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
-from mrsync.tree.record.grid import Grid
+from mrsync.tree.record.grid import WHOLE, Grid
 from mrsync.tree.record.record import ProvenFile, Record, TargetNames, carry, recorded_sync
 from mrsync.tree.record.store import Store
 from mrsync.tree.staging.stage import Stage
@@ -122,7 +122,9 @@ class RecordKeeper:
             self._store.touch()
             return
         fresh = [_proven(round, stage, destination) for round, stage in zip(self._rounds.values(), stages)]
-        carry(_old_record(self._store, manifest, changed), record, manifest, fresh, changed)
+        has_digests = manifest.policy.checksum and not manifest.policy.may_lack_files
+        compared = _compared(manifest, changed) if has_digests else None
+        carry(_old_record(self._store, manifest, changed), record, manifest, fresh, changed, compared)
         fresh.clear()
         self._rounds.clear()  # all is in the record, which takes as much memory again while it is written
         self._store.write(record.parts(), is_durable=manifest.policy.durable)
@@ -153,6 +155,13 @@ def _keeps_some(manifest: Manifest, changed: Sequence[int]) -> bool:
     """Return whether there is a file whose contents did not change. Without one, an old record proves nothing."""
     kept = (entry for entry, is_new in enumerate(changed) if not is_new)
     return any(manifest.sizes[entry] and manifest.kind(entry) == REGULAR for entry in kept)
+
+
+def _compared(manifest: Manifest, changed: Sequence[int]) -> Iterator[ProvenFile]:
+    """Yield the files that were compared by their digests (--checksum) and found equal."""
+    for entry, size in enumerate(manifest.sizes):
+        if size and manifest.has_contents(entry) and not changed[entry] and manifest.digest(entry) != NO_DIGEST:
+            yield ProvenFile(entry, WHOLE, 0, size, [], manifest.digest(entry))
 
 
 def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[ProvenFile]:

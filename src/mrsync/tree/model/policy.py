@@ -101,6 +101,12 @@ class Policy(NamedTuple):
         return self.deletes or self.forces
 
     @property
+    def may_lack_files(self) -> bool:
+        """Whether files of the source may be absent, or differ, after a sync that went well."""
+        leaves_alone = self.existing or self.ignore_existing or self.update or self.is_listed
+        return leaves_alone or bool(self.compare_dests)
+
+    @property
     def keeps_attributes(self) -> bool:
         """Whether extended attributes of any kind are kept."""
         return self.xattrs or self.acls

@@ -3,6 +3,8 @@
 A contents object is cut into pages, whatever files are in it. A page that belongs to a single file is proven by what it
 arrived with: its digest, or its seal. A page that several files share is not, because one of them may change in a later
 sync: each of their parts has a digest of its own. So a file has at most two such parts, its head and its tail.
+
+A file that was only compared with the master's digest (--checksum) came in no object. It is one part, with that digest.
 """
 
 from __future__ import annotations
@@ -29,8 +31,15 @@ class Grid(NamedTuple):
     proof_bytes: int
     terms: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the grid of files that were compared by their digests."""
+        return self.terms == WHOLE.terms
+
     def divide(self, start: int, length: int) -> Division:
         """Return the parts of a file that begins at this offset of the contents object; length is at least 1."""
+        if self.is_whole:
+            return Division(0, 0, 1, 0)
         size, end = self.page_bytes, start + length
         first, last = start // size, (end - 1) // size
         begins = start == first * size
@@ -45,3 +54,8 @@ class Grid(NamedTuple):
         """Return the length of the proof of a file with these parts."""
         edges = (division.head > 0) + (division.tail > 0)
         return edges * DIGEST_BYTES + (division.end - division.first) * self.proof_bytes
+
+
+WHOLE = Grid(
+    page_bytes=1 << 20, contents_bytes=0, proof_bytes=16, terms="whole file"
+)  # one digest of `tree.fs.digests`

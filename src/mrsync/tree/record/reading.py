@@ -14,6 +14,7 @@ from typing import Callable
 
 from mrsync.files import close_quietly, open_regular_below
 from mrsync.ranges import Range, merged, without
+from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import data_ends, pieces_of
 from mrsync.tree.record.grid import DIGEST_BYTES
@@ -70,7 +71,7 @@ def batches(files: Iterable[ProvenFile]) -> Iterator[Batch]:
         for first in range(0, count, step):
             portion = Portion(file, first, min(count, first + step))
             batch.append(portion)
-            room -= min(file.length, (portion.end - first) * file.grid.page_bytes)
+            room -= file.length if file.grid.is_whole else min(file.length, step * file.grid.page_bytes)
             if room <= 0:
                 yield batch
                 batch, room = [], PORTION_BYTES
@@ -78,10 +79,18 @@ def batches(files: Iterable[ProvenFile]) -> Iterator[Batch]:
         yield batch
 
 
-def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Check) -> PortionResult:
+def read_batch(
+    root: bytes,
+    path: bytes,
+    size: int,
+    portion: Portion,
+    check: Check,
+    on_bytes: Callable[[int], None] = lambda count: None,
+) -> PortionResult:
     """Read a portion of a file and check its parts. Raise nothing: the result has the error.
 
     root: path of the directory. path: of the file below it. size: that it must have, in bytes. check: see `Check`.
+    on_bytes: see `Digester`, which reads files that are one part.
     """
     try:
         fd = open_regular_below(root, path)
@@ -92,11 +101,20 @@ def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Che
     try:
         if os.fstat(fd).st_size != size:
             return PortionResult(is_gone=True)
+        if portion.file.grid.is_whole:
+            return _digested(fd, size, portion.file.proof, on_bytes)
         return _read(fd, size, portion, check)
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))
     finally:
         close_quietly(fd)
+
+
+def _digested(fd: int, size: int, proof: bytes, on_bytes: Callable[[int], None]) -> PortionResult:
+    """Compare a whole file with the digest that it had."""
+    if compare_digest(Digester(on_bytes).digest(lambda: os.dup(fd), size), proof):
+        return PortionResult(size)
+    return PortionResult(wrong=((-1, "some place (it was compared by one digest)"),))
 
 
 def _read(fd: int, size: int, portion: Portion, check: Check) -> PortionResult:

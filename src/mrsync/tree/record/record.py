@@ -190,13 +190,16 @@ def carry(
     manifest: Manifest,
     fresh: Iterable[Iterable[ProvenFile]],
     changed: Sequence[int],
+    compared: Iterable[ProvenFile] | None = None,
 ) -> None:
     """Fill a new record: with the fresh files, and with those of the old record that did not change since.
 
-    manifest: of the new record. fresh: the files of each round, ordered by entry; those of a later round count.
+    compared: files with the digests that they had, for those that are neither. manifest: of the new record. fresh: the
+    files of each round, ordered by entry; those of a later round count.
     changed: for each entry, whether its contents are not those of the old record any more.
     """
-    sources = [*([_unchanged(old, manifest, changed)] if old is not None else []), *fresh]
+    sources = [compared] if compared is not None else []
+    sources += [*([_unchanged(old, manifest, changed)] if old is not None else []), *fresh]
     if len(sources) == 1:
         new.extend(sources[0])  # nearly always, and much faster than to merge it with nothing
     else:

@@ -104,11 +104,6 @@ def _for_reading(policy: Policy) -> Policy:
     return policy._replace(itemizes=True, ignore_times=False, checksum=False, durable=False, guards_deletions=False)
 
 
-def _may_lack_files(policy: Policy) -> bool:
-    """Return whether files of the source may be absent, or differ, after a sync that went well."""
-    return policy.existing or policy.ignore_existing or policy.update or policy.is_listed or bool(policy.compare_dests)
-
-
 def _compared(
     manifest: Manifest, destination: Destination, differing: set[int], on_activity: Callable[[int], None]
 ) -> Iterator[Difference]:
@@ -162,8 +157,11 @@ def _read(
     proven = [file for file in record.files() if file.entry < len(manifest) and manifest.kind(file.entry) == REGULAR]
     result.unproven = _unproven(manifest, {file.entry for file in proven})
     waiting = batches(proven)
-    may_lack = _may_lack_files(manifest.policy)
+    may_lack = manifest.policy.may_lack_files
     place_of = manifest.path if destination.kept_links is None else destination.kept_links.place
+
+    def on_bytes(_: int) -> None:
+        on_activity(1)
 
     def read(batch: Batch) -> tuple[int, int, list[Difference], list[int]]:
         """Return how many files and bytes are right, what is not, and the entries that are gone."""
@@ -172,7 +170,7 @@ def _read(
         for portion in batch:
             name = manifest.path(portion.file.entry)
             place = place_of(portion.file.entry)
-            read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check)
+            read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check, on_bytes)
             length += read.length
             files += portion.first == 0 and not (read.wrong or read.error or read.is_gone)
             found += [Difference("contents", name, where, page) for page, where in read.wrong]
