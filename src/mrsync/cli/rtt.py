@@ -89,7 +89,7 @@ def complaint(outcome: RttOutcome) -> str | None:
     if outcome.is_interrupted:
         return "interrupted"
     if outcome.exit_status == ExitStatus.START:
-        return f"no rttcatcher could be started: {silent[0].reason}"
+        return "no target can be reached"  # the lines say why
     return f"no echo from {fold([target.host for target in silent])}" if silent else None
 
 

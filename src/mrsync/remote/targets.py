@@ -324,7 +324,7 @@ def _why_no_source(source: str) -> str:
 
 
 def _hint(group: str) -> str:
-    """Return "; did you mean @GROUP?" for the most similar other group of the same source, or ""."""
+    """Return "; did you mean @GROUP?" for the most similar other group of the same source, else where to read on."""
     from ClusterShell.NodeSet import grouplist
     from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
 
@@ -333,7 +333,7 @@ def _hint(group: str) -> str:
         known = [other for other in grouplist(source or None) if other != name]
     except (GroupResolverError, GroupSourceError):  # this group source cannot list its groups
         return ""
-    return did_you_mean(name, known, before=f"@{source}{colon}")
+    return did_you_mean(name, known, before=f"@{source}{colon}") or "; docs/cli.md says how to define groups"
 
 
 def is_address(host: str) -> bool:

@@ -72,7 +72,7 @@ def test_the_group_that_was_meant_is_named() -> None:
 
 @pytest.mark.usefixtures("_groups")
 def test_an_empty_group_is_not_what_was_meant() -> None:
-    with pytest.raises(UsageError, match=r"unknown or empty group @none$"):
+    with pytest.raises(UsageError, match=r"unknown or empty group @none; docs/cli\.md says how to define groups"):
         read_targets(["@none"])
 
 
