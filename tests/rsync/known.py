@@ -86,7 +86,7 @@ def _copy_nothing_of_strangers(words: Sequence[str], theirs: Outcome, ours: Outc
     if any("-dest=" in word for word in words):
         grouped = {name.removeprefix("dest/") for group in ours.groups for name in group}
         for outcome in (theirs, ours):
-            told = [line for line in outcome.lines if line[LETTERS + 1 :] not in grouped]
+            told = [line for line in outcome.lines if line[LETTERS + 1 :].partition(" => ")[0] not in grouped]
             outcome.lines[:] = sorted(CREDENTIALS.sub(r">f.\2 \3", line) for line in told)
 
 
