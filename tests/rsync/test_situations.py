@@ -127,6 +127,20 @@ def _special(folder: Path) -> None:
     (folder / "s1/loop").symlink_to("loop")
 
 
+def _empty_with_suffix(folder: Path) -> None:
+    (folder / "s1/old~/deep").mkdir(parents=True)
+
+
+def _almost_there(folder: Path) -> None:
+    subprocess.run(["rsync", "-a", "s1/", "rsync/other/"], cwd=folder, check=True)
+    for path in (folder / "rsync/other").glob("*"):
+        if path.is_file():
+            os.utime(path, (NOW, path.stat().st_mtime + 2), follow_symlinks=False)
+    for path in (folder / "rsync/dest").glob("*"):
+        if path.is_file():
+            path.unlink()
+
+
 def _nothing(folder: Path) -> None:
     pass
 
@@ -191,6 +205,9 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "links to directories": (_nothing, "-aik s1/"),
     "special modes and files": (_special, "-ai s1/"),
     "a loop that is followed": (_special, "-aiL s1/"),
+    "empty directories with the suffix of backups": (_empty_with_suffix, "-aimb s1/"),
+    "the same, where files are deleted": (_empty_with_suffix, "-aimb --delete s1/"),
+    "copies from elsewhere with another time": (_almost_there, "-ai -@5 --copy-dest=../other s1/"),
     "no slash": (_nothing, "-ai --delete s1"),
     "a file and a directory": (_nothing, "-ai s1/a s1/e s1/b/c"),
 }  # fmt: skip

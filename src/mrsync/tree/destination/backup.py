@@ -84,7 +84,7 @@ class Backups:
             self._directory = BackupDirectory(root_fd, outside, place if is_below else None, on_changed, hidden_mode)
             if is_below:
                 self.rules = (f"P /{_quoted(os.fsdecode(place))}/***",)
-        elif spares_all or not policy.deletes_excluded:
+        elif policy.deletes and (spares_all or not policy.deletes_excluded):
             self.rules = (_suffix_rule(os.fsdecode(self._suffix)),)
 
     @property

@@ -226,7 +226,7 @@ def _take_entry(
     copy_entry(directory, original, fd, name, on_activity)
     check()
     with pinned(fd, name) as handle:
-        destination.metadata.give(reuse.entry, handle, handle.status())
+        destination.metadata.give(reuse.entry, handle)
     if manifest.policy.durable and manifest.kind(reuse.entry) == REGULAR:
         copied = open_regular(name, fd)
         try:
