@@ -12,7 +12,7 @@ PROTOCOL_ERROR = 2  # of rsync with itself: -H with SOURCEs that hold one anothe
 DELETIONS_STOPPED = 25
 RSYNC_HANGS = 124  # of timeout(1): rsync 3.5 may wait for itself for ever (line 179: --inplace with --compare-dest)
 LETTERS = 11  # of an itemized line
-CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8}) (.*)")  # of a file: mode, owner or group changes
+CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8})([ |])(.*)")  # of a file: mode, owner or group changes
 
 
 def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
@@ -64,14 +64,17 @@ def _ignore_directory_times(words: Sequence[str], theirs: Outcome, ours: Outcome
 def _trust_no_size_and_time(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
     """A file that is made anew for its attributes gets the contents of SOURCE, even if size and time are the same.
 
-    So it may get a backup, and a part of a second.
+    So it may get a backup, and the exact time, too.
     """
-    told = {found[3] for line in ours.said if (found := CREDENTIALS.match(line)) and found[1] in (".f", "hf")}
+    told = {found[4] for line in ours.said if (found := CREDENTIALS.match(line)) and found[1] in (".f", "hf")}
+    for names in ({name.removeprefix("dest/") for name in group} for group in ours.groups):
+        told |= names if names & told else set()  # other names of one file are not told
+    timed = {line[LETTERS + 1 :] for line in ours.said if line[4:5] == "t"}
     for path, entry in ours.entries.items():
         other = theirs.entries.get(path)
         if other is not None and path.removeprefix("dest/") in told:
-            is_same_second = entry.time[:-9] == other.time[:-9]
-            ours.entries[path] = entry._replace(what=other.what, time=other.time if is_same_second else entry.time)
+            time = entry.time if path.removeprefix("dest/") in timed else other.time
+            ours.entries[path] = entry._replace(what=other.what, time=time)
     suffix = _suffix(words)
     for path in [path for path in ours.entries if path not in theirs.entries and path.endswith(suffix)]:
         if path.removeprefix("dest/").removesuffix(suffix) in told and _has(words, "b", "--backup"):
@@ -87,7 +90,7 @@ def _copy_nothing_of_strangers(words: Sequence[str], theirs: Outcome, ours: Outc
         grouped = {name.removeprefix("dest/") for group in ours.groups for name in group}
         for outcome in (theirs, ours):
             told = [line for line in outcome.lines if line[LETTERS + 1 :].partition(" => ")[0] not in grouped]
-            outcome.lines[:] = sorted(CREDENTIALS.sub(r">f.\2 \3", line) for line in told)
+            outcome.lines[:] = sorted(CREDENTIALS.sub(r">f.\2\3\4", line) for line in told)
 
 
 def _keep_backups_as_private(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
