@@ -37,9 +37,7 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
         _refuse(policy, COMPARING, "--compare none")
         return policy._replace(ignore_times=True), selection
     if given and (policy.prunes_empty or not selection.takes_everything):
-        hint = HINT if compare == RSYNC else ""
-        if not _has_typed(options):
-            hint = "; they are in a settings file: mrsync config --show says in which"
+        hint = _where_limits_are(options) or (HINT if compare == RSYNC else "")
         raise UsageError(f"filter rules, sizes and --files-from cannot be given with {given[0]}{hint}")
     if given:
         _refuse(policy, COMPARING, given[0], HINT if compare == RSYNC else "")
@@ -69,11 +67,12 @@ def remarks(options: argparse.Namespace) -> Iterator[Notice]:
         yield Notice(0, f"patterns are read from the file {text}, which SOURCE lacks; -l ./{text} says so")
 
 
-def _has_typed(options: argparse.Namespace) -> bool:
-    """Return whether the command line itself limits what is taken from SOURCE."""
+def _where_limits_are(options: argparse.Namespace) -> str:
+    """Return that a settings file limits what is taken from SOURCE, or "" if the command line does."""
     typed = getattr(options, "typed", options)
     limits = ("rule_options", "cvs_exclude", "files_from", "max_size", "min_size", "one_file_system")
-    return any(getattr(typed, name, None) for name in (*limits, "prune_empty_dirs"))
+    is_typed = any(getattr(typed, name, None) for name in (*limits, "prune_empty_dirs"))
+    return "" if is_typed else "; they are in a settings file: mrsync config --show says in which"
 
 
 def _is_only_here(text: str, source: str) -> bool:

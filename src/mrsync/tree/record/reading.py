@@ -85,12 +85,12 @@ def read_batch(
     size: int,
     portion: Portion,
     check: Check,
-    on_bytes: Callable[[int], None] = lambda count: None,
+    on_activity: Callable[[int], None] = lambda count: None,
 ) -> PortionResult:
     """Read a portion of a file and check its parts. Raise nothing: the result has the error.
 
     root: path of the directory. path: of the file below it. size: that it must have, in bytes. check: see `Check`.
-    on_bytes: see `Digester`, which reads files that are one part.
+    on_activity: called with 1 every 64 MB of a file that is one part.
     """
     try:
         fd = open_regular_below(root, path)
@@ -102,7 +102,7 @@ def read_batch(
         if os.fstat(fd).st_size != size:
             return PortionResult(is_gone=True)
         if portion.file.grid.is_whole:
-            return _digested(fd, size, portion.file.proof, on_bytes)
+            return _digested(fd, size, portion.file.proof, on_activity)
         return _read(fd, size, portion, check)
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))
@@ -110,9 +110,9 @@ def read_batch(
         close_quietly(fd)
 
 
-def _digested(fd: int, size: int, proof: bytes, on_bytes: Callable[[int], None]) -> PortionResult:
+def _digested(fd: int, size: int, proof: bytes, on_activity: Callable[[int], None]) -> PortionResult:
     """Compare a whole file with the digest that it had."""
-    if compare_digest(Digester(on_bytes).digest(lambda: os.dup(fd), size), proof):
+    if compare_digest(Digester(lambda count: on_activity(1)).digest(lambda: os.dup(fd), size), proof):
         return PortionResult(size)
     return PortionResult(wrong=((-1, "some place (it was compared by one digest)"),))
 

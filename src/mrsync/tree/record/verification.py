@@ -160,9 +160,6 @@ def _read(
     may_lack = manifest.policy.may_lack_files
     place_of = manifest.path if destination.kept_links is None else destination.kept_links.place
 
-    def on_bytes(_: int) -> None:
-        on_activity(1)
-
     def read(batch: Batch) -> tuple[int, int, list[Difference], list[int]]:
         """Return how many files and bytes are right, what is not, and the entries that are gone."""
         files = length = 0
@@ -170,7 +167,7 @@ def _read(
         for portion in batch:
             name = manifest.path(portion.file.entry)
             place = place_of(portion.file.entry)
-            read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check, on_bytes)
+            read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check, on_activity)
             length += read.length
             files += portion.first == 0 and not (read.wrong or read.error or read.is_gone)
             found += [Difference("contents", name, where, page) for page, where in read.wrong]
