@@ -14,6 +14,7 @@ from mrsync.cli.settings import configuration
 from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.settings.options import parse_mrsync
 from mrsync.cli.settings.rtt_options import parse_rtt
+from mrsync.cli.settings.tool_output import ToolOutput
 from mrsync.cli.settings.verify_options import parse_verify
 from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings, Remote
@@ -99,6 +100,21 @@ def test_the_command_line_overrides_a_setting_that_excludes_it(tmp_path: Path, w
     assert parsed(tmp_path).remote.directory == "/opt/bin"
     remote = parsed(tmp_path, "--remote-python", "python3.12").remote
     assert (remote.directory, remote.python) == (None, "python3.12")
+
+
+def test_filters_of_a_file_that_are_in_the_way_are_named_as_such(tmp_path: Path, write: Write) -> None:
+    write("user", 'exclude = ["*.o"]\n')
+    with pytest.raises(UsageError, match="cannot be given with -l; they are in a settings file"):
+        parsed(tmp_path, "-l", "*.c")
+    with pytest.raises(UsageError, match=r"cannot be given with -l$"):
+        parsed(tmp_path, "-l", "*.c", "--max-size", "1")
+
+
+@pytest.mark.parametrize("parse", [parse_doctor, parse_verify])
+def test_doubts_about_dest_are_remarks_of_tools(parse: Callable[[list[str]], tuple[object, ToolOutput]]) -> None:
+    for dest, doubts in (("/srv/{hots}", ["{hots}"]), ("$HOME/x", ["$HOME"]), ("/srv/{host}", [])):
+        remarks = parse(["-m", "a", "-t", dest])[1].remarks
+        assert [remark.text.removeprefix("warning: ").split()[0] for remark in remarks] == doubts
 
 
 def test_settings_for_other_hosts_do_not_count_on_this_one(tmp_path: Path, write: Write) -> None:
