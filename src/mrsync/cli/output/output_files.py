@@ -27,9 +27,12 @@ def check_output(option: str, path: str) -> None:
         if not os.path.isdir(folder):
             reason = ", which is no directory" if os.path.lexists(folder) else ", which does not exist"
         raise FileError(f"{option} {path}: cannot write in {folder}{reason}")
-    if _is_replaceable(path):
-        return
-    raise FileError(f"{option} {path}: it exists and is not a regular file")
+    try:
+        is_replaceable = _is_replaceable(path)
+    except OSError as error:  # no file can have this name
+        raise FileError(f"{option} {path}: cannot write there: {error.strerror}") from error
+    if not is_replaceable:
+        raise FileError(f"{option} {path}: it exists and is not a regular file")
 
 
 def replace_file(text: str, path: str) -> None:
@@ -60,16 +63,19 @@ def open_log(path: str) -> int:
 
 
 def _is_replaceable(path: str) -> bool:
-    """Return whether the path is free, or is a file, link or FIFO. Directories and devices are probably mistakes."""
+    """Return whether the path is free, or is a file, link or FIFO. Directories and devices are probably mistakes.
+
+    Raise OSError, such as for a name that is too long.
+    """
     try:
         mode = os.lstat(path).st_mode
-    except OSError:
+    except FileNotFoundError:
         return True
     return not (stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode))
 
 
 def _replace_in(place: int, name: str, content: bytes) -> None:
-    unfinished = f".{name[:200]}.{os.urandom(8).hex()}"
+    unfinished = b".%s.%s" % (os.fsencode(name)[:200], os.urandom(8).hex().encode())  # a name has at most 255 bytes
     opened = os.open(unfinished, _CREATE, MODE, dir_fd=place)
     try:
         with open(opened, "wb", buffering=0) as file:

@@ -42,6 +42,20 @@ def test_unwritable_output_is_reported_and_leaves_nothing(tmp_path: Path, name: 
     assert os.listdir(tmp_path) == ["folder"]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("报" * 83 + ".json")  # 254 bytes
+    check_output("--report", str(path))
+    replace_file("text", str(path))
+    assert path.read_text() == "text"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["报" * 85 + ".json", "r" * 10_000 + ".json"])
+def test_a_name_that_is_too_long_is_known_at_the_start(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileError, match="cannot write there: File name too long"):
+        check_output("--report", str(tmp_path / name))
+
+
 def test_links_are_replaced_and_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("theirs")
