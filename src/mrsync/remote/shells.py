@@ -29,7 +29,7 @@ from mrsync.spelling import counted
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
 NO_ANSWER = (
     "does it start commands (ForceCommand in sshd_config, SessionType in ssh_config), does a login script there wait "
-    "for input, and is it overloaded?"
+    "for input, or is it slow (--connect-timeout gives it longer)?"
 )
 LAST_READS = 4  # of the rest of the output: a pipe holds no more, but a background process may write without end
 DESCRIPTORS_SPARE = 200

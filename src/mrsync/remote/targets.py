@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import BinaryIO
@@ -269,7 +270,11 @@ def _read(path: str) -> str:
 
 
 def _decoded(file: BinaryIO) -> str:
-    text = read_bounded(file).decode("utf-8-sig", "surrogateescape")
+    content = read_bounded(file)
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):  # as PowerShell writes files
+        text = content.decode("utf-16", "replace")
+    else:
+        text = content.decode("utf-8-sig", "surrogateescape")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

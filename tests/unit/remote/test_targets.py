@@ -58,6 +58,18 @@ def test_a_file_has_one_target_or_list_per_line(tmp_path: Path) -> None:
     assert read_targets([str(path)]).hosts == ("zeta", "alpha")
 
 
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff"])
+def test_a_file_may_be_utf_16(tmp_path: Path, mark: bytes) -> None:
+    """PowerShell writes such, with a mark of the order of bytes at the beginning."""
+    path = tmp_path / "targets"
+    encoding = "utf-16-le" if mark == b"\xff\xfe" else "utf-16-be"
+    path.write_bytes(mark + "zeta\r\nalpha\r\n".encode(encoding))
+    assert read_targets([str(path)]).hosts == ("zeta", "alpha")
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(UsageError, match="no host can have the name"):
+        read_targets([str(path)])
+
+
 @pytest.mark.usefixtures("_groups")
 def test_groups_are_known() -> None:
     assert read_targets(["@left,@racks:right"]).hosts == ("n1", "n2", "n3", "n7", "n9")
