@@ -90,11 +90,11 @@ class CasterDriver:
         self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._caster = caster
         self._sockets = tuple(sockets)
-        self._arrivals = {opened: LastArrival(opened) for opened in self._sockets}
+        self._arrivals = {opened: LastArrival(opened, loop.now) for opened in self._sockets}
         self._on_event = on_event
         self._on_pass = on_pass
         self._loop = loop
-        self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
+        self._sender = BurstSender(self._sockets, paths, session_tag(keys.session), clock=loop.now)
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
         self._sends: deque[Send] = deque()  # planned, but not handed to the sender yet
         self._leaving = 0  # tx of the page that was handed to the sender last; 0: none, or it has left
@@ -191,7 +191,7 @@ class CasterDriver:
             self._sender.flush()
             self._await_room()
         arrival = self._arrivals[opened]
-        arrival.set_clock(self._loop.now())
+        arrival.set_clock()
         for _ in range(REPORTS_PER_PASS):
             try:
                 datagram, source = opened.recvfrom(_DATAGRAM_ROOM)
@@ -237,6 +237,7 @@ class CasterDriver:
             self.add_path(wanted)
 
     def _send_digests(self, digests: Digests) -> None:
+        self._note_left()
         self._sender.send_message(self.codec.encode(digests), None)
         self._await_room()
 
@@ -262,12 +263,12 @@ class CasterDriver:
     def _transmit(self) -> None:
         """Send what the state machine plans until it plans nothing more or a queue is full."""
         self._release_at = self._sender.release(self._loop.now())
+        self._note_left()
         if self._digester is not None:
             self._digester.flush_aged()
         self._await_room()
         if self._blocked or self._sender.is_spreading:
             return
-        self._note_left()
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
@@ -277,8 +278,9 @@ class CasterDriver:
                 self._digester.flush(self._caster.digests_together)
         while sends:
             send = sends.popleft()
+            is_sent = self._send(send)
             self._leaving = send.tx if isinstance(send, SendPage) else 0
-            if self._send(send):
+            if is_sent:
                 self._note_left()
             else:
                 self._release_at = self._sender.release(self._loop.now())
@@ -286,8 +288,9 @@ class CasterDriver:
                 return
 
     def _note_left(self) -> None:
-        if self._leaving:
-            self._caster.clock.on_left(self._leaving, self._loop.now())
+        """Tell the state machine when the last packet of a page left. Call this before anything else is sent."""
+        if self._leaving and not self._sender.is_spreading and not self._sender.blocked:
+            self._caster.clock.on_left(self._leaving, self._sender.left_at)
             self._leaving = 0
 
     def _send(self, send: Send) -> bool:

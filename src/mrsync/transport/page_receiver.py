@@ -101,7 +101,7 @@ class PageReceiver:
             self.opener,
             self.slots,
             partial(self._take_control, opened),
-            is_timed=self._is_timed,
+            clock=self._loop.now if self._is_timed else None,
         )
         self._is_roomy &= granted_buffer(opened) >= NAP_BUFFER_BYTES
         intake.senders.follow(parent)  # which may feed us before the session opens

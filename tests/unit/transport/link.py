@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from contextlib import closing
 from typing import Self
 
@@ -37,11 +38,13 @@ class AssemblySink:
         self.packets_told: list[tuple[int, int]] = []
         self.rows_told = 0  # times at which packets were told
         self.pages_told: list[int] = []
+        self.told_at: list[float] = []  # when these pages arrived
         self.rejected: list[int] = []
         self.useless = 0
 
     def receive_page(self, header: Header, now: float) -> bool:
         self.pages_told.append(header.page)
+        self.told_at.append(now)
         return self.assembly.receive_page(header.page, header.generation, header.packet_count)
 
     def receive_packets(self, header: Header, mask: int, now: float) -> int:
@@ -95,6 +98,7 @@ class Link:
             self.opener,
             held,
             self.take_control,
+            clock=time.monotonic,
         )
         self.intake.senders.believe(0, self.caster.getsockname())
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import math
 import socket
 import struct
 import time
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 
 from mrsync.transport.network.socket_options import ARRIVAL_TIMES, try_option
 from mrsync.wire.messages import Claim, Report
@@ -39,28 +38,34 @@ def arrived_at(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
 
 
 class LastArrival:
-    """When the datagram arrived that was read last from a socket, by the kernel, at no cost per datagram."""
+    """When the datagram arrived that was read last from a socket, by the kernel, at no cost per datagram.
 
-    def __init__(self, opened: socket.socket) -> None:
+    clock: on which the times of arrivals are wanted. `set_clock` compares it with that of the kernel.
+    """
+
+    def __init__(self, opened: socket.socket, clock: Callable[[], float]) -> None:
         self._socket = opened
-        self._now, self._wall = math.inf, 0.0
+        self._clock = clock
+        self.set_clock()
 
-    def set_clock(self, now: float) -> None:
-        """Note the present time on the caller's clock, to which the times of arrivals are converted."""
-        self._now, self._wall = now, time.time()
+    def set_clock(self) -> None:
+        """Note the present time.
+
+        The kernel's clock is read first. Another program may get the processor between the two readings. Arrivals then
+        seem to be later, and round trips longer. In the other order, a round trip could seem shorter than the path.
+        """
+        self._wall = time.time()
+        self._now = self._clock()
 
     def read(self) -> float:
-        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know.
-
-        It is infinite before a time was noted.
-        """
+        """Return when the last datagram arrived, on `clock`; the present time if the kernel does not know."""
         try:
             stamp = fcntl.ioctl(self._socket, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         except OSError:  # nothing arrived since the kernel was asked for the first time
-            return self._now
+            return self._clock()
         seconds, nanoseconds = _TIMESPEC.unpack(stamp)
         age = self._wall - seconds - nanoseconds / 1e9
-        return self._now - age if abs(age) < _AGE_MAX_S else self._now
+        return self._now - age if abs(age) < _AGE_MAX_S else self._clock()
 
 
 def as_held(message: _Answer, seconds: float) -> _Answer:

@@ -9,9 +9,11 @@ import enum
 import errno
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Callable
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.multicast import UDP_SEGMENT
@@ -54,7 +56,7 @@ class BurstSender:
     small parts. Parts that are not due yet wait inside, too; call `release` at the time that it returned last.
 
     sockets: all sockets to send from. paths: the initial paths. session_tag, sender: for the headers of packets.
-    slice_bytes: bytes of a page in one packet.
+    slice_bytes: bytes of a page in one packet. clock: for `left_at`.
     """
 
     def __init__(
@@ -65,8 +67,9 @@ class BurstSender:
         *,
         slice_bytes: int = 0,
         sender: int = CASTER_ID,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.outlets = {opened: Outlet(opened) for opened in sockets}
+        self.outlets = {opened: Outlet(opened, clock) for opened in sockets}
         self._paths = deque(paths)
         self.is_group_heard = True  # whether some target receives pages from the group
         self.slice_bytes = slice_bytes  # must be set before the first coded packet
@@ -89,6 +92,11 @@ class BurstSender:
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
         """Return the counters of paths of this kind."""
         return BurstStatistics.total(outlet.statistics[kind] for outlet in self.outlets.values())
+
+    @property
+    def left_at(self) -> float:
+        """When the kernel got the last packets. They left then or later, never before."""
+        return max((outlet.left_at for outlet in self.outlets.values()), default=0.0)
 
     def add_path(self, path: Path) -> None:
         """Also send packets for the group on this path, from the next one on. Its socket must be one of ours."""
@@ -267,10 +275,16 @@ class BurstStatistics:
 
 
 class Outlet:
-    """The bursts of one socket in order. They are sent at once, or when the socket has room again."""
+    """The bursts of one socket in order. They are sent at once, or when the socket has room again.
 
-    def __init__(self, opened: socket.socket) -> None:
+    left_at: the clock's time right before the last call of the kernel. Another program may get the processor during
+    this call. A later time would make round trips shorter than the path.
+    """
+
+    def __init__(self, opened: socket.socket, clock: Callable[[], float]) -> None:
         self.is_segmenting = True
+        self.left_at = 0.0
+        self._clock = clock
         self.statistics = {kind: BurstStatistics() for kind in PathKind}
         self._socket = opened
         self._singles = 0  # packets sent one by one since the kernel refused segmentation
@@ -328,6 +342,7 @@ class Outlet:
         pieces, packet_bytes, purpose = part
         segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(packet_bytes))] if len(pieces) > 2 else ()
         statistics = self.statistics[path.kind]
+        self.left_at = self._clock()
         size = self._socket.sendmsg(pieces, segment, 0, path.address)
         packets = len(pieces) // 2
         statistics.bytes += size

@@ -62,8 +62,9 @@ class IntakeStatistics:
 class Intake:
     """Receive until the socket is empty. Put pages into the opener, and control messages into `take_control`.
 
-    session_tag: of the headers of packets that count. senders: the addresses whose datagrams count. is_timed: ask the
-    kernel when each page arrived. Only a session that leaves others their share needs that.
+    session_tag: of the headers of packets that count. senders: the addresses whose datagrams count. clock: on
+    which the kernel is asked when each page arrived; None: it is not. Only a session that leaves others their share
+    needs that.
     """
 
     def __init__(
@@ -75,12 +76,12 @@ class Intake:
         slots: Slots,
         take_control: TakeControl,
         *,
-        is_timed: bool = True,
+        clock: Callable[[], float] | None,
     ) -> None:
         self.statistics = IntakeStatistics()
         self.senders = Senders()
         self._socket = opened
-        self._arrival = LastArrival(opened) if is_timed else None
+        self._arrival = LastArrival(opened, clock) if clock is not None else None
         self._run = PacketRun(geometry, session_tag, opener, slots, self.senders, self._arrival)
         self._ancillary: Sequence[tuple[int, int, bytes]] = ()  # of the last datagram, and what it says
         self._segment, self._is_marked = 0, False
@@ -112,7 +113,7 @@ class Intake:
         """Receive until the socket is empty (return False) or BYTES_PER_DRAIN were taken (return True)."""
         receive = self._socket.recvmsg_into
         if self._arrival is not None:
-            self._arrival.set_clock(now)
+            self._arrival.set_clock()
         run, packet_bytes, is_stranger = self._run, self._packet_bytes, self.senders.is_stranger
         headers = run.headers
         taken = 0

@@ -167,7 +167,7 @@ class PacketRun:
             return
         self._senders.tx_seen = max(self._senders.tx_seen, header.tx)
         if self._arrival is not None:
-            now = min(now, self._arrival.read())
+            now = self._arrival.read()  # may be later than the time when we began to read
         if self._first == 0 and self.next == self._count:
             is_kept = self._opener.take_page(header, self.slot, now)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import socket
 import struct
 import time
@@ -70,15 +69,35 @@ def test_without_a_stamp_or_with_a_clock_that_was_set_it_is_now(seconds: float |
     assert before <= arrived_at(ancillary) <= time.monotonic()
 
 
-def test_the_last_arrival_is_known_once_there_is_a_clock(pair: tuple[StampedSocket, socket.socket]) -> None:
+def test_the_last_arrival_is_known_by_the_caller_s_clock(pair: tuple[StampedSocket, socket.socket]) -> None:
     sender, receiver = pair
-    arrival = LastArrival(receiver)
-    assert arrival.read() == math.inf
+    arrival = LastArrival(receiver, lambda: 1000.0)
+    assert arrival.read() == 1000.0
     sender.sendmsg([b"x"], [], 0, receiver.getsockname())
     receiver.recvmsg(10)
-    assert arrival.read() == math.inf
-    arrival.set_clock(1000.0)
-    assert 999.0 < arrival.read() <= 1000.0
+    assert 1000.0 <= arrival.read() < 1000.0 + HANG_S
+    arrival.set_clock()
+    assert 1000.0 - HANG_S < arrival.read() <= 1000.0
+
+
+def test_an_arrival_is_rather_late_than_early_if_another_program_runs_between_two_clocks(
+    pair: tuple[StampedSocket, socket.socket],
+) -> None:
+    sender, receiver = pair
+
+    def late() -> float:
+        time.sleep(0.02)
+        return time.monotonic()
+
+    arrival = LastArrival(receiver, late)
+    before = time.monotonic()
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    receiver.recvmsg(10)
+    arrival.read()  # the kernel notes times from now on
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    receiver.recvmsg(10)
+    arrival.set_clock()
+    assert before < arrival.read() < time.monotonic()
 
 
 def test_a_report_that_waited_in_the_socket_was_held_so_long() -> None:

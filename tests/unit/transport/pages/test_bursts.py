@@ -4,19 +4,22 @@ import errno
 import os
 import select
 import socket
+import time
+from contextlib import closing
+from typing import Any
 
 import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, Purpose
+from mrsync.transport.pages.bursts import AT_ONCE_MIN, SINGLE_PACKETS, BurstSender, Purpose
 from mrsync.transport.pages.coded_packets import xor_slices
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import unpack_header
+from mrsync.wire.header import session_tag, unpack_header
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import Kind
 from mrsync.wire.terms import decode_terms
-from tests.unit.transport.link import CONTENTS, GEOMETRY, Link, sample
+from tests.unit.transport.link import CONTENTS, GEOMETRY, SESSION, Link, sample
 
 _SO_NO_CHECK = 11
 
@@ -195,3 +198,26 @@ def test_packets_that_became_too_large_count_as_lost_until_they_fit_again() -> N
             link.send_page(1)
         assert link.outlet.is_segmenting
         assert link.sender.statistics.failures == GEOMETRY.packets
+
+
+class HeldUpSocket(socket.socket):
+    """Another program gets the processor before each call of the kernel returns."""
+
+    left_at = 0.0
+
+    def sendmsg(self, *arguments: Any) -> int:
+        sent = super().sendmsg(*arguments)
+        self.left_at = time.monotonic()
+        time.sleep(0.01)
+        return sent
+
+
+@pytest.mark.parametrize("gap_s", [0.0, 1e-6])
+def test_packets_leave_no_earlier_than_is_said(gap_s: float) -> None:
+    with Link(sample(1), is_merging=False) as link, closing(HeldUpSocket(socket.AF_INET, socket.SOCK_DGRAM)) as held:
+        sender = BurstSender([held], [Path(held, link.address)], session_tag(SESSION))
+        sender.gap_s = gap_s
+        sender.send_page(link.slices(0), object=CONTENTS, page=0, generation=0, tx=1)
+        while sender.is_spreading:
+            sender.release(time.monotonic())
+        assert 0 < sender.left_at <= held.left_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from contextlib import closing
 from typing import Any
 
@@ -253,3 +254,18 @@ def test_many_small_datagrams_end_a_turn() -> None:
             link.caster.sendto(b"x", link.address)
         assert link.intake.drain(0.0), "there is more"
         assert not link.intake.drain(0.0)
+
+
+@pytest.mark.parametrize("is_merging", [True, False])
+def test_a_page_that_comes_while_the_socket_is_read_did_not_arrive_before(is_merging: bool) -> None:
+    with Link(sample(3), is_merging=is_merging) as link:
+        began_at = time.monotonic()
+        link.send_page(0)
+        link.receive()
+        between = time.monotonic()
+        link.send_page(1, tx=2)
+        link.send_page(2, tx=3)
+        while link.intake.drain(began_at):  # the reader was held up since it read the clock
+            continue
+        assert link.sink.pages_told == [0, 1, 2]
+        assert between <= link.sink.told_at[1] <= link.sink.told_at[2] <= time.monotonic()
