@@ -19,3 +19,12 @@ def program(name: str, *arguments: Argument) -> list[str]:
 
 def _text(argument: Argument) -> str:
     return os.fsdecode(argument) if isinstance(argument, bytes | os.PathLike) else str(argument)
+
+
+def program_of_version(version: int, name: str, *arguments: Argument) -> list[str]:
+    """Do the same, with another version of the protocol."""
+    command = program(name, *arguments)
+    at = command.index(START.format(name=name))
+    other = f"import mrsync.wire.limits; mrsync.wire.limits.VERSION = {version}; from mrsync.cli"
+    command[at] = command[at].replace("from mrsync.cli", other)
+    return command

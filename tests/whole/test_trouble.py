@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.programs import program
+from mrsync.wire.limits import VERSION
+from tests.programs import program, program_of_version
 from tests.whole.conftest import MakeSite
 from tests.whole.site import Run, Site, write_files
 
@@ -96,6 +97,27 @@ def test_catcher_that_was_started_by_hand_tells_why_it_stops(make_site: MakeSite
     assert (ended.status, ended.target("a")["reason"]) == (23, "stopped by SIGTERM")
     assert stopped.wait().status == 20
     assert other.wait().status == 0
+    assert site.differences("b") == []
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_both_ends_say_that_their_versions_differ(make_site: MakeSite, difference: int) -> None:
+    """The target that has the master's version is served all the same."""
+    site = make_site(("a", "b"))
+    write_files(site.source, {"file": 1000})
+    place = ("--insecure", "-A", site.group, "-P", site.port, "-I", "lo")
+    arguments = [("-i", number, "-t", site.dest(host), *place) for number, host in enumerate(site.hosts)]
+    other = Run(program_of_version(VERSION + difference, "multicatcher", *arguments[0]), site.folder / "none")
+    same = Run(program("multicatcher", *arguments[1]), site.folder / "none")
+    report = site.folder / "report.json"
+    options = ("-m", "a,b", "-s", site.source, "--report", report, "-w", 6)
+    run = Run(program("multicaster", *options, *place), report)
+    other.wait_for("masters whose version of mrsync cannot work with this one; install the same on all hosts")
+    os.kill(other.pid, signal.SIGTERM)
+    ended = run.wait()
+    assert other.wait().stderr.count("cannot work with this one") == 1
+    assert ended.stderr.count("127.0.0.1 runs a version of mrsync that cannot work with this one") == 1
+    assert (ended.status, ended.target("a")["state"], same.wait().status) == (23, "unreachable", 0)
     assert site.differences("b") == []
 
 

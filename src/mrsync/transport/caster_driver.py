@@ -38,7 +38,7 @@ from mrsync.transport.pages.compression import LEVEL
 from mrsync.transport.pages.page_sender import PageSender, ReadPage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
-from mrsync.wire.header import session_tag
+from mrsync.wire.header import is_version_notice, session_tag
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report
 from mrsync.wire.seals.keys import SessionKeys, TargetKeys
@@ -65,6 +65,7 @@ class CasterDriver:
     read: (object, page) -> plaintext bytes.
     on_event: called with every event; may call the state machine.
     on_pass: called once per pass of the loop.
+    on_other_version: called with the address of each version notice, which anyone can forge.
     compress_level: for the compression that the state machine chooses.
 
     All callbacks run in the thread of `run`. With each message, the state machine gets the path for its answer.
@@ -81,6 +82,7 @@ class CasterDriver:
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_pass: Callable[[], None] = lambda: None,
+        on_other_version: Callable[[str], None] = lambda address: None,
         loop: Loop,
     ) -> None:
         keys, signer = SessionKeys.derive(secrets.group, secrets.session), secrets.signer
@@ -93,6 +95,7 @@ class CasterDriver:
         self._arrivals = {opened: LastArrival(opened, loop.now) for opened in self._sockets}
         self._on_event = on_event
         self._on_pass = on_pass
+        self._on_other_version = on_other_version
         self._loop = loop
         self._sender = BurstSender(self._sockets, paths, session_tag(keys.session), clock=loop.now)
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
@@ -210,6 +213,8 @@ class CasterDriver:
             elif message is Rejection.STRANGE and isinstance(knock := self._knocks.decode(datagram), Knock):
                 self._knocks_heard += 1
                 self._caster.receive_knock(knock, way_back)
+            elif message is Rejection.VERSION and is_version_notice(datagram):
+                self._on_other_version(source[0])
         self._unread.add(opened)
 
     def _hand_out_events(self) -> None:

@@ -36,13 +36,14 @@ from mrsync.transport.peering import Peering
 from mrsync.transport.sessions import CatcherSecrets, HeardSessions
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
-from mrsync.wire.header import session_tag
+from mrsync.wire.header import session_tag, version_notice
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Claim, Digests, Feed, NetworkShare, Status
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
 
 DATAGRAMS_PER_TURN = 64
+VERSION_NOTICE_S = 1.0  # between two answers to masters of another version, whose address can be forged
 
 
 class CatcherSockets(NamedTuple):
@@ -98,6 +99,7 @@ class CatcherDriver:
         self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._peering = Peering(catcher.relaying, self._reply, secrets.target, island, self._add_socket)
         self._receiver: PageReceiver | None = None  # once the session is open
+        self._version_notice_at = 0.0  # when the next answer may be sent to a master of another version
         self._has_forwarded = False  # whether there may be more to forward at once
         self._is_ended = False
 
@@ -182,6 +184,8 @@ class CatcherDriver:
         if isinstance(found, Rejection):
             if self._catcher.state is CatcherState.SEEKING:
                 self._on_rejected(found)
+                if found is Rejection.VERSION:
+                    self._answer_other_version(source)
             return
         heard, message = found
         now, receiver = self._loop.now(), self._receiver
@@ -205,6 +209,13 @@ class CatcherDriver:
             self._hand_out_events()  # pages of the parent may follow immediately
             if self._receiver is not None:  # it may be open only now
                 self._receiver.believe_parent(message.tx)
+
+    def _answer_other_version(self, master: Address) -> None:
+        """Show a master that cannot be understood, while none other is heard, that somebody of this version is here."""
+        now = self._loop.now()
+        if now >= self._version_notice_at and not self._catcher.hears_session:
+            self._version_notice_at = now + VERSION_NOTICE_S
+            self._say(version_notice(), master)
 
     def _open(self, event: SessionOpened) -> None:
         """Prepare for pages of the session's geometry and seal."""

@@ -71,6 +71,16 @@ def is_other_version(packet: BytesLike) -> bool:
     return len(packet) >= 2 and packet[0] == MAGIC and packet[1] != VERSION
 
 
+def version_notice() -> bytes:
+    """Return a bare header. A program of another version that receives it learns that there are two of them."""
+    return pack_header(Header(Kind.KNOCK, *(0,) * (len(Header._fields) - 1)))
+
+
+def is_version_notice(packet: BytesLike) -> bool:
+    """Return whether this is the bare header of another version. Random packets hardly ever are."""
+    return is_other_version(packet) and packet[2:] == version_notice()[2:]
+
+
 def page_headers(
     *,
     session_tag: int,

@@ -5,7 +5,7 @@ MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
 # plan: another layout, or another meaning of a value. A launched catcher has its master's code, so only catchers that
 # were started by hand can be of another version. A new field of the policy alone needs no new version: a target that
 # does not know it refuses (ProtocolVersionError).
-VERSION = 2
+VERSION = 3
 
 HEADER_BYTES = 24
 INSTANCE_BYTES = 8  # clear prefix of every control message: the process that sent it

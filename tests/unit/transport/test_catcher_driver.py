@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, PeersChanged, SessionEnded, SessionOpened, SourceChanged
 from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.catcher_driver import CatcherDriver, CatcherSockets
+from mrsync.transport.catcher_driver import VERSION_NOTICE_S, CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.island import IslandSocket
@@ -27,13 +27,14 @@ from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, page_headers, session_tag
-from mrsync.wire.limits import HEADER_BYTES
+from mrsync.wire.limits import HEADER_BYTES, MAGIC, VERSION
 from mrsync.wire.messages import (
     Assign,
     Claim,
     CommitSpan,
     Feed,
     Hello,
+    Kind,
     Message,
     NetworkShare,
     ObjectKind,
@@ -218,6 +219,27 @@ class Parent:
         while not isinstance(message := self.codec.decode(self.socket.recv(2000)), Claim):
             pass
         return message
+
+
+def test_masters_of_another_version_are_answered_with_less_and_seldom(stand: Stand) -> None:
+    """Their address may be forged, and a session that is heard needs no such answer."""
+    began = time.monotonic()
+    strange = bytes([MAGIC, VERSION + 1]) + bytes(HEADER_BYTES)
+    for _ in range(40):
+        stand.caster.sendto(strange, (GROUP, stand.port))
+    answers = [stand.caster.recv(2000)]
+    stand.cast(STATUS)
+    while len(answer := stand.caster.recv(2000)) == HEADER_BYTES:
+        answers.append(answer)
+    assert set(answers) == {bytes([MAGIC, VERSION, Kind.KNOCK]) + bytes(HEADER_BYTES - 3)}
+    assert len(answers) <= 1 + (time.monotonic() - began) / VERSION_NOTICE_S
+    for _ in range(3):
+        stand.caster.sendto(strange, (GROUP, stand.port))
+        time.sleep(VERSION_NOTICE_S / 2)
+    stand.caster.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            assert len(stand.caster.recv(2000)) > HEADER_BYTES
 
 
 @pytest.fixture

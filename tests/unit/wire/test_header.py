@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.header import Header, is_other_version, pack_header, page_headers, unpack_header
+from mrsync.wire.header import (
+    Header,
+    is_other_version,
+    is_version_notice,
+    pack_header,
+    page_headers,
+    unpack_header,
+    version_notice,
+)
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, MAGIC, VERSION
 from mrsync.wire.messages import Kind
 from tests.unit.wire.samples import u8, u16, u32
@@ -53,6 +61,14 @@ def test_another_version_is_not_a_stranger() -> None:
     assert not is_other_version(bytes([MAGIC, VERSION]))
     assert not is_other_version(bytes([MAGIC + 1, VERSION + 1]))
     assert not is_other_version(b"")
+
+
+def test_only_a_bare_header_of_another_version_is_a_notice() -> None:
+    notice = bytes([MAGIC, VERSION + 1]) + version_notice()[2:]
+    assert is_version_notice(notice)
+    assert not is_version_notice(version_notice())
+    assert not is_version_notice(notice + b"\0")
+    assert not is_version_notice(notice[:-1] + b"\1")
 
 
 @pytest.mark.parametrize("count", [1, 44, 64])

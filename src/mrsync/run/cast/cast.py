@@ -172,6 +172,7 @@ class _Run:
             read=self._source.read,
             on_event=self._on_event,
             on_pass=self._on_pass,
+            on_other_version=self._on_other_version,
             loop=self._loop,
         )
 
@@ -318,6 +319,10 @@ class _Run:
             self._notices.tell_routed({target.name for target in self._caster.roster.live if target.path.is_copied})
         elif phase is Phase.CASTING:
             self._source.begin_contents()
+
+    def _on_other_version(self, address: str) -> None:
+        if self._caster.phase is Phase.GATHERING:  # else no target is waited for that may be meant
+            self._notices.warn_of_version(address)
 
     def _on_target_changed(self, event: TargetRerouted | TargetEnded) -> None:
         target = self._caster.roster.find(event.target)

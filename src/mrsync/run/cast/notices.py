@@ -17,7 +17,7 @@ from mrsync.wire.messages import Compression, SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
 
-NAMED_MAX = 8  # targets that are told one by one when they join
+NAMED_MAX = 8  # targets that are told one by one when they join, and hosts with another version
 _NO_CRYPTOGRAPHY = "the Python package cryptography is missing or broken on"
 _CURE = "; install python3-cryptography there, or accept it with --no-encrypt"
 
@@ -33,6 +33,7 @@ class Notices:
         self.ends_shown: set[str] = set()  # targets whose end and its reason the user has seen
         self.is_interrupted = False
         self._told_unsent = ""  # the reason
+        self._other_versions: set[str] = set()  # addresses of hosts whose mrsync is not of this version
         self._settings = settings
         self._rendezvous = rendezvous
         self._observer = observer
@@ -75,6 +76,14 @@ class Notices:
         if sent.last_failure != self._told_unsent:
             self._told_unsent = sent.last_failure
             self.warn(f"sends failed on this host ({sent.failures}): {sent.last_failure}")
+
+    def warn_of_version(self, address: str) -> None:
+        """Warn of a host with another version of mrsync, once. Anyone can send such packets, so only few are told."""
+        if address not in self._other_versions and len(self._other_versions) < NAMED_MAX:
+            self._other_versions.add(address)
+            self.warn(
+                f"{address} runs a version of mrsync that cannot work with this one; install the same on all hosts"
+            )
 
     def tell_roll(self) -> None:
         """Tell which targets turned out to take part, and not to, since the last call."""

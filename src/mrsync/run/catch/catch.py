@@ -152,7 +152,8 @@ class _Rejections:
         self._since: dict[Rejection, float] = {}
         self._unsaid = {
             Rejection.FORGED: "packets come only from masters with another key",
-            Rejection.VERSION: "packets come only from masters with another version of the protocol",
+            Rejection.VERSION: "packets come only from masters whose version of mrsync cannot work with this one;"
+            " install the same on all hosts",
         }
 
     def __call__(self, rejection: Rejection) -> None:
