@@ -105,7 +105,8 @@ def _troubles(outcome: RttOutcome) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
         if target.state is not TargetState.DONE:
-            groups.setdefault(end_of(target.state, target.reason), []).append(target.host)
+            end = end_of(target.state, target.reason, is_interrupted=target.is_interrupted)
+            groups.setdefault(end, []).append(target.host)
     for trouble, hosts in groups.items():
         yield f"{fold(hosts)}: {trouble}"
 

@@ -19,7 +19,6 @@ from mrsync.run.cast.outcome import (
     TargetOutcome,
     TargetState,
     end_of,
-    word_of,
 )
 from mrsync.spelling import counted
 from mrsync.tree.model.failure import printable
@@ -170,7 +169,7 @@ RATED_BYTES = 1_000_000  # the rate of a run that sends less says nothing
 def verdict(outcome: Outcome) -> str:
     """Return, for example, "97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered"."""
     states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
-    words = [word_of(one.state, one.reason) for one in outcome.targets if one.state is not TargetState.DONE]
+    words = [one.word for one in outcome.targets if one.state is not TargetState.DONE]
     order = [state.value for state in TargetState] + [INTERRUPTED]
     states += [f"{words.count(word)} {word}" for word in order if word in words]
     if outcome.is_dry_run:
@@ -228,7 +227,7 @@ def troubles(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def _trouble(target: TargetOutcome) -> str:
-    parts = [end_of(target.state, target.reason)]
+    parts = [end_of(target.state, target.reason, is_interrupted=target.is_interrupted)]
     causes: dict[bytes, list[str]] = {}
     for file in target.sat_out:
         causes.setdefault(file.path, []).append(f"{file.message}{f' ({file.error})' if file.error else ''}")
@@ -264,11 +263,12 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
         f" lost: {sum(target.packets_lost for target in outcome.targets)};"
         f" dropped in sockets: {sum(target.kernel_drops for target in outcome.targets)}"
     )
-    rejected = sum(target.packets_rejected for target in outcome.targets)
-    if rejected or outcome.datagrams_rejected:
+    packets = sum(target.packets_rejected for target in outcome.targets)
+    pages = sum(target.pages_rejected for target in outcome.targets)
+    if packets or pages or outcome.datagrams_rejected:
         yield (
             "dropped because they were not authentic or not of this session: "
-            f"{outcome.datagrams_rejected} packets here, {rejected} at the targets"
+            f"{outcome.datagrams_rejected} packets here, {packets} and {counted(pages, 'page')} at the targets"
         )
     yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
     if outcome.round_trips.total:

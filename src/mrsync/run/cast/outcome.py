@@ -21,19 +21,14 @@ class TargetState(Enum):
     REFUSED = "refused"  # tried to join, but was not compatible
 
 
-INTERRUPTED = "interrupted"  # begins the reason of a target that the run left because it was interrupted
+INTERRUPTED = "interrupted"  # in the words for people: a run that is interrupted has lost nobody
 
 
-def word_of(state: TargetState, reason: str | None) -> str:
-    """Return a state for people: who interrupts a run has lost nobody."""
-    return INTERRUPTED if (reason or "").startswith(INTERRUPTED) else state.value
-
-
-def end_of(state: TargetState, reason: str | None) -> str:
-    """Return how the run ended for a target in words."""
-    if not reason or word_of(state, reason) != INTERRUPTED:
-        return f"{state.value}, {reason}" if reason else state.value
-    return reason
+def end_of(state: TargetState, reason: str | None, *, is_interrupted: bool) -> str:
+    """Return how the run ended for a target in words. The reason of an interrupted one says so itself."""
+    if reason is None:
+        return state.value
+    return reason if is_interrupted else f"{state.value}, {reason}"
 
 
 MULTICAST, UNICAST, RELAY = "multicast", "unicast", "relay"
@@ -78,6 +73,13 @@ class TargetOutcome(NamedTuple):
     packets_passed_again: int = 0
     pages_waiting_max: int = 0  # the most that waited at it to be passed on
     packets_rejected: int = 0  # packets it received that were not authentic or not of this session
+    pages_rejected: int = 0  # pages it received whose seal or digest was wrong
+    is_interrupted: bool = False  # the run was interrupted before it was over for this target
+
+    @property
+    def word(self) -> str:
+        """The state for people."""
+        return INTERRUPTED if self.is_interrupted else self.state.value
 
 
 class Seconds(NamedTuple):

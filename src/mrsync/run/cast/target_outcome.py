@@ -91,13 +91,15 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
             if count
             else "files were left unchanged because another target could not take them; --commit each changes them here"
         )
-    if run.interruption and (not target.is_ended or target.reason.endswith(run.interruption)):
+    is_interrupted = bool(run.interruption) and (not target.is_ended or target.ended_by is TargetTrigger.ABORT)
+    if is_interrupted:
         reason = _where(target, run.files)
     if run.refusal and target.state is RosterState.LOST and target.ended_by is TargetTrigger.ABORT:
         state, reason = TargetState.PARTIAL, "nothing was changed on any target"
     if target.state is RosterState.DONE and run.veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
-    return _outcome(target, state, reason, (*own, *others) if own else others, run)
+    failures = (*own, *others) if own else others
+    return _outcome(target, state, reason, failures, run)._replace(is_interrupted=is_interrupted)
 
 
 def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
@@ -136,6 +138,7 @@ def _outcome(
         deleted=result.deleted if result else 0,
         packets_lost=target.flow.losses.missed,
         packets_rejected=report.packets_rejected if report else 0,
+        pages_rejected=report.pages_rejected if report else 0,
         kernel_drops=report.kernel_drops if report else 0,
         monitor_seconds=round(target.flow.monitor_s, 3),
         seconds=round(max(0.0, target.ended_at - run.started_at), 3),

@@ -20,7 +20,7 @@ def deafness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
     """Find out why the target does not receive the group."""
     if not seen.is_deaf:
         return None
-    for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _unanswered):
+    for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _dropped_answers):
         if finding := rule(seen, facts, setting):
             return finding
     return _network_between(seen, facts, setting)
@@ -104,7 +104,7 @@ def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     return None
 
 
-def _unanswered(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+def _dropped_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     """Report that a target gets what is sent to the data port, but no answers to what it sends itself."""
     if not seen.own.sent or seen.own.heard or not (seen.group.heard or seen.port.heard):
         return None
@@ -147,7 +147,7 @@ def unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
 
 def unanswered(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     """Report missing answers of a target that receives the group. Without them it can take part in no session."""
-    return None if seen.is_deaf else _unanswered(seen, facts, setting)
+    return None if seen.is_deaf else _dropped_answers(seen, facts, setting)
 
 
 def forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:

@@ -51,6 +51,7 @@ class TargetRtt(NamedTuple):
     reason: str | None
     missing: int
     histogram: Histogram
+    is_interrupted: bool = False  # the measurement was interrupted before this target had echoed a page
 
 
 class RttOutcome(NamedTuple):
@@ -249,13 +250,16 @@ class _Rtt:
     def _target(self, number: int) -> TargetRtt:
         histogram = self._exchange.partners[number].histogram
         state, reason = self._gone.get(number, (TargetState.DONE, None))
+        is_interrupted = False
         if number not in self._gone and not histogram.total:
             port = self._settings.network.port
             reason = NOBODY if self._launcher is None else NO_ECHO.format(port, port - 1, port)
             state = TargetState.LOST
-            if self._stop.reason:
+            is_interrupted = bool(self._stop.reason)
+            if is_interrupted:
                 reason = "interrupted before it echoed a page"
-        return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)
+        host, missing = self._settings.targets[number], self._exchange.missing(number)
+        return TargetRtt(host, state, reason, missing, histogram, is_interrupted)
 
 
 def _ask_for_echoes(paths: Iterable[Path]) -> None:

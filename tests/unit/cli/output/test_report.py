@@ -109,8 +109,8 @@ def test_targets_that_are_behind_are_listed_by_reason() -> None:
 
 
 def test_who_interrupts_a_run_has_lost_nobody() -> None:
-    late = target("n2", TargetState.UNREACHABLE, "interrupted before it joined")
-    busy = target("n3", TargetState.LOST, "interrupted; files in place: 3 of 9")
+    late = target("n2", TargetState.UNREACHABLE, "interrupted before it joined", is_interrupted=True)
+    busy = target("n3", TargetState.LOST, "interrupted; files in place: 3 of 9", is_interrupted=True)
     verdict, *others = summary(outcome(target("n1"), late, busy, target("n4", TargetState.LOST, "silent for 60 s")))
     assert verdict.startswith("1/4 complete, 1 lost, 2 interrupted; ")
     assert others == [

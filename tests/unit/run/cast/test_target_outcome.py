@@ -128,7 +128,15 @@ def test_a_target_whose_result_is_missing_has_the_files_that_are_in_place() -> N
 @pytest.mark.parametrize("state", [RosterState.EXPECTED, RosterState.PRESENT])
 def test_a_target_that_was_left_at_once_was_interrupted(state: RosterState) -> None:
     told = target_outcome(ended(state), RunFacts(lambda file: b"", 0.0, interruption="interrupted by SIGINT"))
-    assert told.reason == "interrupted before it joined"
+    assert (told.reason, told.word) == ("interrupted before it joined", "interrupted")
+
+
+def test_a_target_may_say_that_it_was_interrupted_itself() -> None:
+    """Then it is lost: the run was not interrupted."""
+    lost = ended(RosterState.LOST)
+    lost.reason = "interrupted by its user"
+    told = target_outcome(lost, RunFacts(lambda file: b"", 0.0))
+    assert (told.reason, told.word) == ("interrupted by its user", "lost")
 
 
 def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
