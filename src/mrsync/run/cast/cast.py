@@ -169,7 +169,7 @@ class _Run:
             group_paths,
             secrets=CasterSecrets(session, settings.secret, settings.own_secrets, signer_of(settings)),
             compress_level=settings.compress_level,
-            read=self._source.read,
+            read=lambda object, page: self._source.scanned.read(object, page),
             on_event=self._on_event,
             on_pass=self._on_pass,
             on_other_version=self._on_other_version,

@@ -31,7 +31,7 @@ from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind
 
 LOOKS_PER_PAGE = 32  # at files of which nothing was read: 16 ms on a slow network file system
 
@@ -59,7 +59,8 @@ class Objects:
 
     geometry: returns how objects are cut into pages; fixed when targets are gathered. on_changed: called with each plan
     file that is no longer as it was scanned, and why. on_outgrown: called with each file that is cast with its size at
-    the second look, but has grown since.
+    the second look, but has grown since. before_contents: called before each page of contents is read. on_read: called
+    with files_read after each page, before it is sent.
     """
 
     def __init__(
@@ -69,6 +70,9 @@ class Objects:
         geometry: Callable[[], Geometry],
         on_changed: OnChanged,
         on_outgrown: Callable[[int], None] = lambda file: None,
+        *,
+        before_contents: Callable[[], None] = lambda: None,
+        on_read: Callable[[int], None] = lambda files_read: None,
     ) -> None:
         self.manifest = scan.manifest.encode()
         self.scan = scan
@@ -76,6 +80,8 @@ class Objects:
         self._geometry = geometry
         self._on_changed = on_changed
         self._on_outgrown = on_outgrown
+        self._before_contents = before_contents
+        self._on_read = on_read
         self._rounds: list[_Round] = []
         self._others = array("I", (i for i, mode in enumerate(scan.manifest.modes) if mode >> KIND_SHIFT != REGULAR))
 
@@ -173,8 +179,17 @@ class Objects:
         return files, size
 
     def read(self, object: int, page: int) -> bytes:
-        """Return the plaintext of one page. Raise RuntimeError if contents are read before they are planned."""
-        size = self._geometry().page_bytes
+        """Return the plaintext of one page. Changes that reading it revealed have been reported before.
+
+        Raise RuntimeError if contents are read before they are planned.
+        """
+        if object in CONTENTS_KINDS:
+            self._before_contents()
+        data = self._page(object, page, self._geometry().page_bytes)
+        self._on_read(self.files_read)
+        return data
+
+    def _page(self, object: int, page: int, size: int) -> bytes:
         if object == ObjectKind.MANIFEST:
             return self.manifest[page * size : (page + 1) * size]
         number = int(object > ObjectKind.CONTENTS)

@@ -1,4 +1,4 @@
-"""The source of a run on the master: scan it, plan what targets need, read pages. Mostly runs in the loop's worker."""
+"""The source of a run on the master: scan it, and plan what targets need. Mostly runs in the loop's worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from mrsync.transport.loop import Loop
 from mrsync.tree.delta.blocks import delta_key
 from mrsync.tree.model.failure import Fault, printable
 from mrsync.wire.limits import PLANNED_PAGES_MAX
-from mrsync.wire.messages import CONTENTS_KINDS
 
 if TYPE_CHECKING:
     from mrsync.run.cast.rsync_compare import RsyncCompare
@@ -31,7 +30,7 @@ class _Over(Exception):
 
 
 class Supply:
-    """What the caster sends, from the source: the manifest, plans and pages.
+    """What the caster sends, from the source. `objects` reads the pages of it.
 
     objects: None until the source is scanned.
     scanned_at: time.monotonic() of that.
@@ -112,6 +111,8 @@ class Supply:
             lambda: self._caster.geometry,
             self._on_file_changed,
             self.changes.note_outgrown,
+            before_contents=self.begin_contents,
+            on_read=self._caster.mark_read,
         )
 
     def _on_digested(self, count: int, total: int) -> None:
@@ -170,17 +171,17 @@ class Supply:
         basis = event.basis if is_read else ()
         key, note = delta_key(self._session), lambda _: self.note_activity(0)
         try:
-            sizes = self._scanned.make_plan(event.needs, basis, key, note)
+            sizes = self.scanned.make_plan(event.needs, basis, key, note)
             if not self._settings.is_dry_run:
-                self._scanned.check_empty(note)
+                self.scanned.check_empty(note)
             return sizes
         except _Over:
             return (0, 0, 0)
 
     def _offer_plan(self, sizes: tuple[int, int, int]) -> None:
         sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
-        self._check_pages(len(self._scanned.manifest), *sizes[:2])
-        self._caster.offer_plan(*sizes, self._loop.now(), self._scanned.pages_of)
+        self._check_pages(len(self.scanned.manifest), *sizes[:2])
+        self._caster.offer_plan(*sizes, self._loop.now(), self.scanned.pages_of)
 
     def plan_again(self, event: FilesChanged) -> None:
         """Look at files that changed during the cast again, and offer a second plan."""
@@ -189,7 +190,7 @@ class Supply:
     def _look_again(self, event: FilesChanged) -> SecondPlan:
         """Worker: make the second plan. If that fails, refuse all files."""
         try:
-            return self._scanned.plan_again(event.files, lambda: self.note_activity(0))
+            return self.scanned.plan_again(event.files, lambda: self.note_activity(0))
         except _Over:
             return SecondPlan(0, 0, 0, [], {})
         except MrsyncError as error:
@@ -201,34 +202,26 @@ class Supply:
         self.changes.settle(frozenset(plan.files), plan.refused)
         for names, is_skipped in ((plan.skipped, True), (plan.lost, False)):
             for entry, fault in names.items():
-                self.changes.note_name(printable(self._scanned.scan.manifest.path(entry)), fault, is_skipped=is_skipped)
+                self.changes.note_name(printable(self.scanned.scan.manifest.path(entry)), fault, is_skipped=is_skipped)
         sizes = plan.plan_bytes, plan.contents_bytes, plan.file_count
         self._caster.offer_plan_again(*sizes, plan.files, self._loop.now())
 
     # read
-
-    def read(self, object: int, page: int) -> bytes:
-        """Return one page of an object. Changes that reading it revealed have been reported to the caster before."""
-        objects = self._scanned
-        if object in CONTENTS_KINDS:
-            self.begin_contents()
-        data = objects.read(object, page)
-        self._caster.mark_read(objects.files_read)
-        return data
 
     def begin_contents(self) -> None:
         """Check files before the first page, once per round, before any contents are read or committed."""
         if not self._has_begun:
             self._has_begun = True
             numbers = self._caster.statistics()
-            self._scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
+            self.scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
 
     def _on_file_changed(self, file: int, fault: Fault) -> None:
         if self._caster.invalidate_file(file):  # else all targets have it as it was, which does no harm
             self.changes.note(file, fault)
 
     @property
-    def _scanned(self) -> Objects:
+    def scanned(self) -> Objects:
+        """The objects, when the source has been scanned."""
         if self.objects is None:
             raise RuntimeError("the source is not scanned yet")
         return self.objects

@@ -13,11 +13,12 @@ class Activity:
     """Report the progress of a job, and stop the job when the session is over.
 
     post: called with a number of entries, in the worker's thread. is_over: set by the loop when the session has ended.
+    is_withdrawn: set there when the master has cancelled the session before anything was changed.
     on_irrevocable: called during operations that must not be interrupted by the end of the master.
     """
 
     def __init__(self, post: Callable[[int], None]) -> None:
-        self.is_over = False
+        self.is_over = self.is_withdrawn = False
         self.on_irrevocable: Callable[[], None] = lambda: None
         self.tell = post
 

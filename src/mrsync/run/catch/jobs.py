@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mrsync.errors import ProtocolDataError
 from mrsync.protocol.core.events import CommitGranted
-from mrsync.run.catch.activity import Activity
+from mrsync.run.catch.activity import Activity, Stopped
 from mrsync.run.catch.confinement import confine
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
@@ -77,7 +78,10 @@ class Finished(NamedTuple):
 
 
 class TreeJobs:
-    """What a target does with its tree during one session. Set geometry and session when the session opens."""
+    """What a target does with its tree during one session. Set geometry and session when the session opens.
+
+    on_written: called after each `write`, in the same thread.
+    """
 
     def __init__(
         self,
@@ -86,6 +90,7 @@ class TreeJobs:
         *,
         sandbox: Sandbox | None = None,
         keeper: RecordKeeper | None = None,
+        on_written: Callable[[], None] = lambda: None,
     ) -> None:
         self.geometry = Geometry(1, 64)
         self.session = 0
@@ -93,6 +98,7 @@ class TreeJobs:
         self._activity = activity
         self._sandbox = sandbox
         self._record_keeper = keeper
+        self._on_written = on_written
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {object: {} for object in memory}
         self._manifest = Manifest()
@@ -104,10 +110,19 @@ class TreeJobs:
     # receiving
 
     def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
-        """Take pages: write contents to their files, keep manifest and plans in memory. Raise Stopped.
+        """Take pages (page, data, proof): write contents to their files, keep manifest and plans in memory.
 
-        pages: (page, data, proof).
+        Called in the loop's thread while writes are quick, else in the worker. Contents that still arrive after the
+        master withdrew all changes are dropped: staged files are left as the journal says. A manifest or plan is kept,
+        because the job that decodes it may wait in the worker already.
         """
+        is_dropped = self._activity.is_withdrawn and object in CONTENTS_KINDS
+        if not (self._activity.is_over or is_dropped):
+            with suppress(Stopped):
+                self._take(object, pages)
+            self._on_written()
+
+    def _take(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
         if object in CONTENTS_KINDS:
             if self.rounds is not None:
                 size = self.geometry.page_bytes

@@ -1,7 +1,8 @@
 """A session on a target, in the loop's thread: turn the state machine's events into jobs, and results into log records.
 
-Everything here runs in the loop, except for two methods: `write`, and `_attempt`, which runs a job. Mostly the worker
-runs it; the loop itself runs a short commit, if the worker is idle and the disk quick.
+Everything here runs in the loop, except for `_attempt`, which runs a job. Mostly the worker runs it; the loop itself
+runs a short commit, if the worker is idle and the disk quick. Pages do not pass through here: `write` is that of the
+jobs.
 The worker runs jobs in the order of the calls of `_work`, and the loop handles their results in that order. Therefore
 the log has its records in the order of the session's phases without any further bookkeeping.
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 from mrsync.errors import DeletionsRefused, MrsyncError, describe_shortage
@@ -49,8 +49,8 @@ GATHER_S = 0.5  # longest time for which a commit waits for others, to share one
 class TreeSession:
     """The session as the target sees it. It owns the catcher's log and progress; TreeJobs owns the tree.
 
-    ending: set when the session is over. errors: number of entries that could not be changed. is_withdrawn: the master
-    cancelled the session before anything was changed.
+    ending: set when the session is over. errors: number of entries that could not be changed. write: takes pages, see
+    `TreeJobs.write`.
     """
 
     def __init__(
@@ -64,7 +64,6 @@ class TreeSession:
         self.ending: SessionEnded | None = None
         self.errors = 0
         self._errors_told = 0
-        self.is_withdrawn = False
         self._granted: list[CommitGranted] = []  # not handed to the worker yet
         self._is_committing = False
         self._gathering: threading.Timer | None = None
@@ -79,7 +78,9 @@ class TreeSession:
             host=host_of(settings.host),
             suffix=settings.backup_suffix,
         )
-        self._jobs = TreeJobs(tree, self._activity, sandbox=sandbox, keeper=keeper)
+        on_written = partial(loop.post, self._tell_progress)
+        self._jobs = TreeJobs(tree, self._activity, sandbox=sandbox, keeper=keeper, on_written=on_written)
+        self.write = self._jobs.write
         self._record_keeper = keeper
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
@@ -97,17 +98,10 @@ class TreeSession:
         if action is not None:  # else the event is about the network
             action(event)
 
-    def write(self, object: int, pages: list[tuple[int, bytes, bytes]]) -> None:
-        """Take pages. Called in the loop's thread while writes are quick, else in the worker.
-
-        Contents that still arrive after the master withdrew all changes are dropped: staged files are left as the
-        journal says. A manifest or plan is kept, because the job that decodes it may wait in the worker already.
-        """
-        is_dropped = self.is_withdrawn and object in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN)
-        if not (self._activity.is_over or is_dropped):
-            with suppress(Stopped):
-                self._jobs.write(object, pages)
-            self._loop.post(self._tell_progress)
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the master cancelled the session before anything was changed."""
+        return self._activity.is_withdrawn
 
     def give_time_by(self, postpone: Callable[[], None]) -> None:
         """Set a function that gives the process more time after its master is gone."""
@@ -198,7 +192,7 @@ class TreeSession:
         self._work(self._jobs.finish, self._tell_result)
 
     def _on_withdrawn(self, event: Withdrawn) -> None:
-        self.is_withdrawn = True
+        self._activity.is_withdrawn = True
         self._work(self._jobs.withdraw, self._tell_result)
 
     def _on_session_ended(self, event: SessionEnded) -> None:
