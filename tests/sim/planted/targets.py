@@ -60,7 +60,7 @@ TARGET_FAULTS = (
     Fault(
         "a catcher takes its own stop for silence of the master",
         Attention,
-        "woke",
+        "now",
         "lapse > LAPSE_S",
         "False",
         found_by="all are stopped together, as in a machine that sleeps",

@@ -20,16 +20,16 @@ class Attention:
 
     def now(self, raw: float) -> float:
         """Return the time for the state machines, if there was no wait since the last reading of the clock."""
-        return self.woke(raw, self._raw)
+        lapse = raw - self._raw
+        if lapse > LAPSE_S:
+            self.lapsed_s += lapse
+        self._raw = raw
+        return raw - self.lapsed_s
 
     def woke(self, raw: float, due: float | None) -> float:
         """Return the time for the state machines after a wait until `due` (raw) at most.
 
         None: until something arrived.
         """
-        if due is not None:
-            lapse = raw - max(due, self._raw)
-            if lapse > LAPSE_S:
-                self.lapsed_s += lapse
-        self._raw = raw
-        return raw - self.lapsed_s
+        self._raw = raw if due is None else max(due, self._raw)
+        return self.now(raw)

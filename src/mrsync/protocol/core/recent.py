@@ -9,22 +9,16 @@ class Recent:
     """Keep the smallest value (pick: min) or the largest one (max) of the last span and of the one before it.
 
     So a value counts for at least span_s seconds and is forgotten after twice that. Only two numbers are kept,
-    however many come.
+    however many come. value: that one; None before the first. It is read several times per page.
     """
 
     def __init__(self, span_s: float, pick: Callable[[float, float], float] = min) -> None:
+        self.value: float | None = None
         self._span_s = span_s
         self._pick = pick
         self._before: float | None = None  # of the span before this one
         self._current: float | None = None
         self._began_at = 0.0
-
-    @property
-    def value(self) -> float | None:
-        """The smallest or largest value; None: there is none."""
-        if self._before is None or self._current is None:
-            return self._before if self._current is None else self._current
-        return self._pick(self._before, self._current)
 
     def add(self, value: float, now: float) -> None:
         """Add a value. now: in seconds, never less than before."""
@@ -32,3 +26,4 @@ class Recent:
             self._began_at = now
             self._before, self._current = self._current, None
         self._current = value if self._current is None else self._pick(self._current, value)
+        self.value = self._current if self._before is None else self._pick(self._before, self._current)

@@ -70,27 +70,28 @@ class Bottleneck:
 class Courtesy:
     """The congestion windows and the pace of a caster; without a control both are unlimited.
 
-    gap_s: seconds from one packet to the next; 0: bursts leave whole. late_s: seconds for which packets may follow at
-    once when a timer was late. Both are asked for several times per page, and change only with a report.
+    sent: packets planned so far. gap_s: seconds from one packet to the next; 0: bursts leave whole. late_s: seconds
+    for which packets may follow at once when a timer was late. Both are asked for several times per page, and
+    change only with a report.
     """
 
     def __init__(self, share: NetworkShare) -> None:
         self.share = share
+        self.sent = 0
         self.gap_s = 0.0
         self.late_s = LATE_S_MIN
         self._make_control = _CONTROLS[share]
         self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
         self._signals: dict[int, QueueSignals] = {}  # of all listeners
         self._former: dict[int, Bottleneck] = {}  # of listeners that it followed; it may do so again
-        self._sent = 0  # packets
         self._is_limiting = False
         self._sent_by = array("Q", bytes(8 * SENT_MAX))  # packets sent up to and with a tx
         self._left_at = array("d", bytes(8 * SENT_MAX))  # when the last packet of a tx left
 
     def on_sent(self, tx: int, packets: int) -> None:
         """Note a burst that is about to leave."""
-        self._sent += packets
-        self._sent_by[tx & SENT_MAX - 1] = self._sent
+        self.sent += packets
+        self._sent_by[tx & SENT_MAX - 1] = self.sent
         self._left_at[tx & SENT_MAX - 1] = 0.0
 
     def on_left(self, tx: int, now: float) -> None:
@@ -107,7 +108,7 @@ class Courtesy:
             known = before.pop(listener, None)
             if known is None:
                 known = self._former.pop(listener, None) or self._made_like(tightest, self._signals_of(listener))
-                known.seen = self._sent
+                known.seen = self.sent
             self._bottlenecks[listener] = known
         self._former |= before
         self._set_pace()
@@ -158,7 +159,7 @@ class Courtesy:
     def _follow(self, known: Bottleneck, before: int, report: FlowReport, tx: int, now: float) -> None:
         """Move the window of a monitor as its report says."""
         control, signals = known.control, known.signals
-        is_used = control.size < 2 * (self._sent - known.seen)
+        is_used = control.size < 2 * (self.sent - known.seen)
         is_full = is_used and (self._is_limiting or control.is_probing)  # as in Linux
         sent = self._sent_by[report.tx_seen & SENT_MAX - 1]
         packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
@@ -207,10 +208,11 @@ class Courtesy:
         """Number of packets that may be under way."""
         return min((bottleneck.control.size for bottleneck in self._bottlenecks.values()), default=float("inf"))
 
-    def is_open(self, listener: int, page_packets: int) -> bool:
-        """Whether this listener's window has room for another page."""
-        known = self._bottlenecks.get(listener)
-        return known is None or self._sent - known.seen < known.control.size + 2 * page_packets
+    def open_until(self, listeners: Iterable[int], page_packets: int) -> float:
+        """Return the number of `sent` packets at which the windows of these listeners have no room for another page."""
+        followed = [self._bottlenecks[listener] for listener in listeners if listener in self._bottlenecks]
+        ends = [known.seen + known.control.size for known in followed]
+        return min(ends, default=float("inf")) + 2 * page_packets
 
     def _set_pace(self) -> None:
         """Set gap_s and late_s: the slowest path counts, and what follows at once must fit into the shortest queue."""

@@ -129,16 +129,21 @@ class AckClock:
         """How the session shares the network."""
         return self._courtesy.share
 
-    def is_courteous(self, now: float) -> bool:
-        """Return whether another page leaves other traffic its share."""
-        if self.share is NetworkShare.ALL:
-            return True  # asked for every page
-        audience, page = self._audience, self._page_packets
-        return all(self._courtesy.is_open(flow.id, page) for flow in self.monitors if audience.is_answering(flow, now))
+    def is_courteous(self, until: float) -> bool:
+        """Return whether another page leaves other traffic its share. until: see `courteous_until`."""
+        return self._courtesy.sent < until
 
-    def note_limit(self, now: float, *, has_more: bool) -> None:
+    def courteous_until(self, now: float) -> float:
+        """Return the number of packets, of all that were sent, at which courtesy waits for further reports.
+
+        It holds for a whole plan, so that not every monitor is asked for every page.
+        """
+        answering = [flow.id for flow in self.monitors if self._audience.is_answering(flow, now)]
+        return self._courtesy.open_until(answering, self._page_packets)
+
+    def note_limit(self, until: float, *, has_more: bool) -> None:
         """Note whether courtesy limits what could be sent now. has_more: there is something to send."""
-        is_limiting = has_more and (self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
+        is_limiting = has_more and (self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(until))
         self._courtesy.note(is_limiting=is_limiting)
 
     def on_losses(self, flow: Flow, heard: LossSample, first_tx: int, tx: int, now: float) -> None:

@@ -221,9 +221,9 @@ class Schedule:
         transfer, repairs = self.transfer, self._repairs
         if transfer is None or repairs is None:
             return []
-        window = self._clock.window
-        if not self._clock.is_courteous(now):
-            self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
+        window, until = self._clock.window, self._clock.courteous_until(now)
+        if not self._clock.is_courteous(until):
+            self._clock.note_limit(until, has_more=repairs.is_waiting or not transfer.is_sent)
             self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.cycle_s))
             return []
         bursts_max = self._clock.plan_max  # reports are read in between
@@ -232,8 +232,8 @@ class Schedule:
             room = 0
         if room and not repairs.is_waiting:
             self._plan_repairs(transfer, repairs, now)
-        sends = self._next_sends(transfer, repairs, room, now)
-        self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
+        sends = self._next_sends(transfer, repairs, room, until, now)
+        self._clock.note_limit(until, has_more=repairs.is_waiting or not transfer.is_sent)
         if not room and not self._is_halted:
             sends = self._sends_beyond(transfer, repairs, now)
         if sends:
@@ -285,10 +285,11 @@ class Schedule:
         self._clock.on_sent(self.tx, packets, transfer.payload_bytes(page, packets), now)
         return send
 
-    def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
+    def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, until: float, now: float) -> list[Send]:
+        """Return at most `room` bursts. until: see `AckClock.courteous_until`."""
         sends: list[Send] = []
         while len(sends) < room and (repairs.is_waiting or not transfer.is_sent):
-            if self._awaits_rate(now) or (sends and not self._clock.is_courteous(now)):
+            if self._awaits_rate(now) or (sends and not self._clock.is_courteous(until)):
                 break  # the caller has asked for the first one whether it is courteous
             self._turn += 1
             is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0

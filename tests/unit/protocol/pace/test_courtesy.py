@@ -45,7 +45,7 @@ def test_a_share_of_all_limits_nothing() -> None:
     way.page(0.05, lost=(0,))
     assert way.courtesy.size == float("inf")
     assert way.courtesy.gap_s == 0
-    assert way.courtesy.is_open(0, PAGE)
+    assert way.courtesy.sent < way.courtesy.open_until([0], PAGE)
 
 
 @pytest.mark.parametrize("share", [NetworkShare.FAIR, NetworkShare.POLITE])
@@ -200,8 +200,8 @@ def test_a_full_window_is_closed() -> None:
     way = Reports(NetworkShare.FAIR)
     for tx in range(1, 10):
         way.courtesy.on_sent(tx, PAGE)
-    assert not way.courtesy.is_open(0, PAGE)
-    assert way.courtesy.is_open(1, PAGE)  # nobody listens to that one
+    assert way.courtesy.sent >= way.courtesy.open_until([0, 1], PAGE)
+    assert way.courtesy.open_until([1], PAGE) == float("inf")  # nobody listens to that one
 
 
 def test_the_path_to_one_is_known_when_it_becomes_a_monitor_with_its_queue_full() -> None:
