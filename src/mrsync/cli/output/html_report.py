@@ -17,6 +17,7 @@ from mrsync.cli.output.report import percentage, size
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.folding import fold
+from mrsync.run.cast.outcome import INTERRUPTED
 from mrsync.spelling import counted
 
 FILES_SHOWN = 1000
@@ -118,7 +119,7 @@ def _key(entries: Iterable[tuple[str, str]]) -> str:
 
 def _targets(fields: Fields) -> Iterator[str]:
     targets = fields["targets"]
-    states = Counter(target["state"] for target in targets.values())
+    states = Counter(_word(target) for target in targets.values())
     heads = ("target", "state", "path", "files", "written", "deleted", "packets lost", "kernel drops", "seconds")
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     yield f"<section><h2>Targets</h2><p>{_safe(counts)}</p>"
@@ -127,14 +128,19 @@ def _targets(fields: Fields) -> Iterator[str]:
     yield "</section>"
 
 
+def _word(target: Fields) -> str:
+    """Return how the run ended for a target, in a word for people. Older reports do not tell who was interrupted."""
+    return INTERRUPTED if target.get("is_interrupted") else str(target["state"])
+
+
 def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
     """Yield (cell, value to sort by) for one target."""
     mood = "good" if target["state"] == "done" else "bad"
-    state = f"<b class={mood}>{_safe(target['state'])}</b>"
+    state = f"<b class={mood}>{_safe(_word(target))}</b>"
     if target["reason"]:
         state += f"<br>{_safe(target['reason'])}"
     yield _safe(host), host
-    yield state, target["state"]
+    yield state, _word(target)
     fed_by = f"<br>fed by {_safe(target['parent'])}" if target.get("parent") else ""
     path = target["path"] if target["state"] != "unreachable" else ""  # nothing came on any
     yield _safe(path) + fed_by, path

@@ -106,6 +106,14 @@ def test_trouble_comes_first_with_its_reason() -> None:
     assert "polyline" not in reader.elements  # no samples, no chart over time
 
 
+def test_a_target_of_an_interrupted_run_is_called_so() -> None:
+    text = Reader(
+        page(outcome(TargetOutcome("n9", TargetState.LOST, "interrupted by SIGINT", is_interrupted=True)))
+    ).text
+    assert "1 interrupted" in text
+    assert "lost" not in text.partition("Targets")[2].partition("packets lost")[0]
+
+
 def test_a_target_that_was_not_reached_was_on_no_path() -> None:
     gone = TargetOutcome("n9", TargetState.UNREACHABLE, "no route")
     assert "multicast" not in page(outcome(gone))
