@@ -207,6 +207,8 @@ LINES = """
 1  ... -I ''                                     | -I
 1  ... -T 300                                    | 0 to 255
 1  ... -w 1e6                                    | --ack-wait: '1e6' is not a number of seconds above 0 and below
+1  ... -w 1_000                                  | --ack-wait: '1_000' is not a number of seconds above 0 and below
+1  ... --stop-after ٣                            | --stop-after: '٣' is not a number of minutes above 0 and below
 1  ... -w -1                                     | --ack-wait: '-1'
 1  ... -w nan                                    | --ack-wait: 'nan'
 1  ... -v 9                                      | --verbose: '9'

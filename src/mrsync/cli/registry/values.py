@@ -13,6 +13,7 @@ from mrsync.run.settings import COMPRESSIONS
 
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 DIGITS_MAX = 100  # in a number; int() refuses more than 4300 with an error of its own
+NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
 STOP_TIME = re.compile(
@@ -133,10 +134,7 @@ def minutes(text: str) -> float:
 
 
 def _above_zero(text: str, limit: float, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
+    number = float(text) if NUMBER.fullmatch(text) else 0.0  # float() would accept more
     if not 0 < number < limit:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of {what}")
     return number
