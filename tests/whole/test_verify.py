@@ -197,6 +197,17 @@ def test_what_was_compared_by_digests_is_proven_by_them(pair: Site) -> None:
     assert "big has other contents in some place (it was compared by one digest)" in Verdict(pair).lines[0]
 
 
+def test_what_another_program_copied_is_proven_by_its_digests_not_by_older_proofs(pair: Site) -> None:
+    assert pair.sync().status == 0
+    for tree in (pair.source, *map(pair.dest, pair.hosts)):
+        path = tree / "d" / "one"
+        kept = path.stat()
+        path.write_bytes(bytes(byte ^ 1 for byte in path.read_bytes()))
+        os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    assert pair.sync("--checksum").status == 0
+    assert "4 files proven (synced" in Verdict(pair).lines[0]
+
+
 def test_what_options_left_alone_is_not_proven_by_digests(pair: Site) -> None:
     shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
     newer = pair.dest("a") / "d" / "one"

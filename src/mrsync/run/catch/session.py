@@ -276,5 +276,6 @@ def _sentence(error: Exception) -> str:
     if shortage := describe_shortage(error):
         return shortage
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror if error.filename is None else f"{error.strerror}: {escape_controls(error.filename)}"
+        is_named = isinstance(error.filename, (bytes, str))  # else it is a descriptor, as of os.listdir(fd), or nothing
+        return f"{error.strerror}: {escape_controls(error.filename)}" if is_named else error.strerror
     return str(error)

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from mrsync.errors import MrsyncError
-from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
+from mrsync.tree.model.manifest import DIRECTORY, NO_DIGEST, REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import EXTENTS_MAX
 from mrsync.tree.record.grid import Grid
@@ -194,12 +194,15 @@ def carry(
 ) -> None:
     """Fill a new record: with the fresh files, and with those of the old record that did not change since.
 
-    compared: files with the digests that they had, for those that are neither. manifest: of the new record. fresh: the
-    files of each round, ordered by entry; those of a later round count.
+    compared: files that were found equal by their digests, for those that are neither. An old proof then counts only if
+    the file had the same digest: another program may have changed source and destination alike. manifest: of the new
+    record. fresh: the files of each round, ordered by entry; those of a later round count.
     changed: for each entry, whether its contents are not those of the old record any more.
     """
     sources = [compared] if compared is not None else []
-    sources += [*([_unchanged(old, manifest, changed)] if old is not None else []), *fresh]
+    if old is not None:
+        sources.append(_unchanged(old, manifest, changed, by_digest=compared is not None))
+    sources += fresh
     if len(sources) == 1:
         new.extend(sources[0])  # nearly always, and much faster than to merge it with nothing
     else:
@@ -217,8 +220,11 @@ def _last_of_each(files: Iterable[ProvenFile]) -> Iterator[ProvenFile]:
         yield last
 
 
-def _unchanged(old: Record, manifest: Manifest, changed: Sequence[int]) -> Iterator[ProvenFile]:
-    """Yield files of an old record that did not change, and have the same path, size and time in a newer manifest."""
+def _unchanged(old: Record, manifest: Manifest, changed: Sequence[int], *, by_digest: bool) -> Iterator[ProvenFile]:
+    """Yield files of an old record that did not change, and have the same path, size and time in a newer manifest.
+
+    by_digest: and the same digest, if the newer manifest has one.
+    """
     try:
         before = Manifest.decode(old.manifest)
     except MrsyncError:  # another version of mrsync has written it
@@ -227,6 +233,8 @@ def _unchanged(old: Record, manifest: Manifest, changed: Sequence[int]) -> Itera
     for file in old.files():
         entry = places[file.entry] if file.entry < len(before) else -1
         if entry < 0 or manifest.kind(entry) != REGULAR or manifest.sizes[entry] != before.sizes[file.entry]:
+            continue
+        if by_digest and manifest.digest(entry) not in (NO_DIGEST, before.digest(file.entry)):
             continue
         if manifest.mtime_ns(entry) == before.mtime_ns(file.entry) and not changed[entry]:
             yield file._replace(entry=entry)

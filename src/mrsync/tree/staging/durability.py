@@ -34,14 +34,15 @@ class Durability:
         if self._written < AHEAD_BYTES or (self._ahead is not None and self._ahead.is_alive()):
             return
         self._written = 0
-        self._ahead = self._start(self._open_all())
+        with suppress(OSError, RuntimeError):  # too many files or threads: `flush` is what counts
+            self._ahead = self._start()
 
     def flush(self, on_activity: Callable[[int], None]) -> None:
         """Return when all changes made so far are on disk. Raise OSError if a file system reported an error.
 
         on_activity: called every LOOK_S seconds while the disk is busy, which may take minutes.
         """
-        for thread in (self._ahead, self._start(self._open_all())):
+        for thread in (self._ahead, self._start()):
             while thread is not None and thread.is_alive():
                 thread.join(LOOK_S)
                 on_activity(1)
@@ -50,39 +51,57 @@ class Durability:
         if failures:
             raise failures[0]
 
-    def _open_all(self) -> list[int]:
-        """Return one descriptor for each file system that may have changed."""
+    def _start(self) -> threading.Thread:
+        """Flush in a thread, so that this one can go on. Raise OSError if it has no descriptors to work with."""
         destination = self._destination
-        fds = [os.dup(destination.root_fd)]
-        for point in Mounts().points_below(destination.path):
-            with suppress(OSError):  # a mount point that cannot be opened has not been written to
-                fds.append(os.open(point, os.O_RDONLY | CAUTIOUS, dir_fd=destination.root_fd))
+        fds = [os.dup(destination.root_fd)]  # the session may end before the thread
         backups = destination.removals.backups.outside_fd if destination.removals.backups is not None else -1
-        if backups >= 0:
-            fds.append(os.dup(backups))
-        return _one_each(fds)
-
-    def _start(self, fds: list[int]) -> threading.Thread:
-        """Flush in a thread, so that this one can go on. The descriptors are closed there."""
-
-        def flush() -> None:
-            for fd in fds:
-                try:
-                    flush_file_system(fd)
-                except OSError as error:
-                    self._failures.append(error)
-                finally:
-                    os.close(fd)
-
-        thread = threading.Thread(target=flush, name="flush", daemon=True)
-        thread.start()
+        try:
+            if backups >= 0:
+                fds.append(os.dup(backups))
+            points = sorted(Mounts().points_below(destination.path))
+            thread = threading.Thread(target=self._flush_all, args=(fds, points), name="flush", daemon=True)
+            thread.start()
+        except BaseException:
+            _close(fds)
+            raise
         return thread
 
+    def _flush_all(self, fds: list[int], points: list[bytes]) -> None:
+        """Flush the file systems of open directories, and those mounted at points below the first one. Close all.
 
-def _one_each(fds: list[int]) -> list[int]:
-    """Return one descriptor per device and close the others."""
-    kept: dict[int, int] = {}
+        The mount points are opened one after the other, because there may be more of them than descriptors.
+        """
+        devices: set[int] = set()
+        try:
+            for fd in fds:
+                self._flush_one(fd, devices)
+            for point in points:
+                try:
+                    fd = os.open(point, os.O_RDONLY | CAUTIOUS, dir_fd=fds[0])
+                except (FileNotFoundError, NotADirectoryError, PermissionError):
+                    continue  # it was unmounted, or is closed to this user, who cannot have written there
+                except OSError as error:
+                    self._failures.append(error)
+                    continue
+                try:
+                    self._flush_one(fd, devices)
+                finally:
+                    os.close(fd)
+        finally:
+            _close(fds)
+
+    def _flush_one(self, fd: int, devices: set[int]) -> None:
+        """Flush the file system of an open directory unless its device is among these, and add it."""
+        try:
+            device = os.fstat(fd).st_dev
+            if device not in devices:
+                devices.add(device)
+                flush_file_system(fd)
+        except OSError as error:
+            self._failures.append(error)
+
+
+def _close(fds: list[int]) -> None:
     for fd in fds:
-        if kept.setdefault(os.fstat(fd).st_dev, fd) != fd:
-            os.close(fd)
-    return list(kept.values())
+        os.close(fd)

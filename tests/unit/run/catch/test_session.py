@@ -95,6 +95,28 @@ def test_needed_entries_of_a_manifest_are_reported(host: Host) -> None:
     assert (compared.files_needed, compared.bytes_needed) == (1, 10)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (None, "Input/output error"),
+        (5, "Input/output error"),  # os.listdir() of a descriptor names it so
+        (b"d\x1b", r"Input/output error: d\x1b"),
+        ("d", "Input/output error: d"),
+    ],
+)
+def test_an_error_of_the_system_in_a_job_is_a_sentence(
+    host: Host, name: object, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+
+    monkeypatch.setattr(TreeJobs, "compare", fail)
+    host.take_manifest()
+    (record,) = host.told()
+    assert isinstance(record, FailedRecord)
+    assert record.reason == sentence
+
+
 def test_a_manifest_that_makes_no_sense_is_its_failure(host: Host) -> None:
     host.take_manifest(b"this is no manifest at all")
     (record,) = host.told()

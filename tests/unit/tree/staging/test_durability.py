@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import random
+import resource
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs import flushing
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.staging.durability import Durability
 from mrsync.tree.staging.journal_reader import JournalNote
 from mrsync.tree.staging.notes import Checkpoints
 from mrsync.tree.staging.stage import Stage
@@ -145,6 +149,58 @@ def test_where_the_disk_fails_nothing_gets_a_name(trees: Path, monkeypatch: pyte
     assert {(failure.errno, failure.action) for failure in target.failures} == {(errno.EIO, "flush the disk of")}
     assert not target.is_clean
     assert contents(trees / "dest") == old
+
+
+def mounts_below(monkeypatch: pytest.MonkeyPatch, points: Iterable[bytes]) -> None:
+    monkeypatch.setattr("mrsync.tree.staging.durability.Mounts.points_below", lambda *_: frozenset(points))
+
+
+def test_more_mount_points_than_descriptors_are_flushed(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [b"mount%d" % number for number in range(200)]
+    for name in names:
+        (trees / "dest" / os.fsdecode(name)).mkdir()
+    flushed: list[int] = []
+    status = os.fstat
+
+    def on_a_device_each(fd: int) -> os.stat_result:
+        found = status(fd)
+        return os.stat_result([*found[:2], found.st_ino, *found[3:]])
+
+    monkeypatch.setattr("mrsync.tree.staging.durability.os.fstat", on_a_device_each)
+    monkeypatch.setattr(
+        "mrsync.tree.staging.durability.flush_file_system", lambda fd: flushed.append(status(fd).st_ino)
+    )
+    mounts_below(monkeypatch, names)
+    destination = Destination(os.fsencode(trees / "dest"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 10, limits[1]))
+    try:
+        Durability(destination).flush(lambda count: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        destination.close()
+    assert len(set(flushed)) == 201
+
+
+@pytest.mark.parametrize("number", [errno.ENOTCONN, errno.EMFILE, errno.EIO])
+def test_a_mount_point_that_cannot_be_opened_fails_the_flush(
+    trees: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Any, *arguments: Any, **more: Any) -> int:
+        if path == b"d1":
+            raise OSError(number, os.strerror(number), path)
+        return opened(path, *arguments, **more)
+
+    opened = os.open
+    mounts_below(monkeypatch, [b"d1", b"d2", b"unmounted"])
+    destination = Destination(os.fsencode(trees / "dest"))
+    monkeypatch.setattr("mrsync.tree.staging.durability.os.open", fail)
+    durability = Durability(destination)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        durability.flush(lambda count: None)
+    mounts_below(monkeypatch, [b"d2", b"unmounted"])
+    durability.flush(lambda count: None)
+    destination.close()
 
 
 def test_a_file_system_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
