@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tests.rsync.outcomes import RECENT, Outcome
 
 PROTOCOL_ERROR = 2  # of rsync with itself: -H with SOURCEs that hold one another, for example
+INCOMPLETE = 23
 DELETIONS_STOPPED = 25
 RSYNC_HANGS = 124  # of timeout(1): rsync 3.5 may wait for itself for ever (line 179: --inplace with --compare-dest)
 LETTERS = 11  # of an itemized line
@@ -30,6 +31,9 @@ def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
         _keep_backups_as_private(words, theirs, ours)
         _keep_more_backups(words, theirs, ours)
         _delete_at_the_end(words, theirs, ours)
+        _compare_before_backups(words, theirs, ours)
+        _delete_nothing_if_source_is_incomplete(theirs, ours)
+        _tell_no_times_that_stay(words, theirs, ours)
         _make_an_empty_dest(theirs, ours)
         _link_in_the_place_of_a_directory(theirs, ours)
 
@@ -128,6 +132,38 @@ def _delete_at_the_end(words: Sequence[str], theirs: Outcome, ours: Outcome) -> 
         theirs.lines[:] = [line for line in theirs.lines if line[:LETTERS] != f".d{'.' * (LETTERS - 2)}"]
 
 
+def _compare_before_backups(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """rsync tells another time of a directory of SOURCE if it has just put a backup into it.
+
+    Which one comes first depends on the speed of its two processes in DEST.
+    """
+    for word in words:
+        if not word.startswith("--backup-dir="):
+            continue
+        top = f"{os.path.normpath(word.removeprefix('--backup-dir='))}/"
+        told = [line for line in theirs.lines if line[:LETTERS] == ".d..t......" and line not in ours.lines]
+        for line in told:
+            if line[LETTERS + 1 :].startswith(top) or top.startswith(line[LETTERS + 1 :]):
+                theirs.lines.remove(line)
+
+
+def _delete_nothing_if_source_is_incomplete(theirs: Outcome, ours: Outcome) -> None:
+    """rsync may have deleted in other directories before it notices that a part of SOURCE cannot be read."""
+    if theirs.status == INCOMPLETE and "no deletions on any target" in ours.errors:
+        deleted = [line for line in theirs.lines if line.startswith("*deleting") and line not in ours.lines]
+        for line in deleted:
+            theirs.lines.remove(line)
+            ours.entries.pop(f"dest/{line[LETTERS + 1 :].rstrip('/')}", None)
+
+
+def _tell_no_times_that_stay(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """With -O, rsync itemizes the time of a directory that it makes as one of --compare-dest, and does not set it."""
+    if _has(words, "O", "--omit-dir-times") and any("-dest=" in word for word in words):
+        for place, line in enumerate(theirs.lines):
+            if line[:5] == "cd..t" and line not in ours.lines:
+                theirs.lines[place] = f"{line[:4]}.{line[5:]}"
+
+
 def _make_an_empty_dest(theirs: Outcome, ours: Outcome) -> None:
     """DEST is made even if nothing comes into it."""
     for path in ("dest/name", "dest"):
@@ -136,10 +172,13 @@ def _make_an_empty_dest(theirs: Outcome, ours: Outcome) -> None:
 
 
 def _link_in_the_place_of_a_directory(theirs: Outcome, ours: Outcome) -> None:
-    """A name of a group that replaces a directory is new; rsync compares it with the directory."""
+    """A name of a group that replaces a directory is new; rsync compares it with the directory.
+
+    In a dry run without a DEST, rsync finds nothing of it that changes.
+    """
     new = {line[LETTERS:] for line in ours.lines if line.startswith("hf+")}
     theirs.lines[:] = [
-        f"hf{'+' * (LETTERS - 2)}{line[LETTERS:]}" if line[:4] == "hf.s" and line[LETTERS:] in new else line
+        f"hf{'+' * (LETTERS - 2)}{line[LETTERS:]}" if line[:4] in ("hf.s", "hf  ") and line[LETTERS:] in new else line
         for line in theirs.lines
     ]
 

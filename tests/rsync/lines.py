@@ -236,6 +236,9 @@ def _make_odd(line: Line, chance: random.Random) -> None:
             line.attributes[path] = ("system.posix_acl_access", acl) if wants[0] == "A" else ("user.color", b"red")
     if chance.random() < 0.2:
         line.spellings = {word: chance.choice(spelled) for word, spelled in SPELLINGS.items()}
+    if re.search(r"(?:^|\s)-[a-zA-Z]*R", words) and len([word for word in line.words if word in SOURCES]) > 1:
+        # mrsync wants one name behind the /./ of several SOURCEs
+        line.spellings = {word: spelled for word, spelled in line.spellings.items() if "/./" not in spelled}
 
 
 def _drawn(chance: random.Random, options: Iterable[tuple[float, Sequence[str]]]) -> list[str]:
@@ -259,6 +262,8 @@ def _add_rules(line: Line, chance: random.Random) -> None:
     words = " ".join(line.words)
     if "-dest=" in words or "ackup" in words or re.search(r"(^| )-[a-zA-Z]*b", words):
         added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
+    if re.search(r"(^| )-[a-zA-Z]*H", words):  # rsync decides about whole groups
+        added = [word for word in added if not word.startswith("--compare-dest")]
     if any(re.match("--(link|compare)-dest", word) for word in (*line.words, *added)):
         added = [word for word in added if not re.match("-b$|--backup|--suffix", word)]
     if any(word.startswith("--del") for word in (*line.words, *added)):  # rsync deletes or backs up its own backups

@@ -38,7 +38,8 @@ _ACTIVITY_ENTRIES = 1000
 def _pruned(manifest: Manifest, destination: Destination | None) -> Container[int]:
     from mrsync.tree.filter.pruning import find_pruned  # with the rules, which most runs do without
 
-    return find_pruned(manifest, destination.removals.protection if destination is not None else None)
+    backups = destination.removals.backups if destination is not None else None
+    return find_pruned(manifest, backups.rules if backups is not None and backups.are_beside else ())
 
 
 class Comparer:

@@ -7,13 +7,12 @@ from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 
-def find_pruned(manifest: Manifest, protection: Protection | None) -> set[int]:
+def find_pruned(manifest: Manifest, more: tuple[str, ...] = ()) -> set[int]:
     """Return the directory entries to omit; like rsync, keep protected ones and their parents.
 
-    protection: None if there is no destination.
+    more: rules after those of the policy, as for backups beside the files.
     """
-    if protection is None and manifest.policy.rules:
-        protection = Protection(manifest, b"/")
+    protection = Protection(manifest, b"/", more) if manifest.policy.rules or more else None
     wanted = bytearray(len(manifest))
     wanted[0] = 1
     for entry in range(len(manifest) - 1, 0, -1):  # children come after their directory

@@ -31,7 +31,7 @@ def manifest_of(source: Path, *rules: str) -> Manifest:
 
 def test_directories_of_empty_directories_are_pruned(source: Path) -> None:
     manifest = manifest_of(source)
-    assert {manifest.path(entry) for entry in find_pruned(manifest, None)} == {
+    assert {manifest.path(entry) for entry in find_pruned(manifest)} == {
         b"empty", b"empty/deep", b"empty/deep/deeper",
     }  # fmt: skip
     assert len(compare_with_nothing(manifest).made) == 4
@@ -39,7 +39,7 @@ def test_directories_of_empty_directories_are_pruned(source: Path) -> None:
 
 def test_protected_directories_stay_with_those_above(source: Path) -> None:
     manifest = manifest_of(source, "-r deep/")
-    assert {manifest.path(entry) for entry in find_pruned(manifest, None)} == {b"empty/deep/deeper"}
+    assert {manifest.path(entry) for entry in find_pruned(manifest)} == {b"empty/deep/deeper"}
 
 
 def test_listed_directories_without_listed_files_are_omitted(source: Path, tmp_path: Path) -> None:
@@ -60,3 +60,10 @@ def test_a_target_deletes_pruned_directories(source: Path, tmp_path: Path) -> No
     (dest / "empty").write_text("in the way of nothing")
     sync(source, dest, policy=Policy(prunes_empty=True, deletes=False))
     assert (dest / "empty").is_file()
+
+
+def test_a_backup_directory_is_pruned_as_all_others(source: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    policy = Policy(prunes_empty=True, deletes=False, backup=True, suffix="", backup_dir="empty")
+    assert sync(source, dest, policy=policy).failures == []
+    assert sorted(os.listdir(dest)) == ["full", "linked"]
