@@ -145,8 +145,9 @@ class Courtesy:
         if self._make_control is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
             return
         signals = self._signals_of(listener)
+        signals.queueing.forget(now)
         left_at = self._left_at[report.ended_tx & SENT_MAX - 1]
-        if left_at and report.ended_tx > max(signals.ended_tx, tx - SENT_MAX):
+        if left_at and max(signals.ended_tx, tx - SENT_MAX) < report.ended_tx <= tx:
             signals.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
         if known := self._bottlenecks.get(listener):
             self._follow(known, before, report, tx, now)

@@ -7,6 +7,9 @@ the path is long, because others may keep a queue for long: with a short span, i
 
 One round trip proves little, because programs are late now and then. So the median of the last three counts, and the
 smaller one of two. Where a mistake costs much, the shortest of the three counts: a late program does not shorten it.
+
+What was seen long ago says nothing about the present queue. A window at its minimum sends little, and shows few round
+trips. It must not stay there because of the last queue that it saw.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ JITTER_S = 0.0025  # queueing below this is jitter of two hosts
 JITTER_SHARE = 8  # of the way itself, on a long one
 SMOOTHING = 0.25
 LAST = 3
+STALE_S = 1.0  # a queue that was seen so long ago, and several round trips, says nothing about the present one
+STALE_ROUNDS = 8
 
 
 class Queueing:
@@ -29,9 +34,10 @@ class Queueing:
 
     def __init__(self) -> None:
         self.rtt_s = 0.0  # smoothed
-        self.queue_s = 0.0  # median of the last three
+        self.queue_s = 0.0  # median of the last three; 0 also where the present queue is not known
         self.lasting_s = 0.0  # the shortest of them
         self._last: deque[float] = deque(maxlen=LAST)
+        self._added_at = 0.0
         self._shortest = Recent(WAY_SPAN_S)
         self._longest = Recent(DEPTH_SPAN_S, max)
 
@@ -69,13 +75,21 @@ class Queueing:
     @property
     def is_short(self) -> bool:
         """Whether a loss that is reported now cannot come from the queue on the way, which was short all the time."""
-        return max(self._last, default=0.0) - self.way_s < self.depth_s / SHORT_SHARE
+        return bool(self._last) and max(self._last) - self.way_s < self.depth_s / SHORT_SHARE
+
+    def forget(self, now: float) -> None:
+        """Forget the present queue if no round trip has shown it for long."""
+        if now - self._added_at > max(STALE_S, STALE_ROUNDS * self.rtt_s):
+            self._last.clear()
+            self.queue_s = self.lasting_s = 0.0
 
     def add(self, rtt_s: float, now: float) -> None:
         """Note another round trip; one that is not positive shows that clocks were set, or bytes of another burst."""
         if rtt_s <= 0:
             return
+        self.forget(now)
         self._last.append(rtt_s)
+        self._added_at = now
         middle = sorted(self._last)[(len(self._last) - 1) // 2]
         self._shortest.add(rtt_s, now)
         self._longest.add(middle, now)

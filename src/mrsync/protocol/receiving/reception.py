@@ -57,6 +57,7 @@ class Reception:
         self.done_at = now  # when tx_done was reached
         self.ended_tx = 0  # the last burst whose last packet arrived,
         self._ended_at = now  # and when
+        self._ended_before = 0  # the last one that a status has confirmed; ends of earlier bursts are repeated ones
         self._generation_max = 0
         self._tx_max = -1  # no packet counts before an authentic status
         self._assemblies: dict[int, Assembly] = {}
@@ -89,7 +90,7 @@ class Reception:
     def forget_source(self) -> None:
         """Forget tx numbers, because pages come from another sender, whose numbers are unrelated."""
         self._tx_max = -1
-        self.tx_seen = self.tx_done = self.ended_tx = 0
+        self.tx_seen = self.tx_done = self.ended_tx = self._ended_before = 0
 
     def receipt(self, now: float) -> Receipt:
         """Return up to which tx pages have arrived and are written, with the times since then."""
@@ -97,8 +98,12 @@ class Reception:
         return Receipt(self.tx_seen, self.tx_done, hold_us, self.ended_tx, ended_hold_us)
 
     def _end(self, tx: int, now: float) -> None:
-        """Note that the last packet of a burst arrived."""
-        if self.ended_tx < tx <= self._tx_max:
+        """Note that the last packet of a burst arrived.
+
+        The later one counts, not the one with the higher tx: a forged tx would keep all true ones from counting until
+        they reach it, and a burst that leaves slowly has a lower tx than a status that leaves meanwhile.
+        """
+        if self._ended_before < tx <= self._tx_max and tx != self.ended_tx:
             self.ended_tx, self._ended_at = tx, now
 
     def allow_generations(self, status: Status) -> None:
@@ -116,7 +121,8 @@ class Reception:
         """Take the tx of an authentic message. Packets that claimed a later one were forged, or overtook it."""
         self._tx_max = tx + TX_AHEAD_MAX
         self.tx_seen = tx
-        self.ended_tx = min(self.ended_tx, tx)
+        if self.ended_tx <= tx:
+            self._ended_before = self.ended_tx
         self.tx_done = min(self.tx_done, tx)
         if self._opened == 0:
             self._done(tx, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.pace.courtesy import SENT_MAX, Courtesy
 from mrsync.protocol.pace.queue_signals import TAIL_PACKETS
 from mrsync.wire.messages import NetworkShare, ObjectKind, Report
 
@@ -56,6 +56,16 @@ def test_a_loss_at_a_long_queue_is_congestion(share: NetworkShare) -> None:
     size = way.courtesy.size
     way.page(0.02, lost=(0,), packets=TAIL)
     assert way.courtesy.size < 0.8 * size
+
+
+def test_bursts_that_were_never_sent_show_no_round_trip() -> None:
+    way = Reports(NetworkShare.POLITE)
+    way.pages(3, 0.02)
+    invented = SAID._replace(tx_seen=3, ended_tx=3 + SENT_MAX, ended_hold_us=0)  # remembered where the third one is
+    way.courtesy.on_report(0, 2, invented, 3, way.now)
+    assert not way.courtesy.sees_full_queue(0)
+    way.pages(3, 0.05)
+    assert way.courtesy.sees_full_queue(0), "later ones count"
 
 
 def test_late_programs_leave_no_full_queue_behind() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.queueing import DEPTH_SPAN_S, JITTER_S, WAY_SPAN_S, Queueing
+from mrsync.protocol.pace.queueing import DEPTH_SPAN_S, JITTER_S, STALE_ROUNDS, STALE_S, WAY_SPAN_S, Queueing
 
 
 def fed(*round_trips: float, first: float = 0.0, step: float = 0.01) -> Queueing:
@@ -25,6 +25,18 @@ def test_longer_round_trips_mean_queueing() -> None:
     assert made.way_s == pytest.approx(0.001)
     assert made.queue_s == pytest.approx(0.01)
     assert made.is_full
+
+
+@pytest.mark.parametrize(("rtt_s", "lasts_s"), [(0.02, STALE_S), (0.9, STALE_ROUNDS * 0.2)])
+def test_a_queue_that_was_seen_long_ago_is_not_known(rtt_s: float, lasts_s: float) -> None:
+    made = fed(0.001, *[rtt_s] * 3, step=0.0)
+    made.forget(lasts_s)
+    assert made.is_full
+    made.forget(lasts_s + STALE_ROUNDS)
+    assert (made.is_full, made.is_busy, made.is_short) == (False, False, False)
+    assert made.way_s == pytest.approx(0.001)
+    made.add(0.001, lasts_s + STALE_ROUNDS)
+    assert made.is_short, "round trips from before do not count any more"
 
 
 def test_one_late_program_is_not_a_queue() -> None:

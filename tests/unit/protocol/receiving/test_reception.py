@@ -110,6 +110,26 @@ def test_a_status_corrects_an_invented_tx() -> None:
     assert (at.tx_seen, at.tx_done) == (8, 8)
 
 
+def test_an_invented_tx_hides_no_burst_that_ends_later() -> None:
+    at = reception()
+    last = 1 << 3
+    at.receive_packets(page_header(KIND, 9, 1000), last, 2.0)
+    at.believe(status(tx=9), 3.0)  # it left while the burst with tx 8 did
+    at.receive_packets(page_header(KIND, 0, 8), last, 4.0)
+    assert at.receipt(4.5)[3:] == (8, 500_000)
+
+
+def test_a_repeated_packet_ends_no_burst() -> None:
+    at = reception()
+    last = 1 << 3
+    for tx, now in ((8, 2.0), (8, 2.5)):
+        at.receive_packets(page_header(KIND, 0, tx), last, now)
+    assert at.receipt(3.0)[3:] == (8, 1_000_000)
+    at.believe(status(tx=9), 3.0)
+    at.receive_packets(page_header(KIND, 0, 7), last, 4.0)
+    assert at.receipt(4.0)[3:] == (8, 2_000_000)
+
+
 def test_done_at_is_when_it_was_reached() -> None:
     at = reception()
     at.believe(status(tx=5), 3.0)
