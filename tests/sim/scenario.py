@@ -13,6 +13,7 @@ from mrsync.wire.messages import NetworkShare
 
 KNOWN_S = 1.0  # after this time of the master's a target has received a status by multicast, or never will
 NARROWEST_BYTES = 300  # smaller datagrams reach everyone
+SLACK_S = 1.0  # between the end of one silence and the next sign of life
 PACKET_ROOM_BYTES = 54  # for what a packet has besides its slice: a header, and the terms of a coded packet
 
 
@@ -35,6 +36,7 @@ class Fate(Enum):
 
 
 SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.STOPPED)  # these must finish, whatever happens to the others
+UNREACHED = (Fate.CUT, Fate.MUFFLED)  # for a while
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,16 @@ class Scenario:
         away_s = sum(seconds for at_s, seconds in (self.caster_stops, self.caster_blocks) if at_s < KNOWN_S)
         is_known = target.knows_master or target.fate_at_s > KNOWN_S + away_s
         is_served = target.fate in SURVIVORS or (target.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED) and is_known)
-        return is_served and target.path_bytes >= NARROWEST_BYTES
+        is_in_time = target.fate not in UNREACHED or self._silence_s(target) < 2 * self.ack_wait_s - SLACK_S
+        return is_served and is_in_time and target.path_bytes >= NARROWEST_BYTES
+
+    def _silence_s(self, target: TargetScenario) -> float:
+        """Return how long a target hears nothing of the caster, which may stop while nothing reaches the target."""
+        stops_at_s, stop_s = self.caster_stops
+        absence_s = target.absence_s
+        begins_s, ends_s = max(stops_at_s, target.fate_at_s), min(stops_at_s + stop_s, target.fate_at_s + absence_s)
+        overlap_s = ends_s - begins_s
+        return stop_s + absence_s - overlap_s if overlap_s > -SLACK_S else max(stop_s, absence_s)
 
     @property
     def steps(self) -> tuple[Step, ...]:
