@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mrsync import c_library
 from mrsync.tree.fs import extents
 from mrsync.tree.model import status_table
 
@@ -144,5 +145,6 @@ class SystemCalls:
 
 def _forget_functions() -> None:
     """What modules keep of the C library."""
+    c_library._loaded.cache_clear()
     extents._fallocate.cache_clear()
     status_table._per_thread = threading.local()
