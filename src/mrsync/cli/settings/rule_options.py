@@ -33,7 +33,8 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
         return ()
     from mrsync.tree.filter import rules
 
-    if not (options.delete or options.force or options.prune_empty_dirs):
+    deletes_missing = getattr(options, "delete_missing_args", False)  # of rsync's form
+    if not (options.delete or options.force or options.prune_empty_dirs or deletes_missing):
         found = tuple(rule for rule in found if rule.flags & rules.ATTRIBUTES)
     needed = tuple(
         os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER

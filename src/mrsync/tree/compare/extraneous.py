@@ -57,7 +57,7 @@ class Extraneous:
 def find_missing(destination: Destination, comparison: Comparison) -> None:
     """Add to the extraneous entries what is missing in the source by name (--delete-missing-args).
 
-    A directory that is not empty is a failure, unless the policy clears directories.
+    Protected names stay. A directory that is not empty is a failure, unless the policy clears directories.
     """
     manifest = destination.manifest
     known = set(comparison.extraneous)
@@ -69,10 +69,13 @@ def find_missing(destination: Destination, comparison: Comparison) -> None:
         try:
             fd = destination.directories.open(directory)
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            is_directory = stat.S_ISDIR(found.st_mode)
             if (directory, name) in known or destination.removals.holds_records(directory, name):
                 continue
+            if destination.removals.is_protected(directory, name, is_directory=is_directory):
+                continue
             if (
-                stat.S_ISDIR(found.st_mode)
+                is_directory
                 and not manifest.policy.clears_directories
                 and destination.removals.count_deletions(directory, name) > 1
             ):

@@ -93,7 +93,7 @@ class OperandScanner(Scanner):
             self._mounts.omit(fd, listing)
         elif listing.failures:
             for reason, name in listing.failures:
-                self._note_missing(reason, os.path.join(self._operands[number].root, name), name, number)
+                self._note_missing(reason, os.path.join(self._operands[number].root, name), name)
             listing.failures = []
         source_filter = self._source_filter(number)
         if source_filter is not None:

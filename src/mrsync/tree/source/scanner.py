@@ -163,13 +163,14 @@ class Scanner:
         """The open directory of the first root, the only one unless there are several SOURCEs."""
         return self._open_roots.root_fds[0]
 
-    def _note_missing(self, reason: int, shown: bytes, path: bytes, root: int = 0) -> None:
-        """Note that a named path cannot be found. shown: for messages. path: below the root."""
+    def _note_missing(self, reason: int, shown: bytes, path: bytes) -> None:
+        """Note that a named path cannot be found. shown: for messages. path: below the root.
+
+        Rules that hide names from targets do not count, as in rsync; targets heed those that protect.
+        """
         selection = self._selection
         if reason == errno.ENOENT and selection.deletes_missing:
-            source_filter = self._source_filter(root)
-            if source_filter is None or not source_filter.is_excluded(path, is_directory=False):
-                self._missing_to_delete.append(path)
+            self._missing_to_delete.append(path)
         elif reason != errno.ENOENT or not selection.ignores_missing:
             self._errors.append(Failure(reason, shown, FIND))
 
