@@ -38,7 +38,9 @@ MISTAKES = {
     "no such list file": Mistake(
         ("-m", "./none"), 1, "cannot read the targets file ./none: No such file or directory"
     ),
-    "unknown group": Mistake(("-m", "@no-such-group"), 1, "unknown or empty group @no-such-group"),
+    "unknown group": Mistake(
+        ("-m", "@no-such-group"), 1, "unknown or empty group @no-such-group; docs/cli.md says how to define groups"
+    ),
     "no host name": Mistake(("-m", "a,-oProxyCommand=x"), 1, "no host can have the name '-oProxyCommand=x'"),
     "group not multicast": Mistake(
         ("-A", "10.0.0.1"),
