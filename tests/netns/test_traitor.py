@@ -22,7 +22,7 @@ from tests.support.waiting import HANG_S
 pytestmark = pytest.mark.netns
 
 MEGABYTE = 1 << 20
-FORGERIES = int(os.environ.get("MRSYNC_FORGERIES", "3000"))
+FORGERIES = int(os.environ.get("MRSYNC_FORGERIES", "2000"))
 FLOODS = (
     "knocks",
     "statuses",

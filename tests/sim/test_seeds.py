@@ -13,8 +13,8 @@ from tests.sim.scenario import Fate
 from tests.sim.simulation import Result, Simulation
 from tests.sim.trace import HashedTrace, Record, untraced
 
-SEEDS = 500 if os.environ.get("MRSYNC_ALL_SEEDS") else 25  # CI has no time for more
-SEEDS_PER_TEST = 25
+SEEDS = 500 if os.environ.get("MRSYNC_ALL_SEEDS") else 20  # CI has no time for more
+SEEDS_PER_TEST = 20
 DRAWN = 500  # without a run
 
 
