@@ -43,10 +43,10 @@ def signals_requesting(stop: Stop, leave: Leave | None = None) -> Iterator[None]
 
 @contextmanager
 def unheard_signals(leave: Leave) -> Iterator[Callable[[], None]]:
-    """Yield a function to call once, when nothing forks any more; leave: as above.
+    """Watch for signals that no handler gets, because the main thread hangs, for example in a read from a dead server.
 
-    From then on `leave` is also called some seconds after a signal that no handler gets: the main thread hangs in a
-    system call, as in one that reads from a file system that does not answer.
+    Yield a function that starts the watch. Call it once, when nothing forks any more: it starts a thread. leave: called
+    there, some seconds after such a signal, with the reason; it must not return.
     """
     over = threading.Event()
 

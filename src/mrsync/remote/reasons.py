@@ -97,7 +97,7 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"^MemoryError", "there is not enough memory", "is it limited there (ulimit -v, or a container)?"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
-# The same for what a jump host or another name in ssh_config leads to.
+# The same, for connections by way of a jump host, or to another name that ssh_config gives.
 _ON_THE_WAY: tuple[tuple[str, str, str], ...] = (
     (
         r"open failed: connect failed: (.*)",

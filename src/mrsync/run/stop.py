@@ -10,9 +10,11 @@ What happens at Ctrl-C, on the master:
 4. The run returns its outcome, and the command reports what is complete, with status 20.
 
 At a second signal, `cli.sync` leaves at once (`_leave`): it writes its reports and calls os._exit in the handler. The
-targets then notice the end of their stdin. If the file system of SOURCE hangs, so does the thread that reads from it,
-which is the one of signal handlers: then a thread of `cli.signals` does that, some seconds after the first signal.
-If it hangs while it is scanned, only the worker does: the first signal is heard, but `Loop.close` waits for the scan.
+targets then notice the end of their stdin.
+
+If the file system of SOURCE stops answering while pages are read, the main thread hangs in a system call and handles no
+signal. A thread of `cli.signals` notices this and leaves in its place, some seconds after the first signal. During the
+scan only the worker hangs: the first signal is heard, but `Loop.close` waits for the scan.
 
 On a target, a FAREWELL, the end of stdin or a signal of its own ends the session, whichever comes first:
 

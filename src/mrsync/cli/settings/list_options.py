@@ -68,7 +68,7 @@ def remarks(options: argparse.Namespace) -> Iterator[Notice]:
 
 
 def _where_limits_are(options: argparse.Namespace) -> str:
-    """Return that a settings file limits what is taken from SOURCE, or "" if the command line does."""
+    """Return a hint if only a settings file limits what is taken from SOURCE, or "" if the command line does."""
     typed = getattr(options, "typed", options)
     limits = ("rule_options", "cvs_exclude", "files_from", "max_size", "min_size", "one_file_system")
     is_typed = any(getattr(typed, name, None) for name in (*limits, "prune_empty_dirs"))

@@ -9,7 +9,7 @@ class Recent:
     """Keep the smallest value (pick: min) or the largest one (max) of the last span and of the one before it.
 
     So a value counts for at least span_s seconds and is forgotten after twice that. Only two numbers are kept,
-    however many come. value: that one; None before the first. It is read several times per page.
+    however many come. value: the smallest or largest one; None before the first. It is read several times per page.
     """
 
     def __init__(self, span_s: float, pick: Callable[[float, float], float] = min) -> None:

@@ -23,7 +23,7 @@ _STATES = {
 
 
 class Exceptions:
-    """What is told of files that no target changed because one sat them out.
+    """The files that no target changed because one sat them out, as outcomes report them.
 
     files: (plan file, its manifest entry, reason); if the entry is None, all targets lack the file. path_of: returns
     the path of a plan file. Where the disk of one target is full, these are most files of most targets. So targets with
