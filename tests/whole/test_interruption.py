@@ -6,6 +6,7 @@ import os
 import random
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -102,6 +103,29 @@ def test_ctrl_c_at_any_moment_leaves_nothing_behind(site: Site, seed: int) -> No
         assert ended.status == 20, ended.stderr
         assert "mrsync: interrupted by SIGINT" in ended.stderr
     assert "Traceback" not in ended.stderr
+    check_targets(site)
+
+
+INTERRUPTED_WHEN_IT_HAS_BEGUN = """
+import signal, sys, threading
+start = threading.Thread.start
+def start_interrupted(thread):
+    start(thread)
+    if thread.name == "signals":
+        signal.raise_signal(signal.SIGINT)
+threading.Thread.start = start_interrupted
+program = sys.argv[3]
+del sys.argv[1:4]
+exec(program)
+"""
+
+
+def test_ctrl_c_in_the_moment_when_a_run_begins(site: Site) -> None:
+    """The handler then runs in the middle of what reacts to the beginning: this must not happen twice."""
+    prepare(site)
+    ended = site.sync(prefix=(sys.executable, "-c", INTERRUPTED_WHEN_IT_HAS_BEGUN))
+    assert (ended.status, "Traceback" in ended.stderr) == (20, False), ended.stderr
+    assert ended.stderr.splitlines()[-1] == "mrsync: interrupted by SIGINT; run the same command again to resume"
     check_targets(site)
 
 

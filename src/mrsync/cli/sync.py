@@ -134,16 +134,22 @@ def _leave(
     begun: Sequence[OutcomeNow],
     reason: str,
 ) -> NoReturn:
-    """Exit at once, at a second signal or one that is not heard, without waiting for targets."""
-    display.close()  # leave a clean terminal
-    error = Interrupted(f"{reason}: leaving at once, targets clean up by themselves")
-    outcome = _failed(settings, error, begun)
-    files.write(outcome)
-    if log is not None:
-        log.end(outcome)
-    print(report.complaint(outcome), file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    os._exit(ExitStatus.INTERRUPTED)
+    """Exit at once, at a second signal or one that is not heard, without waiting for targets.
+
+    The main thread may be in the middle of anything, also of a write to the same stream or file: leave even if telling
+    fails.
+    """
+    try:
+        display.close()  # leave a clean terminal
+        error = Interrupted(f"{reason}: leaving at once, targets clean up by themselves")
+        outcome = _failed(settings, error, begun)
+        files.write(outcome)
+        if log is not None:
+            log.end(outcome)
+        os.write(2, f"{report.complaint(outcome)}\n".encode(errors="replace"))  # print() refuses to interrupt a print()
+        sys.stdout.flush()
+    finally:
+        os._exit(ExitStatus.INTERRUPTED)
 
 
 def _failed(settings: CastSettings, error: Exception, begun: Sequence[OutcomeNow] = ()) -> Outcome:

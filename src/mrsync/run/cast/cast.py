@@ -82,8 +82,9 @@ def cast(
     """Make all targets equal to the source as far as possible, and return the outcome.
 
     trace: called for every phase, message and burst, for a debug log.
-    on_begun: called when all targets are gathered, or when `stop` ends the run before, with a function that returns the
-    outcome as of now, for a failure (a sentence) and its exit status: whatever then ends the run, that can be told.
+    on_begun: called in the loop when all targets are gathered, and when `stop` ends the run, with a function that
+    returns the outcome as of now, for a failure (a sentence) and its exit status: whatever then ends the run, that can
+    be told.
 
     A run that was ended by `stop`, or that an MrsyncError ended after it had begun, also has an outcome. Raise
     MrsyncError if the run cannot begin.
@@ -250,11 +251,11 @@ class _Run:
 
     def _on_stop(self) -> None:
         """Called in a signal handler or in any thread: only post to the loop."""
-        self._on_begun(self._outcome_now)
         self._notices.is_interrupted = True
         self._loop.post(self._abort)
 
     def _abort(self) -> None:
+        self._on_begun(self._outcome_now)
         states = [target.state for target in self._caster.roster]
         self._notices.notice(0, f"stopping; {states.count(RosterState.DONE)} of {len(states)} complete")
         self._caster.abort(self._stop.reason, self._loop.now())
