@@ -198,8 +198,10 @@ def _unequal(fields: Fields) -> Iterator[str]:
             for host, file in unequal[:FILES_SHOWN]
         )
         yield from _table(("target", "file", "error", "why"), rows)
+        untold = sum(target.get("sat_out_untold", 0) for target in fields["targets"].values())
         if len(unequal) > FILES_SHOWN:
-            yield f"<p>and {len(unequal) - FILES_SHOWN} more; the JSON report has them all</p>"
+            where = "has them all" if not untold else f"names {len(unequal)}"
+            yield f"<p>and {len(unequal) + untold - FILES_SHOWN} more; the JSON report {where}</p>"
         yield "</section>"
     yield f"{_footer_of_session(fields)}, mrsync {_safe(fields['mrsync'])}</footer>"
 

@@ -232,8 +232,9 @@ def _trouble(target: TargetOutcome) -> str:
     for file in target.sat_out:
         causes.setdefault(file.path, []).append(f"{file.message}{f' ({file.error})' if file.error else ''}")
     parts += [f"{printable(path)}: {', '.join(of_path)}" for path, of_path in islice(causes.items(), SAT_OUT_SHOWN)]
-    if len(causes) > SAT_OUT_SHOWN:
-        parts.append(f"and {counted(len(causes) - SAT_OUT_SHOWN, 'more file')}")
+    unshown = max(0, len(causes) - SAT_OUT_SHOWN) + target.sat_out_untold
+    if unshown:
+        parts.append(f"and {counted(unshown, 'more file')}")
     return "; ".join(parts)
 
 

@@ -28,6 +28,8 @@ from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Phase
 
+UNEQUAL_TOLD = 100_000  # files that a report names at most, shared among targets: there may be targets times files
+
 
 class RunEnd(NamedTuple):
     """How a run came to its end. Times are in seconds of one clock.
@@ -103,11 +105,13 @@ class Account:
         objects, superseded = source.objects, source.changes.cast_again
         plan = objects.plan if objects is not None else None
         path_of = objects.path if objects is not None else lambda file: b""
+        told_max = UNEQUAL_TOLD // len(self._settings.targets)
         run = RunFacts(
             path_of=path_of,
             in_place=partial(_in_place, objects, source.changes.noted.union(self._sat_out)),
             started_at=self._started_at,
-            exceptions=Exceptions(self._excepted(plan, superseded), path_of),
+            told_max=told_max,
+            exceptions=Exceptions(self._excepted(plan, superseded), path_of, told_max),
             superseded=superseded,
             files=plan.file_count if plan is not None else 0,
             veto=caster.veto,

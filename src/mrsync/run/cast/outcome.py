@@ -75,6 +75,7 @@ class TargetOutcome(NamedTuple):
     packets_rejected: int = 0  # packets it received that were not authentic or not of this session
     pages_rejected: int = 0  # pages it received whose seal or digest was wrong
     is_interrupted: bool = False  # the run was interrupted before it was over for this target
+    sat_out_untold: int = 0  # number of files beyond those that sat_out names
 
     @property
     def word(self) -> str:

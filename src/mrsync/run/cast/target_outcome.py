@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
@@ -22,35 +22,46 @@ _STATES = {
 }
 
 
+class Unequal(NamedTuple):
+    """The files that are not equal on a target: how many there are, and the first of them."""
+
+    total: int = 0
+    told: tuple[SatOut, ...] = ()
+
+
 class Exceptions:
     """The files that no target changed because one sat them out, as outcomes report them.
 
     files: (plan file, its manifest entry, reason); if the entry is None, all targets lack the file. path_of: returns
-    the path of a plan file. Where the disk of one target is full, these are most files of most targets. So targets with
-    equal needs share one tuple.
+    the path of a plan file. told_max: number of files to name for each target. Where the disk of one target is full,
+    these are most files of most targets. So targets with equal needs share one tuple.
     """
 
-    def __init__(self, files: Iterable[tuple[int, int | None, str]], path_of: Callable[[int], bytes]) -> None:
-        self._told = [(file, entry, SatOut(path_of(file), "", why)) for file, entry, why in files]
-        self._by_needs: dict[tuple[Range, ...], tuple[SatOut, ...]] = {}
+    def __init__(
+        self, files: Sequence[tuple[int, int | None, str]], path_of: Callable[[int], bytes], told_max: int
+    ) -> None:
+        self._files = files
+        self._path_of = path_of
+        self._told_max = told_max
+        self._by_needs: dict[tuple[Range, ...], Unequal] = {}
 
-    def of(self, target: Target) -> tuple[SatOut, ...]:
+    def of(self, target: Target) -> Unequal:
         """Return those that this target lacks because of another one."""
-        if target.sat_out or not self._told:
+        if target.sat_out or not self._files:
             return self._find(target)
         needs = tuple(target.needs)
         if needs not in self._by_needs:
             self._by_needs[needs] = self._find(target)
         return self._by_needs[needs]
 
-    def _find(self, target: Target) -> tuple[SatOut, ...]:
-        return tuple(
-            [
-                told
-                for file, entry, told in self._told
-                if file not in target.sat_out and (entry is None or entry in target.needs)
-            ]
-        )
+    def _find(self, target: Target) -> Unequal:
+        lacking = [
+            (file, why)
+            for file, entry, why in self._files
+            if file not in target.sat_out and (entry is None or entry in target.needs)
+        ]
+        told = [SatOut(self._path_of(file), "", why) for file, why in lacking[: self._told_max]]
+        return Unequal(len(lacking), tuple(told))
 
 
 class RunFacts(NamedTuple):
@@ -58,6 +69,7 @@ class RunFacts(NamedTuple):
 
     path_of: returns the path of a plan file.
     started_at: of the run, in seconds of the clock of targets' ends.
+    told_max: number of files to name for each target.
     exceptions: None if there are none.
     superseded: plan files that were cast once more.
     files: number of planned files.
@@ -69,6 +81,7 @@ class RunFacts(NamedTuple):
 
     path_of: Callable[[int], bytes]
     started_at: float
+    told_max: int = 1000
     exceptions: Exceptions | None = None
     superseded: frozenset[int] = frozenset()
     files: int = 0
@@ -80,12 +93,12 @@ class RunFacts(NamedTuple):
 
 def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
     """Return the outcome for one target."""
-    own, others = _own_failures(target, run), run.exceptions.of(target) if run.exceptions is not None else ()
+    own, others = _own_failures(target, run), run.exceptions.of(target) if run.exceptions is not None else Unequal()
     errors = target.result.errors if target.result else 0
     state, reason = _STATES[target.state], target.reason or None
-    if state is TargetState.DONE and (own or others or errors):
+    if state is TargetState.DONE and (own.total or others.total or errors):
         state = TargetState.PARTIAL
-        count = max(len(own), errors) - (len(own) - len({failure.path for failure in own}))
+        count = max(own.total, errors) - _repeated(target, run)
         reason = (
             f"{count} of its entries could not be changed"
             if count
@@ -98,15 +111,26 @@ def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
         state, reason = TargetState.PARTIAL, "nothing was changed on any target"
     if target.state is RosterState.DONE and run.veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
-    failures = (*own, *others) if own else others
-    return _outcome(target, state, reason, failures, run)._replace(is_interrupted=is_interrupted)
+    told = (*own.told, *others.told)[: run.told_max] if own.told else others.told
+    unequal = Unequal(own.total + others.total, told)
+    return _outcome(target, state, reason, unequal, run)._replace(is_interrupted=is_interrupted)
 
 
-def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
+def _own_failures(target: Target, run: RunFacts) -> Unequal:
     """Return the files that the target sat out, and its errors with other entries."""
-    sat_out = sorted((file, number) for file, number in target.sat_out.items() if file not in run.superseded)
-    failures = [_failure(run.path_of(file), number) for file, number in sat_out]
-    return failures + [_failure(error.path, error.errno, error.action) for error in target.errors]
+    sat_out = sorted(target.sat_out.keys() - run.superseded)
+    told = [_failure(run.path_of(file), target.sat_out[file]) for file in sat_out[: run.told_max]]
+    told += [_failure(error.path, error.errno, error.action) for error in target.errors]
+    return Unequal(len(sat_out) + len(target.errors), tuple(told[: run.told_max]))
+
+
+def _repeated(target: Target, run: RunFacts) -> int:
+    """Return how many own failures of a target are about entries that have failed before."""
+    if not target.errors:
+        return 0
+    paths = [error.path for error in target.errors]
+    paths += [run.path_of(file) for file in target.sat_out.keys() - run.superseded]
+    return len(paths) - len(set(paths))
 
 
 def _where(target: Target, files: int) -> str:
@@ -116,9 +140,7 @@ def _where(target: Target, files: int) -> str:
     return f"interrupted; files in place: {min(target.committed, files)} of {files}"
 
 
-def _outcome(
-    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], run: RunFacts
-) -> TargetOutcome:
+def _outcome(target: Target, state: TargetState, reason: str | None, unequal: Unequal, run: RunFacts) -> TargetOutcome:
     result, report, compared = target.result, target.report, target.compared
     files, size = (result.files_updated, result.bytes_written) if result else run.in_place(target)
     return TargetOutcome(
@@ -142,7 +164,8 @@ def _outcome(
         kernel_drops=report.kernel_drops if report else 0,
         monitor_seconds=round(target.flow.monitor_s, 3),
         seconds=round(max(0.0, target.ended_at - run.started_at), 3),
-        sat_out=sat_out,
+        sat_out=unequal.told,
+        sat_out_untold=unequal.total - len(unequal.told),
         files_needed=compared.files_needed if compared else 0,
         bytes_needed=compared.bytes_needed if compared else 0,
         changes=compared.changes if compared else 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 
 import pytest
@@ -27,7 +28,7 @@ def path_of(file: int) -> bytes:
 
 
 def outcome(target: Target, *excepted: tuple[int, int, str]) -> TargetOutcome:
-    return target_outcome(target, RunFacts(path_of, 10.0, Exceptions(excepted, path_of)))
+    return target_outcome(target, RunFacts(path_of, 10.0, exceptions=Exceptions(excepted, path_of, 100)))
 
 
 TOLD = {
@@ -160,7 +161,9 @@ def test_a_target_that_another_one_keeps_from_changes_is_not_lost(state: RosterS
 
 
 def test_a_thousand_targets_share_what_they_lack_because_of_one() -> None:
-    run = RunFacts(path_of, 10.0, Exceptions([(file, file, "n0 is full") for file in range(20_000)], path_of))
+    run = RunFacts(
+        path_of, 10.0, 20_000, Exceptions([(file, file, "n0 is full") for file in range(20_000)], path_of, 20_000)
+    )
     targets = [ended() for _ in range(1000)]
     for number, target in enumerate(targets):
         target.needs = RangeSet([(0, 10_000 + number % 2)])
@@ -171,3 +174,14 @@ def test_a_thousand_targets_share_what_they_lack_because_of_one() -> None:
     assert [len(each) for each in told[:2]] == [10_000, 10_001]
     assert told[0][9_999] == SatOut(b"file 9999", "", "n0 is full")
     assert taken < 8 << 20  # one list for each would take ten times as much
+
+
+def test_a_report_names_as_many_files_as_it_may_and_counts_the_others() -> None:
+    target = ended()
+    target.sat_out, target.needs = {file: 28 for file in range(5)}, RangeSet([(0, 50)])
+    target.errors = [ErrorRecord(1, b"file 2", "chmod")]
+    others = [(file, file, "n2 is full") for file in range(20)]
+    told = target_outcome(target, RunFacts(path_of, 10.0, 7, Exceptions(others, path_of, 7)))
+    assert [os.fsdecode(each.path) for each in told.sat_out] == [f"file {n}" for n in (0, 1, 2, 3, 4, 2, 5)]
+    assert told.sat_out_untold == 5 + 1 + 15 - 7
+    assert told.reason == "5 of its entries could not be changed"
