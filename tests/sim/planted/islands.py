@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mrsync.protocol.receiving.children import Children
+from mrsync.protocol.targets.chains.link_failures import LinkFailures
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
-from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
 
 ISLAND_FAULTS = (
@@ -18,9 +18,9 @@ ISLAND_FAULTS = (
     ),
     Fault(
         "a relay that most of its island get nothing from stays its relay",
-        Relays,
+        LinkFailures,
         "_fail_in",
-        "self.chains.move_last(island.relay)",
+        "self._chains.move_last(island.relay)",
         "pass",
         found_by="the relay passes nothing on, and says that it did",
     ),
@@ -34,9 +34,9 @@ ISLAND_FAULTS = (
     ),
     Fault(
         "who does not hear the relay is not fed by another one",
-        Relays,
+        LinkFailures,
         "_fail_in",
-        "self.chains.move_last(link.child)",
+        "self._chains.move_last(link.child)",
         "pass",
         found_by="one does not hear the others' multicast",
     ),

@@ -6,6 +6,7 @@ from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.receiving.parent_link import ParentLink
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.chains.hop_paces import HopPaces
+from mrsync.protocol.targets.chains.link_failures import LinkFailures
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim import target
@@ -79,10 +80,10 @@ RELAY_FAULTS = (
     ),
     Fault(
         "a target that its parent does not reach takes nobody along",
-        Relays,
+        LinkFailures,
         "_fail",
-        "self.chains.split(child)",
-        "self.chains.take_out(child)",
+        "self._chains.split(child)",
+        "self._chains.take_out(child)",
         found_by="two halves do not reach each other",
     ),
     Fault(
@@ -95,7 +96,7 @@ RELAY_FAULTS = (
     ),
     Fault(
         "two that are late change places for ever",
-        Relays,
+        LinkFailures,
         "_is_to_blame",
         "and not are_swapped",
         "",

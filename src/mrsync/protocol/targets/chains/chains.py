@@ -2,7 +2,7 @@
 
 A chain begins with a target that the caster serves, by multicast or unicast. Each following target is fed by the one
 before it; in an island, all are fed by its relay. This module only orders targets. Whether a link between two of them
-works is found out in `link_watch`, and what follows from that is decided in `relays`.
+works is found out in `link_watch`, and what follows from that is decided in `link_failures`.
 """
 
 from __future__ import annotations

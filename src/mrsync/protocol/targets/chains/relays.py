@@ -7,7 +7,6 @@ feeds it until its report that it does not. So a wrong decision here costs a cop
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Callable
 
@@ -18,8 +17,8 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.absentees import Absentees
 from mrsync.protocol.targets.chains.assignments import Assignments
 from mrsync.protocol.targets.chains.chains import Chains, RelayRules
-from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.chains.link import Link
+from mrsync.protocol.targets.chains.link_failures import LinkFailures
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, LinkWatch
 from mrsync.protocol.targets.chains.slack import Slack
 from mrsync.protocol.targets.chains.unreached import UnreachedPairs
@@ -30,9 +29,6 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
 GRACE_S = 0.5  # before the caster serves a child that was fed and gets another parent
 HEADS_ASKED = 2  # per target to be fed
-SWAP_S = 10.0  # two that were put to the end in this time would change places for ever
-BARRED_S = 5.0  # doubled each time, up to an hour and a half; meanwhile the caster serves it
-DOUBLINGS_MAX = 10
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
 
@@ -60,13 +56,11 @@ class Relays:
         self._on_rerouted = on_rerouted
         self._links: dict[int, Link] = {}  # by child
         self._unreached = UnreachedPairs()
-        self._faults: Counter[int] = Counter()  # target -> number of its links that failed although it answered
-        self._demoted_at: dict[int, float] = {}  # when a target was put to the end of its chain
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
+        self._failures = LinkFailures(self._links, self._watch, self.chains, self.absentees, self._unreached)
         self._asked_at: float | None = None  # when the targets that may become heads were asked
         self._formed_at: float | None = None
-        self._has_worked = False  # some link, at some time
         self._slack = Slack(roster, lateness, reach.keepalive_s)
 
     def is_settled(self, now: float) -> bool:
@@ -217,7 +211,7 @@ class Relays:
         if link is None:
             return
         if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
-            link.is_fed = link.has_fed = self._has_worked = True
+            link.is_fed = link.has_fed = self._failures.has_any_worked = True
             if link.island is not None:
                 link.island.has_worked = True
             link.doubted_at, link.moved_at = None, now
@@ -269,26 +263,16 @@ class Relays:
             elif link.doubted_at is None and self._watch.is_failing(link, transfer, slack_s, now):
                 self._doubt(link, now)
         if failed:
-            for link in failed:
-                if link.island is None:
-                    self._fail(link, now)
-            for island in {link.island for link in failed if link.island is not None}:
-                self._fail_in(island, [link for link in failed if link.island is island], now)
-            if self._has_worked:  # else targets may not talk to each other at all, and to try all pairs takes long
-                self.chains.rejoin(self._may_link)
-            for link in failed:
-                until = self._unreached.until(link.parent.id, link.child.id)
-                if until is not None and self.chains.is_alone(link.child):
-                    self._bar(link, until)
+            self._failures.handle(failed, now)
             self._connect(now)
         self.absentees.readmit(self._roster.live, now)
-        if self._unreached.expire(now) and self.chains.rejoin(self._may_link):
+        if self._unreached.expire(now) and self.chains.rejoin(self._failures.may_link):
             self._connect(now)
         if any([self.chains.take_out(target) for target in self.chains.healed]):
             self._connect(now)
         newcomers = [target for target in self._roster.live if self._is_lonely(target)]
         if newcomers and self._are_heads_known(len(newcomers), now):
-            self.chains.append(newcomers, self._heads(), self._may_link)
+            self.chains.append(newcomers, self._heads(), self._failures.may_link)
             self._connect(now)
         self._take_back(transfer)
         self._set_ways(now)
@@ -304,9 +288,6 @@ class Relays:
             if target.flow.is_shed and not target.path.is_direct:
                 target.flow.is_shed = False
 
-    def _may_link(self, parent: Target, child: Target) -> bool:
-        return self._unreached.may_link(parent.id, child.id)
-
     def _is_lonely(self, target: Target) -> bool:
         is_absent = self.absentees.is_parked_or_stuck(target)
         return self._is_deaf(target) and not is_absent and not self.chains.has(target)
@@ -320,89 +301,6 @@ class Relays:
         for target in (link.parent, link.child, *link.quiet):
             self._assignments.remind(target.id)
         self._set_ways(now, [link.child])
-
-    def _fail(self, link: Link, now: float) -> None:
-        """Give up a link: remove the end that does not answer, or the one that is to blame."""
-        parent, child, doubted_at = link.parent, link.child, link.doubted_at or now
-        del self._links[child.id]
-        silent = [end for end in (parent, child) if end.flow.answered_at <= doubted_at]
-        if silent:
-            self._park(min(silent, key=lambda end: end.progress.heard_at), now)
-            self._park_quiet(link, now)
-        elif self._watch.is_stuck(link, now):
-            self._set_aside(child)
-            if self._faults[parent.id] > self._faults[child.id]:
-                self.chains.move_last(parent)  # others that it fed had pages that they could not write, too
-            self._faults.update((parent.id, child.id))
-        elif not link.has_fed:
-            self._unreached.add(parent.id, child.id, self._next_try(child, now))
-            self.chains.split(child)  # those behind it may reach each other
-        elif self._is_to_blame(parent, child, now):
-            self.chains.move_last(parent)
-            self._demoted_at[parent.id] = now
-            self._faults.update((parent.id, child.id))
-        else:
-            self._bar(link, self._next_try(child, now))
-
-    def _is_to_blame(self, parent: Target, child: Target, now: float) -> bool:
-        """Return whether to put the parent to the end, rather than to have the caster serve its child."""
-        are_swapped = all(now - self._demoted_at.get(end.id, -math.inf) < SWAP_S for end in (parent, child))
-        is_worse = self._faults[parent.id] >= self._faults[child.id]
-        return self._has_worked and parent.path.is_unicast and is_worse and not are_swapped
-
-    def _next_try(self, child: Target, now: float) -> float:
-        """Count a failure of a link to this child. Return when to try again."""
-        self._faults[child.id] += 1
-        return now + BARRED_S * 2.0 ** min(self._faults[child.id] - 1, DOUBLINGS_MAX)
-
-    def _bar(self, link: Link, until: float) -> None:
-        """Have the caster serve the child of a link until then."""
-        self.absentees.bar(link.child, f"{link.parent.name} cannot feed it", until)
-        self.chains.take_out(link.child)
-
-    def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
-        """Give up links of an island. Remove ends that do not answer, hear nothing, or are not heard."""
-        assert island.relay is not None  # else there were no links
-        doubted = [link for link in failed if link.doubted_at is not None]
-        if any(island.relay.flow.answered_at <= (link.doubted_at or now) for link in doubted):
-            self._park(island.relay, now)
-            for link in doubted:
-                self._park_quiet(link, now)
-            return
-        silent = [link for link in doubted if link.child.flow.answered_at <= (link.doubted_at or now)]
-        for link in silent:
-            del self._links[link.child.id]
-            self._park(link.child, now)
-        stuck = [link for link in doubted if link not in silent and self._watch.is_stuck(link, now)]
-        for link in stuck:
-            del self._links[link.child.id]
-            self._set_aside(link.child)
-        deaf = [link for link in failed if link not in silent and link not in stuck]
-        links = [link for link in self._links.values() if link.island is island]
-        fed = sum(link.is_fed for link in links)
-        if not island.has_worked and len(deaf) == len(links):
-            self.chains.dissolve(island)
-        elif fed < len(links) / 2 and any(link.doubted_at is not None for link in deaf):
-            self.chains.move_last(island.relay)
-        elif fed or stuck:
-            for link in deaf:
-                self.chains.move_last(link.child)
-            for link in links:
-                link.moved_at = now  # the relay may have waited for those, and soon sees that they are gone
-
-    def _park(self, target: Target, now: float) -> None:
-        self.absentees.park(target, now)
-        self.chains.take_out(target)
-
-    def _park_quiet(self, link: Link, now: float) -> None:
-        """Leave out the others that were asked when a link was doubted, and that did not answer either."""
-        for target in link.quiet:
-            if not self.absentees.is_parked(target) and target.flow.answered_at <= (link.doubted_at or now):
-                self._park(target, now)
-
-    def _set_aside(self, target: Target) -> None:
-        self.absentees.set_aside(target)
-        self.chains.take_out(target)
 
     # sending
 

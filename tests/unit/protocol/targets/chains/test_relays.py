@@ -4,9 +4,10 @@ from typing import Any
 
 from mrsync.protocol.core.lateness import Lateness
 from mrsync.protocol.targets.chains.chains import RelayRules
+from mrsync.protocol.targets.chains.link_failures import BARRED_S
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, TRIAL_S
 from mrsync.protocol.targets.chains.neighbourhood import Endpoint
-from mrsync.protocol.targets.chains.relays import BARRED_S, Relays
+from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import DEAF_S, Reach
 from mrsync.protocol.targets.roster import Roster, Target
