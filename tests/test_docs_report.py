@@ -11,7 +11,7 @@ import pytest
 
 from mrsync.cli.output.report import report_fields
 from mrsync.cli.result_files import ResultFiles
-from mrsync.cli.settings.options import Output
+from mrsync.cli.settings.output_options import Output
 from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, Outcome, TargetOutcome, TargetState
 
 DOCS = Path(__file__).parents[1] / "docs"

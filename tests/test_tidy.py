@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-from mrsync.cli.settings.options import Output
+from mrsync.cli.settings.output_options import Output
 from mrsync.run.settings import CastSettings, CatchSettings, DoctorSettings, Network, Remote, RttSettings
 from mrsync.run.verify.verify import VerifySettings
 from mrsync.tree.model.policy import Policy

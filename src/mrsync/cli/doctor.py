@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from mrsync.cli.output.report import size
-from mrsync.cli.settings.doctor_options import parse_doctor
+from mrsync.cli.settings.tools.doctor_options import parse_doctor
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.remote.folding import fold

@@ -12,7 +12,7 @@ from mrsync import __version__
 from mrsync.cli.output import report
 from mrsync.cli.output.output_files import replace_file
 from mrsync.cli.output.recording import Sample
-from mrsync.cli.settings.options import Output
+from mrsync.cli.settings.output_options import Output
 from mrsync.errors import FileError
 from mrsync.run.cast.outcome import Outcome
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from mrsync.cli.output.roundtrips import histogram_lines
-from mrsync.cli.settings import rtt_options
+from mrsync.cli.settings.tools import rtt_options
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram

@@ -13,7 +13,8 @@ from mrsync.cli.output import report
 from mrsync.cli.output.progress import Progress, make_progress, tell_all
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
-from mrsync.cli.settings.options import Draft, Output
+from mrsync.cli.settings.options import Draft
+from mrsync.cli.settings.output_options import Output
 from mrsync.cli.signals import signals_requesting, unheard_signals
 from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError, describe_shortage
 from mrsync.escaping import escape_controls

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mrsync.cli.output.progress import make_progress, tell_all
-from mrsync.cli.settings.tool_output import ToolOutput
+from mrsync.cli.settings.tools.tool_output import ToolOutput
 from mrsync.cli.signals import signals_requesting
 from mrsync.cli.streams import check_written
 from mrsync.errors import ExitStatus

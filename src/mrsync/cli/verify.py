@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from mrsync.cli.output.report import size
-from mrsync.cli.settings.verify_options import parse_verify
+from mrsync.cli.settings.tools.verify_options import parse_verify
 from mrsync.cli.tool import is_told, run_tool
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls

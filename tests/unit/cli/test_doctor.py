@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.cli import doctor
 from mrsync.cli.doctor import HEADS, ROWS_MAX, complaint, outcome_fields, table_rows, tables, verdict_line, verdicts
-from mrsync.cli.settings.doctor_options import parse_doctor
+from mrsync.cli.settings.tools.doctor_options import parse_doctor
 from mrsync.errors import UsageError
 from mrsync.run.measure.doctor import DoctorOutcome, Examined
 from mrsync.run.measure.evidence import Evidence, Setting

@@ -15,7 +15,7 @@ from mrsync.cli.output.html_report import FILES_SHOWN
 from mrsync.cli.output.html_report import html_report as page_of
 from mrsync.cli.output.recording import Sample
 from mrsync.cli.result_files import ResultFiles
-from mrsync.cli.settings.options import Output
+from mrsync.cli.settings.output_options import Output
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from mrsync.cli.settings import configuration
-from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.settings.options import parse_mrsync
-from mrsync.cli.settings.rtt_options import parse_rtt
-from mrsync.cli.settings.tool_output import ToolOutput
-from mrsync.cli.settings.verify_options import parse_verify
+from mrsync.cli.settings.tools.doctor_options import parse_doctor
+from mrsync.cli.settings.tools.rtt_options import parse_rtt
+from mrsync.cli.settings.tools.tool_output import ToolOutput
+from mrsync.cli.settings.tools.verify_options import parse_verify
 from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings, Remote
 from tests.programs import SOURCE

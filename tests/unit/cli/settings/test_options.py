@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.settings.options import Output, parse_mrsync, parse_multicaster, parse_multicatcher
+from mrsync.cli.settings.options import parse_mrsync, parse_multicaster, parse_multicatcher
+from mrsync.cli.settings.output_options import Output
 from mrsync.errors import MrsyncError, SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET
 from mrsync.run.observer import Notice

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.cli.output.progress import make_progress
-from mrsync.cli.settings.rtt_options import parse_rtt
+from mrsync.cli.settings.tools.rtt_options import parse_rtt
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure import rtt
 from mrsync.run.stop import Stop

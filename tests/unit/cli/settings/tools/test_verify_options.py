@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mrsync.cli.settings.doctor_options import parse_doctor
-from mrsync.cli.settings.verify_options import parse_verify
+from mrsync.cli.settings.tools.doctor_options import parse_doctor
+from mrsync.cli.settings.tools.verify_options import parse_verify
 from mrsync.errors import UsageError
 
 BOTH = pytest.mark.parametrize("parse", [parse_doctor, parse_verify])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.settings.rtt_options import parse_rtt, parse_rttcatcher
+from mrsync.cli.settings.tools.rtt_options import parse_rtt, parse_rttcatcher
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET
 from mrsync.run.settings import RTT_GROUPS, Network, Remote

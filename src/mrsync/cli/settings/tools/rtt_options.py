@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from mrsync.cli.registry.option import MRSYNC, RTT, RTTCATCHER
 from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
-from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
-from mrsync.cli.settings.tool_output import ToolOutput
+from mrsync.cli.settings.network_options import keys_of, network_of
+from mrsync.cli.settings.target_options import remote_of, targets_of
+from mrsync.cli.settings.tools.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
 from mrsync.wire.limits import SECRET_BYTES
 
@@ -25,14 +26,14 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, ToolOutput]:
     has_key = bool(parsed.key_file or parsed.insecure)
     parsed.rsh = parsed.rsh or "ssh"
     is_local = parsed.rsh == LOCAL
-    targets = options.targets_of(parsed, keeps_own_host=is_local or has_key)
-    network = options.network_of(parsed, by_hand=has_key)
+    targets = targets_of(parsed, keeps_own_host=is_local or has_key)
+    network = network_of(parsed, by_hand=has_key)
     settings = RttSettings(
         targets=targets.hosts,
         remote_shell=None if has_key else parsed.rsh,
-        secret=options.keys_of(parsed).group if has_key else os.urandom(SECRET_BYTES),
+        secret=keys_of(parsed).group if has_key else os.urandom(SECRET_BYTES),
         network=network._replace(has_loop=network.has_loop or is_local),
-        remote=options.remote_of(parsed, RTT, targets),
+        remote=remote_of(parsed, RTT, targets),
         **fields_of(RTT, "settings", parsed),
     )
     return settings, ToolOutput.of(parsed, targets)
@@ -45,8 +46,8 @@ def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:
         target=parsed.id,
         host=os.uname().nodename,
         dest=b"",
-        secret=options.keys_of(parsed).group,
-        network=options.network_of(parsed, by_hand=True),
+        secret=keys_of(parsed).group,
+        network=network_of(parsed, by_hand=True),
         verbosity=parsed.verbose,
         has_master=False,
     )

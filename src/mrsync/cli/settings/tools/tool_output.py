@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from mrsync.cli.settings.options import remarks_on
 from mrsync.cli.settings.places import doubts_of_dest
+from mrsync.cli.settings.target_options import remarks_on
 from mrsync.remote.targets import Targets
 from mrsync.run.observer import Notice
 from mrsync.tuples import NamedTuple

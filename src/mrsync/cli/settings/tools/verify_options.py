@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from mrsync.cli.registry.option import MRSYNC, VERIFY
 from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
-from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
 from mrsync.cli.settings.places import check_dest, take_place
-from mrsync.cli.settings.tool_output import ToolOutput
+from mrsync.cli.settings.target_options import remote_of, targets_of
+from mrsync.cli.settings.tools.tool_output import ToolOutput
 from mrsync.run.settings import LOCAL
 from mrsync.run.verify.verify import VerifySettings
 
@@ -22,12 +22,12 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, ToolOutput]:
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
     parsed, _ = parse_configured(parser, take_place(parser, arguments), passed_over=for_others)
     check_dest(parsed.dest)
-    targets = options.targets_of(parsed, keeps_own_host=parsed.rsh == LOCAL)
+    targets = targets_of(parsed, keeps_own_host=parsed.rsh == LOCAL)
     settings = VerifySettings(
         targets=targets.hosts,
         dest=os.fsencode(parsed.dest),
         remote_shell=parsed.rsh,
-        remote=options.remote_of(parsed, VERIFY, targets),
+        remote=remote_of(parsed, VERIFY, targets),
         **fields_of(VERIFY, "settings", parsed),
     )
     return settings, ToolOutput.of(parsed, targets)
