@@ -28,7 +28,7 @@ SOURCE = Path(mrsync.__file__).parent
 MOVERS = frozenset({
     "pread", "sha256", "openssl_sha256", "encrypt", "decrypt", "sendmsg", "recvmsg_into", "pwritev", "pwrite", "rename",
 })  # fmt: skip
-# These are on every stack, because they start programs and hand out work, or move messages and the record of the run.
+# These are on every stack, because they start programs and hand out work, or move messages and notes about pages.
 FRAME = (
     "cli/",
     "remote/",
@@ -42,6 +42,8 @@ FRAME = (
     "transport/sessions.py",
     "transport/worker.py",
     "tree/record/",
+    "tree/staging/journal.py",
+    "tree/staging/notes.py",
     "wire/formats/session.py",
     "wire/seals/signing.py",
 )

@@ -35,7 +35,8 @@ from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import LastArrival, as_held
 from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
 from mrsync.transport.pages.compression import LEVEL
-from mrsync.transport.pages.page_sender import PageSender, ReadPage
+from mrsync.transport.pages.page_sender import PageSender
+from mrsync.transport.pages.sealed_pages import ReadPage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import is_version_notice, session_tag

@@ -19,7 +19,7 @@ from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pages import page_sender
-from mrsync.transport.pages.page_sender import SealedPages
+from mrsync.transport.pages.sealed_pages import SealedPages
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, unpack_header
 from mrsync.wire.limits import HEADER_BYTES

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from mrsync.errors import ProtocolDataError
-from mrsync.transport.pages import page_sender
+from mrsync.transport.pages import sealed_pages
 from mrsync.transport.pages.compression import Compressor
-from mrsync.transport.pages.page_sender import SealedPages
+from mrsync.transport.pages.sealed_pages import SealedPages
 from mrsync.wire.messages import CONTENTS_KINDS, ObjectKind, SealKind
 from mrsync.wire.seals.sealing import PageSealer
 from tests.unit.transport.link import CONTENTS, GEOMETRY, KEYS, sample
@@ -49,7 +49,7 @@ def test_only_contents_are_compressed() -> None:
 
 
 def test_few_pages_are_kept_before_the_first_repair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_sender, "PAGES_KEPT_WITHOUT_LOSS", 2)
+    monkeypatch.setattr(sealed_pages, "PAGES_KEPT_WITHOUT_LOSS", 2)
     pages = SealedPages(read, SEALER, GEOMETRY, pages_kept=4)
     for page in range(5):
         pages.sealed(CONTENTS, page)
@@ -72,7 +72,7 @@ def test_objects_are_kept_apart() -> None:
 
 
 def test_a_page_is_never_sealed_under_one_nonce_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_sender, "GENERATIONS_MAX", 2)
+    monkeypatch.setattr(sealed_pages, "GENERATIONS_MAX", 2)
     pages = SealedPages(read, SEALER, GEOMETRY, pages_kept=1)
     generations = []
     for _ in range(2):
