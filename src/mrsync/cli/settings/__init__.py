@@ -2,5 +2,5 @@
 
 `form` decides whether a command line has rsync's form or that of 4.0.1. `options` makes the settings of a sync, with
 `target_options`, `network_options`, `output_options`, `places` (SOURCE and DEST), `sources`, `rule_options` (filters)
-and its other neighbours. `configuration` reads settings files. `tools` does the same for `rtt`, `doctor` and `verify`.
+and its other neighbours. `configuration` reads settings files. `tools` does the same for rtt, doctor and verify.
 """
