@@ -14,7 +14,7 @@ targets then notice the end of their stdin.
 
 If the file system of SOURCE stops answering while pages are read, the main thread hangs in a system call and handles no
 signal. A thread of `cli.signals` notices this and leaves in its place, some seconds after the first signal. During the
-scan only the worker hangs: the first signal is heard, but `Loop.close` waits for the scan.
+scan only the worker hangs: the first signal is heard, and `Loop.close` waits for the worker for a few seconds.
 
 On a target, a FAREWELL, the end of stdin or a signal of its own ends the session, whichever comes first:
 

@@ -111,11 +111,15 @@ class Loop:
         """Sleep so that more packets arrive before the next read: a wake-up costs more than a packet."""
         time.sleep(seconds)
 
-    def close(self) -> None:
-        """Finish queued jobs and end the worker."""
-        self._worker.close()
+    def close(self, patience_s: float | None = None) -> bool:
+        """Finish queued jobs and end the worker. Return whether all were finished.
+
+        patience_s: how long to wait for them, in seconds; None: forever.
+        """
+        has_finished = self._worker.close(patience_s)
         self._blocked.close()
         self._epoll.close()
+        return has_finished
 
 
 def _descriptor(watched: Any) -> int:

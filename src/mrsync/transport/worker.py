@@ -74,14 +74,18 @@ class Worker:
             if self._finished:  # the others are collected next time
                 self._wake()
 
-    def close(self) -> None:
-        """Finish the queued jobs and end the thread. Their results are dropped."""
+    def close(self, patience_s: float | None = None) -> bool:
+        """Finish the queued jobs and end the thread. Their results are dropped. Return whether all were finished.
+
+        patience_s: how long to wait for them, in seconds; None: forever. A thread that hangs then is left to itself.
+        """
         self._jobs.put(None)
-        self._thread.join()
+        self._thread.join(patience_s)
         with self._pipe_lock:
             self._is_open = False
             os.close(self._readable)
             os.close(self._writable)
+        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while True:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -126,3 +127,13 @@ def test_many_posted_calls_are_collected_in_order(worker: Worker) -> None:
     while len(seen) < count:
         collect(worker)
     assert seen == list(range(count))
+
+
+def test_a_job_that_hangs_is_not_waited_for_longer_than_asked() -> None:
+    worker, answer = Worker(), threading.Event()
+    worker.submit(answer.wait, lambda _: pytest.fail("nobody collects"))
+    assert not worker.close(patience_s=0.01)
+    answer.set()  # what the thread then wants to hand back is dropped
+    patient = Worker()
+    patient.submit(lambda: time.sleep(0.01), lambda _: None)
+    assert patient.close()

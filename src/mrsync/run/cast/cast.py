@@ -42,7 +42,7 @@ from mrsync.run.cast.supply import Supply
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import launch, signer_of
-from mrsync.run.observer import Observer
+from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
@@ -68,6 +68,8 @@ _COMPRESSIONS = {  # by the name in the settings, a bit set of those to choose f
     "none": 0,
 }
 
+
+SOURCE_WAIT_S = 5.0
 
 OutcomeNow = Callable[[str, ExitStatus], Outcome]
 
@@ -100,13 +102,19 @@ def cast(
         if clean_up is not None:
             opened.callback(clean_up.wait)
         loop = Loop()
-        opened.callback(loop.close)
+        opened.callback(_close, loop, observer)
         run = _Run(settings, observer, stop, _Place(loop, rendezvous, paths, launcher), trace, on_begun, began)
         if clean_up is not None:
             clean_up.silent = run.silent
         outcome = run.run()
     took_s = round(time.monotonic() - began, 3)  # catchers have cleaned up, too
     return outcome._replace(seconds=outcome.seconds._replace(total=took_s))
+
+
+def _close(loop: Loop, observer: Observer) -> None:
+    """Wait for the jobs that go on, but not for a file system that does not answer: they only read."""
+    if not loop.close(SOURCE_WAIT_S):
+        observer.on_notice(Notice(0, f"reading SOURCE did not end within {SOURCE_WAIT_S:g} s, and is not waited for"))
 
 
 class _Place(NamedTuple):
