@@ -32,11 +32,13 @@ from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
-from mrsync.protocol.targets.admission import Admission
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commit_decisions import CommitDecisions
-from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
+from mrsync.protocol.targets.joining.admission import Admission
+from mrsync.protocol.targets.joining.compressions import Compressions
+from mrsync.protocol.targets.joining.seals import Seals
+from mrsync.protocol.targets.lingering import Lingering
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.patience import Patience
@@ -44,16 +46,13 @@ from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.reports import Reports
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
-from mrsync.protocol.targets.seals import Seals
 from mrsync.protocol.targets.statistics import CasterStatistics
-from mrsync.ranges import UnionInTurns
+from mrsync.protocol.targets.union_of_needs import UnionOfNeeds
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
 
 ELECTION_S = 0.05
-LINGER_S, LINGER_COUNT = 0.003, 3
-RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
 LIVENESS_SHARE = 20  # checks per ack wait
 PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per cycle
 
@@ -70,8 +69,7 @@ class Caster:
         self.phase = Phase.GATHERING
         self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
-        self._linger = LINGER_COUNT
-        self._unions: tuple[UnionInTurns, UnionInTurns] | None = None  # of needs and basis, while they are computed
+        self._needs: UnionOfNeeds | None = None  # while it is computed
         self._rounds = Rounds()
         self._commits = CommitDecisions(0, config.commit_rule)
         self._bounds = Bounds(itemizes=config.itemizes)
@@ -89,6 +87,7 @@ class Caster:
         blame, is_shedding = self.relays.slow_flow, config.is_shedding
         self._stragglers = Stragglers(roster.audience, self.clock, is_shedding=is_shedding, blame=blame)
         forget, on_ended = self._forget, self._on_target_ended
+        self._lingering = Lingering(outbox, self._timers, self._tell_status)
         self._endings = endings = Endings(
             roster, outbox, self._events, ack_wait_s=config.ack_wait_s, forget=forget, on_ended=on_ended
         )
@@ -251,8 +250,8 @@ class Caster:
         is_poll = self._schedule.handle_timeout(now)
         if timers.take_expired(Timer.STATUS, now) or is_poll:
             self._tell_status(now, is_poll=is_poll)
-        if timers.take_expired(Timer.LINGER, now):
-            self._go_on_lingering(now)
+        if timers.take_expired(Timer.LINGER, now) and self._lingering.go_on(now):
+            self._events.append(CastFinished(self.phase))
 
     def announce_reading(self, generation: int, tx: int) -> list[Send]:
         """Return what to send ahead of the burst with this tx, the first one of this generation."""
@@ -370,13 +369,12 @@ class Caster:
     def _advance_comparing(self, now: float) -> None:
         if not self._admission.is_closed and self.roster.every(lambda target: target.compared is not None):
             self._admission.close(now)
-            self._unions = self.roster.union_of_needs(), self.roster.union_of_basis()
-        if self._unions is None:
+            self._needs = UnionOfNeeds(self.roster.live)
+        if self._needs is None:
             return
-        if all([union.work(RANGES_PER_TURN) for union in self._unions]):
-            needs, basis = self._unions
-            self._events.append(ComparisonFinished(needs.result, basis.result))
-            self._unions = None
+        if self._needs.work():
+            self._events.append(ComparisonFinished(self._needs.needs, self._needs.basis))
+            self._needs = None
         else:
             self._timers.set(Timer.CHECK, now)
 
@@ -456,27 +454,9 @@ class Caster:
             transfer, terms_max=max(2, min(TERMS_MAX, len(self.roster))), retained_pages=self.roster.retained_pages
         )
 
-    def _go_on_lingering(self, now: float) -> None:
-        """Repeat the last status a few times. A catcher that misses all ends by silence or the end of its stdin."""
-        self._timers.set(Timer.LINGER, now + LINGER_S)
-        if self._outbox.is_waiting:  # for the uplink
-            return
-        self._linger -= 1
-        if self._linger >= 0:
-            self._tell_status(now)
-            self._outbox.repeat_farewells()
-        else:
-            self._timers.stop_all()
-            self._events.append(CastFinished(self.phase))
-
-    def _limit_window(self) -> None:
-        """Limit the window by the receive buffers of the targets that it serves now."""
-        served = (target for target in self.roster.live if not target.flow.is_shed)
-        self.clock.window.on_buffers(target.hello.buffer_bytes for target in served if target.hello is not None)
-
     def _elect(self, now: float) -> None:
         """Elect the monitors, and look for a target that holds back all others."""
-        self._limit_window()
+        self.clock.window.on_buffers(self.roster.buffers_served())
         if self.clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
         if shed := self._stragglers.look(self._schedule.tx, now):

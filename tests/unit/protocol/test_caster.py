@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.caster import LINGER_COUNT, PROMPT_TARGETS_MAX
+from mrsync.protocol.caster import PROMPT_TARGETS_MAX
 from mrsync.protocol.core.events import (
     CastFinished,
     ComparisonFinished,
@@ -16,6 +16,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.pace.delay import Delay
+from mrsync.protocol.targets.lingering import LINGER_COUNT
 from mrsync.protocol.targets.outbox import STATUS_S, URGENT_STATUS_S
 from mrsync.ranges import RangeSet
 from mrsync.wire.limits import CONTROL_BYTES_MAX

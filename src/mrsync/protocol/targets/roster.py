@@ -232,13 +232,11 @@ class Roster:
         """Return whether `holds` is true for every live target, and there is at least one."""
         return bool(self._live) and all(map(holds, self._live))
 
-    def union_of_needs(self) -> UnionInTurns:
-        """Begin to unite the manifest entries that live targets need."""
-        return UnionInTurns([target.needs for target in self._live])
-
-    def union_of_basis(self) -> UnionInTurns:
-        """Begin to unite the manifest entries of which live targets have older copies."""
-        return UnionInTurns([target.basis for target in self._live])
+    def buffers_served(self) -> Iterator[int]:
+        """Yield the sizes of the receive buffers of the targets that pages are sent to now, in bytes."""
+        for target in self._live:
+            if not target.flow.is_shed and target.hello is not None:
+                yield target.hello.buffer_bytes
 
     def all_wants(self, pages_of: PagesOf) -> RangeSet:
         """Return the pages of the contents that some live target wants."""

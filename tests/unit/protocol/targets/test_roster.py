@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.caster import RANGES_PER_TURN
-from mrsync.protocol.core.events import ComparisonFinished
 from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.sending.flow import ANSWER_S
 from mrsync.protocol.targets.roster import Roster
@@ -13,8 +11,7 @@ from mrsync.ranges import RangeSet
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, ResultRecord, WantsRecord
-from tests.unit.protocol.builders import PAGE, are_files, found, hello, report, roster
-from tests.unit.protocol.session import Session
+from tests.unit.protocol.builders import found, hello, report, roster
 
 
 def test_targets_are_expected_then_present() -> None:
@@ -142,12 +139,8 @@ def test_without_wants_all_needs_are_wanted() -> None:
     assert known.all_wants(ten_each) == RangeSet([(41, 42), (60, 70)])
 
 
-def test_union_of_needs_and_lowest() -> None:
+def test_the_lowest_of_all_and_what_holds_for_every_one() -> None:
     known = roster(3)
-    found(known, 0).needs.add(5, 9)
-    found(known, 2).needs.add(0, 6)
-    assert known.union_of_needs().whole() == RangeSet([(0, 9)])
-    assert known.union_of_basis().whole() == RangeSet()
     assert known.lowest(lambda target: target.id + 1) == 1
     assert known.every(lambda target: target.turn < 3)
     assert not Roster({}).every(lambda target: True)
@@ -162,21 +155,3 @@ def test_forged_messages_are_not_answers() -> None:
     assert target.flow.answered_at == 1.0
     target.receive_report(report(counter=3, tx_seen=10), "there", 3.0)
     assert target.flow.answered_at == 3.0
-
-
-def test_needs_of_many_targets_are_united_in_bounded_turns() -> None:
-    session = Session(3).gathered()
-    scattered = RangeSet((entry, entry + 1) for entry in range(0, 4 * RANGES_PER_TURN, 2))
-    for target in session.caster.roster:
-        target.needs = scattered
-        target.compared = ComparedRecord(len(scattered), 0, 0)
-    session.caster.offer_manifest(PAGE, are_files)
-    turns = 0
-    while turns < 100 and not any(isinstance(event, ComparisonFinished) for event in session.heard):
-        session.now += 0.01
-        session.caster.handle_timeout(session.now)
-        session.heard += list(iter(session.caster.next_event, None))
-        turns += 1
-    assert turns >= 4 * len(scattered) // RANGES_PER_TURN - 1, "three are read, and one is made"
-    (finished,) = [event for event in session.heard if isinstance(event, ComparisonFinished)]
-    assert finished.needs == scattered

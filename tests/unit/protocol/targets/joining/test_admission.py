@@ -15,13 +15,13 @@ from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
-from mrsync.protocol.targets.admission import TAKEOVER_S, WELCOME_S, Admission, is_taken
-from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
+from mrsync.protocol.targets.joining.admission import TAKEOVER_S, WELCOME_S, Admission, is_taken
+from mrsync.protocol.targets.joining.compressions import Compressions
+from mrsync.protocol.targets.joining.seals import Seals
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import PROBE_S, SHORTFALLS_MIN, Reach
 from mrsync.protocol.targets.roster import Roster
-from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.messages import Compression, Ending, Farewell, NetworkShare, Phase, SealKind, Welcome
 from tests.unit.protocol.builders import GCM, HMAC, PAGE, SMALL, STEPS, are_files, found, hello, report, roster

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.protocol.targets.joining.seals import Seals
 from mrsync.protocol.targets.roster import Roster
-from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.messages import SealKind
 from tests.unit.protocol.builders import GCM, HMAC, found, hello, roster
 
