@@ -88,6 +88,14 @@ PLAIN_OPTIONS = (
     (0.05, ("--no-bwlimit", "--no-timeout", "--time-limit=60", "--no-append", "--no-fuzzy", "--no-U", "--no-J")),
     (0.05, ("--no-delay-updates", "--no-munge-links", "--no-iconv", "--no-contimeout", "--no-N", "--i-d", "--no-R")),
 )
+# Drawn after those, and put behind all others, as -a takes back what stands before it.
+KEEPING_OPTIONS = (
+    (0.1, ("--no-o", "--no-g", "--no-owner --no-group", "--no-o --no-g --no-p")),
+    (0.1, ("--no-p", "--no-perms -E", "--no-p --chmod=F640")),
+    (0.05, ("--no-l", "--no-links")),
+    (0.05, ("-J", "--omit-link-times")),
+    (0.05, ("--delay-updates",)),
+)
 # Names that programs escape, or take for patterns or options. One of them takes the place of a usual name.
 ODD_NAMES = (
     "new\nline",
@@ -204,7 +212,22 @@ def draw_line(seed: int) -> Line:
     line.link_changes = [str(newest.randrange(1000)) for _ in range(newest.randrange(3))] if "-K" in line.words else []
     line.other_changes = [(more.choice(kinds), str(more.randrange(1000))) for _ in range(more.randrange(9))]
     _make_odd(line, random.Random(f"odd {seed}"))
+    _keep_less(line, random.Random(f"keeping {seed}"))
     return line
+
+
+def _keep_less(line: Line, chance: random.Random) -> None:
+    """Add options that say what is not preserved."""
+    added = _drawn(chance, KEEPING_OPTIONS)
+    words = " ".join(line.words)
+    if re.search(r"--chmod=\S*s|(^| )-[a-zA-Z]*A", words):  # no set-ID bits of strangers; ACLs bring modes with them
+        added = [word for word in added if word not in ("--no-p", "--no-perms", "--no-o", "--no-g", "--no-owner")]
+    if re.search("--chown|map=", words):  # these count nevertheless
+        added = [word for word in added if word not in ("--no-o", "--no-g", "--no-owner", "--no-group")]
+    if re.search("--inplace|--partial-dir", words):  # rsync does not mix them, or gives the file to another owner
+        added = [word for word in added if word in ("--no-l", "--no-links", "-J")]
+    sources = [word for word in line.words if word in SOURCES]
+    line.words = [*(word for word in line.words if word not in SOURCES), *added, *sources]
 
 
 def _make_odd(line: Line, chance: random.Random) -> None:

@@ -24,6 +24,13 @@ dest/                  -ai -- s1/x s1/a
 dest/                  -ai --delete -- s1/
 dest/                  -rlptgoDi s1/
 dest/                  -ahvPzi --delete s1/
+dest/                  -aviO --no-o --no-g --no-p s1/
+dest/                  -rtvi --no-perms --no-owner --no-group --delete --size-only s1/
+dest/                  --delay-updates -F --compress --archive --no-perms --no-owner --no-group -i s1/
+dest/                  --delay-updates -F --compress --archive --no-links --omit-link-times -i s1
+dest/                  -prltvHSiB8192 --safe-links --chmod=D755,F644 --delete --delay-updates --max-delete=40000 s1/
+dest/                  -aiE --no-p --chmod=a+x s1/
+dest/                  -ai --no-p --link-dest=../other s1/
 dest/                  -aHAXxvi --numeric-ids --delete s1/
 dest/                  -aHAXSi --numeric-ids --delete --info=progress2 s1/
 dest/                  -ai --delete --exclude=/x/* --exclude=/b s1/

@@ -242,6 +242,16 @@ CASES = (
         seed=1,
     ),
     case(
+        "all at the end: one sits files out, one dies, and some change",
+        (replace(LOSSY, sit_out_share=0.2), LOSSY, fated(Fate.DEAD, 0.4)),
+        (DONE, DONE, LOST),
+        8.0,
+        file_bytes=(GEOMETRY.page_bytes,) * 100,
+        rate_bytes_s=1e7,
+        void_share=0.1,
+        commit_rule=CommitRule.END,
+    ),
+    case(
         "all or nothing: all",
         (LOSSY,) * 4,
         (DONE,) * 4,

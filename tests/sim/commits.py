@@ -61,6 +61,8 @@ class CommitOracle:
         exceptions = RangeSet(span.exceptions)
         if self._rule is CommitRule.JOB and span.end and not self.granted:
             self._judge_flip(span.end)
+        if self._rule is CommitRule.END and span.end > len(self.granted):
+            self._judge_wait()
         for file in range(span.first, span.end):
             is_granted = file not in exceptions
             if file < len(self.granted):
@@ -86,6 +88,13 @@ class CommitOracle:
             raise Violation("all flip before every file is everywhere")
         if end < len(self._world.plan.files):
             raise Violation("only some of the files flip")
+
+    def _judge_wait(self) -> None:
+        """Nothing is put in place before every live target has every file, or sits it out."""
+        for host in self.live_hosts():
+            lacking = {file for file in range(len(self._world.plan.files)) if not self.is_staged(host, file)}
+            if lacking - host.storage.sat_out - self._world.void:
+                raise Violation(f"files are put in place before {host.address} has all")
 
     def judge_grant(self, host: TargetHost, event: CommitGranted) -> None:
         """A file is put in place only where it truly is, and as it was in the source."""

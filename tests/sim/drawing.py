@@ -77,7 +77,7 @@ def _draw_session(seed: int) -> Scenario:
         void_share=faults.draw(0.0, 0.1),
         late_void_share=faults.draw(0.0, 1.0),
         vanish_share=faults.draw(0.0, 1.0),
-        commit_rule=rng.choice((CommitRule.FILE, CommitRule.FILE, CommitRule.EACH, CommitRule.JOB)),
+        commit_rule=rng.choice((CommitRule.FILE, CommitRule.END, CommitRule.EACH, CommitRule.JOB)),
         shared_loss=faults.draw(0.001, 0.05),
         forgeries_s=faults.draw(1, 60),
         has_halves=rng.random() < 0.3,

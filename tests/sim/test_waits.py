@@ -38,6 +38,13 @@ def test_by_the_rule_file_all_wait_for_the_slowest_file_by_file() -> None:
     assert min(good) < CUT_AT_S < CUT_AT_S + CUT_S < max(good)
 
 
+def test_by_the_rule_end_all_wait_for_all() -> None:
+    good, cut = commit_times(CommitRule.END)
+    assert min(good) > CUT_AT_S + CUT_S
+    assert max(good) - min(good) < 0.02
+    assert max(cut) - min(good) < 0.1
+
+
 def test_by_the_rule_job_all_wait_for_all() -> None:
     good, cut = commit_times(CommitRule.JOB)
     assert min(good) > CUT_AT_S + CUT_S

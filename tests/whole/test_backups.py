@@ -119,7 +119,10 @@ def test_multicaster_and_multicatcher_have_their_old_letters(make_site: MakeSite
     ("options", "sentence"),
     [
         *(
-            (("-X", *other), "-X cannot be combined with --backup, --delta or --commit job, which need the old files")
+            (
+                ("-X", *other),
+                "-X cannot be combined with --backup, --delta, --commit end or --commit job, which need the old files",
+            )
             for other in (("--backup",), ("--backup-dir", "bak"), ("--delta",), ("--commit", "job"))
         ),
         (("--suffix", "~"), "--suffix and --backup-base are for backups: give --backup as well"),

@@ -92,4 +92,4 @@ def test_inplace_does_not_go_with_what_needs_old_versions(site: Site, other: lis
     write_files(site.source, {"a": 1})
     ended = site.sync("--inplace", *other)
     assert ended.status == 1
-    assert "--inplace cannot be combined with --commit job or --remove-first" in ended.stderr
+    assert "--inplace cannot be combined with --commit end, --commit job or --remove-first" in ended.stderr

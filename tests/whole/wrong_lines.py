@@ -250,7 +250,7 @@ LINES = """
 1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
 1  ... --keep-dirlinks -l '*'                    | cannot be combined with --keep-dirlinks
 1  ... --link-dest /x -l '*'                     | cannot be combined with --*-dest
-1  mrsync --inplace --commit job src a:/d        | cannot be combined with --commit job
+1  mrsync --inplace --commit job src a:/d        | cannot be combined with --commit end, --commit job
 1  mrsync src a:/x,b:/y                          | list all targets before one colon, as in a,b:/dest
 1  mrsync src a:/x b:/y                          | a:/x and b:/y: list all targets before one colon
 1  mrsync -a --delete src web1:                  | DEST . is a home directory
@@ -302,7 +302,7 @@ LINES = """
 1  mrsync -a --usermap=x src/ a:/d               | --usermap x: give FROM:TO
 1  mrsync -a -b --suffix= src/ a:/d              | --suffix '': give one without a slash
 1  mrsync -a --link-dest=x --copy-dest=y src a:/d | cannot be mixed
-1  mrsync -a --inplace --delay-updates src/ a:/d | --delay-updates is not supported: use --commit job
+1  mrsync -a --inplace --delay-updates src/ a:/d | --inplace cannot be combined with --commit end
 1  mrsync -a --zc=foo src/ a:/d                  | 'foo' is not one of auto, zstd, zlib, none
 1  mrsync -a --contimeout=5 src/ a:/d            | use --connect-timeout instead
 1  mrsync -a --timeout=-5 src/ a:/d              | '-5' is not a number of seconds

@@ -125,13 +125,16 @@ class CastSettings(NamedTuple):
             raise UsageError("-l, --synclist and --compare rsync cannot be combined with --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:
             raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")
-        if policy.inplace and (policy.commit == "job" or policy.remove_first):
+        is_late = policy.commit in ("end", "job")
+        if policy.inplace and (is_late or policy.remove_first):
             raise UsageError(
-                "--inplace cannot be combined with --commit job or --remove-first: it changes old files "
+                "--inplace cannot be combined with --commit end, --commit job or --remove-first: it changes old files "
                 "before all new ones are complete"
             )
-        if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
-            raise UsageError("-X cannot be combined with --backup, --delta or --commit job, which need the old files")
+        if policy.remove_first and (policy.backup or is_late or policy.delta):
+            raise UsageError(
+                "-X cannot be combined with --backup, --delta, --commit end or --commit job, which need the old files"
+            )
         return self
 
 
@@ -177,6 +180,7 @@ class CatchSettings(NamedTuple):
     backup_suffix: str | None = None  # overrides the master's
     own_secret: bytes = b""  # empty: it uses the common secret
     verify_key: bytes = b""  # public key of the master; empty: it does not sign
+    umask: int = 0o022  # of the user who receives; the catcher has another one
 
 
 class Invitation(NamedTuple):

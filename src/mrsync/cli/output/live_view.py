@@ -106,6 +106,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def scanned(snapshot: Snapshot) -> str:
+    """Return how much of SOURCE is known while it is scanned."""
+    number = snapshot.files_planned
+    return counted(number, "entry", "entries") if number else "SOURCE has told no names yet"
+
+
 def work_done(snapshot: Snapshot) -> str:
     """Return what every target has done in phases without bytes; "" if nothing is known."""
     if snapshot.phase == "casting" and snapshot.files_planned > 1:
@@ -136,8 +142,8 @@ def _headline(snapshot: Snapshot, rate: Rate, width: int) -> FrameLine:
         if width >= 100:
             line.append((f" {rate.sparkline()}", "cyan"))
         line.append((f"  {_time_left(snapshot, rate)}", ""))
-    elif snapshot.files_planned and not snapshot.targets:  # while SOURCE is scanned
-        line.append((f"  {counted(snapshot.files_planned, 'entry', 'entries')}", ""))
+    elif snapshot.phase == "scanning":
+        line.append((f"  {scanned(snapshot)}", ""))
     if work := work_done(snapshot):
         line.append((f"  {work}", ""))
     line.append((f"  {duration(snapshot.seconds)} elapsed", "dim"))

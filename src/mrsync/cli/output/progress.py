@@ -10,11 +10,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from mrsync.cli.output.live_view import ENDED, SENDING, SPARKS, FrameLine, Rate, duration, frame, state_of, work_done
+from mrsync.cli.output.live_view import (
+    ENDED,
+    SENDING,
+    SPARKS,
+    FrameLine,
+    Rate,
+    duration,
+    frame,
+    scanned,
+    state_of,
+    work_done,
+)
 from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
-from mrsync.spelling import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -191,6 +201,8 @@ def headline(snapshot: Snapshot, rate: Rate) -> str:
         if left and rate.bytes_s > 0:
             amount += f", {duration(rate.left_s(snapshot))} left"
         parts.append(amount)
+    if snapshot.phase == "scanning":
+        parts.append(scanned(snapshot))
     if work := work_done(snapshot):
         parts.append(work)
     if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
@@ -200,7 +212,5 @@ def headline(snapshot: Snapshot, rate: Rate) -> str:
     away = counts["awaited"] + sum(counts[state] for state in ENDED)
     if snapshot.targets:
         parts.append(f"{len(snapshot.targets) - away}/{len(snapshot.targets)} targets")
-    elif not parts:  # while SOURCE is scanned, no target is looked at yet
-        parts.append(counted(snapshot.files_planned, "entry", "entries"))
     parts += [f"{counts[state]} {state}" for state in ("silent", *ENDED) if counts[state]]
     return f"{snapshot.phase}: {'; '.join(parts)}"

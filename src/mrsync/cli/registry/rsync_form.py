@@ -13,7 +13,10 @@ from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.parser import Help, Parser, Version, add_option, group_of
 
 VERBOSITY_MAX = 2
-_CLAIMED = {name for foreign in FOREIGN for name in foreign.names.split()}
+_CLAIMED = {
+    *(name for foreign in FOREIGN for name in foreign.names.split()),
+    *(name for option in options_of(MRSYNC) for name in option.rsync.split()),
+}
 
 
 class _Set(argparse.Action):
@@ -79,11 +82,12 @@ def _add(group: Any, option: Option) -> None:
             *names, dest=option.attribute, nargs="?", const="auto", choices=option.choices, default=option.default
         )
     elif names:
-        add_option(group, option._replace(flags=" ".join(names), letters={}, dest=option.attribute), MRSYNC)
+        named = option._replace(flags=" ".join(names), letters={}, dest=option.attribute)
+        add_option(group, named, MRSYNC)
         if option.rsync and option.how in (COUNT, FLAG, SWITCH) and not option.stores:
             default = DEFAULTS.get(option.attribute, False)
             words = {"action": "store_const", "const": default, "default": argparse.SUPPRESS}
-            if negative := list(_negative(option)):
+            if negative := list(_negative(named)):
                 group.add_argument(*negative, dest=option.attribute, help=argparse.SUPPRESS, **words)
 
 

@@ -22,6 +22,9 @@ def policy(options: argparse.Namespace) -> Policy:
     own = fields_of(MULTICASTER, "policy", options)
     own["itemizes"] = own["itemizes"] or options.out_format is not None
     return Policy(
+        owners=options.owner or bool(user_map),
+        groups=options.groups or bool(group_map),
+        modes=options.perms or options.acls,
         user_map=user_map,
         group_map=group_map,
         rules=read_target_rules(options),

@@ -34,6 +34,7 @@ class CommitRule(Enum):
 
     FILE = "file"  # when every live target has all of it; a file that one target sits out changes nowhere
     EACH = "each"  # when this target has all of it
+    END = "end"  # when every live target has all of all files
     JOB = "job"  # all files on all targets, or nothing
 
 
@@ -114,7 +115,8 @@ class CommitDecisions:
         """Extend the span to what all live targets are ready for. Return whether it grew."""
         known = self.span
         ready = min(self.file_count, roster.lowest(lambda target: target.ready))
-        if self.rule is CommitRule.JOB and (self.changed or ready < self.file_count):
+        is_held_back = self.rule in (CommitRule.END, CommitRule.JOB) and ready < self.file_count
+        if is_held_back or (self.rule is CommitRule.JOB and self.changed):
             ready = 0
         end = max(known.end, ready)
         first = max(known.first, min(known.end, roster.lowest(lambda target: target.committed)))

@@ -125,7 +125,7 @@ class Account:
 
         The entry is None for files of the second round, which are treated as needed by all targets.
         """
-        if plan is None or self._settings.policy.commit != "file":
+        if plan is None or self._settings.policy.commit not in ("file", "end"):
             return []
         sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in cast_again]
         return [(file, plan.entries[file] if file < plan.file_count else None, why) for file, why in sat_out]

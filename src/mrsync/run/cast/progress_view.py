@@ -48,7 +48,8 @@ def _snapshot(caster: Caster, source: Supply, sent: BurstStatistics, seconds: fl
     if source.objects is None:
         read, total = source.digested
         phase = "digesting" if total else "scanning"
-        return Snapshot(phase, seconds, total, read, files_planned=source.entries_scanned)
+        targets = tuple(TargetProgress(target.name, target.state.name.lower()) for target in caster.roster)
+        return Snapshot(phase, seconds, total, read, files_planned=source.entries_scanned, targets=targets)
     plan = source.objects.plan
     numbers = caster.statistics()
     size = caster.geometry.page_bytes

@@ -42,7 +42,7 @@ UNKNOWN_S = 2.0  # many times the interval of statuses
 def catch(settings: CatchSettings) -> int:
     """Take part in one session; return the exit status. Raise MrsyncError if this host cannot take part at all."""
     gc.disable()  # our few reference cycles live long, and the search for them takes a tenth of a large comparison
-    os.umask(0o077)
+    settings = settings._replace(umask=os.umask(0o077))
     raise_descriptor_limit()
     sandbox = Sandbox()
     sandbox.enter()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mrsync.errors import ProtocolDataError
@@ -29,10 +30,9 @@ from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.catch.target_tree import TargetTree, warn
 from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.coming_deletions import foresee_deletions
-from mrsync.tree.compare.compare import compare_again
+from mrsync.tree.compare.compare import compare_again, localize
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.deletion_limit import DeletionLimit
-from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -212,7 +212,7 @@ class TreeJobs:
 
         manifest = self._manifest
         encoded = self._take_object(ObjectKind.PLAN_AGAIN)
-        patch, plan = decode_again(encoded, manifest, localize_owners)
+        patch, plan = decode_again(encoded, manifest, partial(localize, umask=self._tree.umask))
         if self._record_keeper is not None:
             self._record_keeper.amend(encoded)
             self._record_keeper.begin(ObjectKind.CONTENTS_AGAIN, plan)

@@ -77,6 +77,7 @@ class TreeSession:
             is_dry_run=settings.is_dry_run,
             host=host_of(settings.host),
             suffix=settings.backup_suffix,
+            umask=settings.umask,
         )
         on_written = partial(loop.post, self._tell_progress)
         self._jobs = TreeJobs(tree, self._activity, sandbox=sandbox, keeper=keeper, on_written=on_written)

@@ -36,17 +36,25 @@ from mrsync.tree.staging.homes import StagingArea, foresee_area
 
 
 class TargetTree:
-    """The tree at a path. host, suffix: for the names of backups.
+    """The tree at a path. host, suffix: for the names of backups. umask: see Destination.
 
     destination, area: None until `compare` has opened them.
     """
 
     def __init__(
-        self, path: bytes, activity: Activity, *, is_dry_run: bool, host: str = "", suffix: str | None = None
+        self,
+        path: bytes,
+        activity: Activity,
+        *,
+        is_dry_run: bool,
+        host: str = "",
+        suffix: str | None = None,
+        umask: int = 0o022,
     ) -> None:
         self.destination: Destination | None = None
         self.area: StagingArea | None = None
         self.is_dry_run = is_dry_run
+        self.umask = umask
         self._path = path
         self._activity = activity
         self._host = host
@@ -110,6 +118,7 @@ class TargetTree:
             host=self._host,
             suffix=self._suffix,
             makes_parents=policy.makes_parents,
+            umask=self.umask,
         )
         warn(unknown_owners(policy))
         comparison = compare(manifest, destination, self._activity, self._prefetch)

@@ -11,7 +11,7 @@ from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.owners import localize_owners
+from mrsync.tree.fs.owners import localize_modes, localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
@@ -24,11 +24,11 @@ def compare(
 ) -> Comparison:
     """Compare as the manifest's policy says: by rsync's quick check (type, size, mtime), then all that is kept.
 
-    Turns the manifest's owners into this host's, its hard-link leaders into those that serve here, and binds the
-    destination to it. on_activity is called about every 1000 entries with how many were looked at. prefetch: what was
-    read of the destination shortly before.
+    Turns the manifest's owners and modes into this host's, its hard-link leaders into those that serve here, and binds
+    the destination to it. on_activity is called about every 1000 entries with how many were looked at. prefetch: what
+    was read of the destination shortly before.
     """
-    localize_owners(manifest)
+    localize(manifest, destination.umask)
     destination.bind(manifest)
     try:
         comparison = _comparer(manifest, destination, on_activity, prefetch=prefetch).run()
@@ -45,6 +45,12 @@ def compare(
     if destination.removals.protection is not None:
         comparison.failures += destination.removals.protection.failures
     return comparison
+
+
+def localize(manifest: Manifest, umask: int) -> None:
+    """Turn the source's owners and modes into those that entries get on this host. umask: for --no-perms."""
+    localize_owners(manifest)
+    localize_modes(manifest, umask)
 
 
 def compare_with_nothing(manifest: Manifest, alternates: Alternates | None = None) -> Comparison:

@@ -38,6 +38,8 @@ class Differences:
         self._directories = directories
         self._digester = digester
         self._timestamps = timestamps
+        kept_bits = 0o111 if self._policy.executability else 0
+        self._mode_bits = 0o7777 if self._policy.modes else kept_bits
         self._omits_times = self._policy.omit_dir_times and not always_times
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
@@ -53,11 +55,13 @@ class Differences:
         time_ns = listing.mtime_ns(position)
         if kind == DIRECTORY:
             found |= TIME if self.has_other_directory_time(entry, time_ns) else 0
+        elif kind == LINK and self._policy.omit_link_times:
+            pass
         elif not self._has_time(entry, time_ns, self._policy.modify_window):
             found |= TIME
         elif kind == REGULAR and not self._has_time(entry, time_ns, file_window(self._policy)):
             found |= INEXACT
-        if kind != LINK and (manifest.modes[entry] ^ listing.modes[position]) & 0o7777:
+        if kind != LINK and (manifest.modes[entry] ^ listing.modes[position]) & self._mode_bits:
             found |= MODE
         uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
         if uid not in (-1, listing.uids[position]):

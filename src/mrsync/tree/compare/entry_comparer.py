@@ -31,7 +31,7 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import Handle
-from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.fs.owners import Ownership, keep_mode
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import ATTRIBUTES, GROUP, MODE, TIME, USER, Items
 from mrsync.tree.model.limits import KIND_SHIFT
@@ -60,7 +60,7 @@ class EntryComparer:
         self._policy = manifest.policy
         self._extraneous = Extraneous(destination)
         self._directories = destination.directories if destination is not None else None
-        self._ownership = destination.ownership if destination is not None else Ownership()
+        self._ownership = destination.ownership if destination is not None else Ownership(self._policy)
         self._xattrs = destination.xattrs if destination is not None else None
         digester = Digester(lambda count: on_activity(1))
         timestamps = destination.timestamps if destination is not None else None
@@ -94,7 +94,8 @@ class EntryComparer:
         """
         manifest = self._manifest
         policy = self._policy
-        if policy.ignore_times or policy.checksum or policy.keeps_attributes or self._others:
+        asks_more = policy.ignore_times or policy.checksum or policy.keeps_attributes or not policy.modes
+        if asks_more or self._others:
             return range(end - first)
         suspects: set[int] = set()
         columns = [
@@ -150,6 +151,8 @@ class EntryComparer:
         manifest = self._manifest
         status = os.fstat(directories.open(0))
         mode = directories.original_mode(0) or status.st_mode & 0o7777
+        if not self._policy.modes:
+            keep_mode(manifest, 0, mode)
         uid, gid = self._ownership.settable(manifest.uids[0], manifest.gids[0])
         found = MODE if mode != manifest.modes[0] & 0o7777 else 0
         found |= TIME if self._differences.has_other_directory_time(0, status.st_mtime_ns) else 0
@@ -166,6 +169,8 @@ class EntryComparer:
         found = -1 if listing is None or position < 0 else listing.modes[position] >> KIND_SHIFT
         if self._leaves_some and self._is_skipped(entry, kind, found):
             return
+        if listing is not None and found == kind and not self._policy.modes:
+            keep_mode(self._manifest, entry, listing.modes[position])
         if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):
             self._extraneous.note_obstacle(self._manifest.parents[entry])
             self.result.obstacles.append(entry)
@@ -213,9 +218,10 @@ class EntryComparer:
     def _look_at_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> Found:
         if listing is None:
             return Found()
-        found = 0
+        is_retimed = not is_alike and self._policy.omit_link_times and self._manifest.kind(entry) == LINK
+        found = TIME if is_retimed else 0  # a link that is made anew has another time, as rsync tells
         if is_alike or self.result.items is not None:
-            found = self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
+            found |= self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
         return Found(is_present=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
 
     def _attribute_differences(self, entry: int) -> int:

@@ -53,6 +53,7 @@ class Destination:
     alternates: other directories that may have what is missing, or None.
     kept_links: soft links kept for directories, or None.
     host, suffix: for the names of backups and of other directories.
+    umask: of the user who receives, for entries that get no mode from the source.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Destination:
         suffix: str | None = None,
         makes_parents: bool = False,
         is_only_read: bool = False,
+        umask: int = 0o022,
     ) -> None:
         self.path = path
+        self.umask = umask
         self.is_dry_run = is_dry_run
         self._is_only_read = is_only_read
         self.ownership = Ownership()
@@ -90,6 +93,7 @@ class Destination:
         """Use the entry numbers and the policy of this manifest from now on."""
         policy = manifest.policy
         self._manifest = manifest
+        self.ownership = Ownership(policy)
         self.refusals = Refusals(manifest)
         if policy.keeps_attributes:
             self.xattrs = XattrSync(manifest, self.refusals, is_root=self.ownership.is_root)

@@ -121,7 +121,7 @@ class Metadata:
 
     def _give_time(self, entry: int, handle: Handle, found: os.stat_result | None, refused: set[str]) -> None:
         manifest = self._manifest
-        if manifest.kind(entry) == DIRECTORY and manifest.policy.omit_dir_times:
+        if not self._is_timed(entry):
             return
         wanted = manifest.mtime_ns(entry)
         if found is None or not is_same_time(wanted, found.st_mtime_ns, self._window):
@@ -149,12 +149,20 @@ class Metadata:
             wrong.add(GROUP)
         if not wrong and manifest.kind(entry) != LINK and (manifest.modes[entry] ^ status.st_mode) & self._mode_bits:
             wrong.add(MODE)
-        is_timed = manifest.kind(entry) != DIRECTORY or not manifest.policy.omit_dir_times
-        if is_timed and not is_kept_time(wanted, status.st_mtime_ns) and not self._is_in_window(wanted, status):
+        if (
+            self._is_timed(entry)
+            and not is_kept_time(wanted, status.st_mtime_ns)
+            and not self._is_in_window(wanted, status)
+        ):
             wrong.add(TIME)
         for attribute in wrong - refused:
             self._refusals.note(attribute, _reason_of(attribute, wanted), entry)
         return not wrong
+
+    def _is_timed(self, entry: int) -> bool:
+        """Return whether the time of an entry is set."""
+        kind, policy = self._manifest.kind(entry), self._manifest.policy
+        return not ((kind == DIRECTORY and policy.omit_dir_times) or (kind == LINK and policy.omit_link_times))
 
     def _is_in_window(self, wanted: int, status: os.stat_result) -> bool:
         return self._window >= 0 and is_same_time(wanted, status.st_mtime_ns, self._window)

@@ -1,4 +1,4 @@
-"""Map users and groups by name from the source to this host, and decide which owners this process may set."""
+"""Map users and groups by name from the source to this host, and decide which owners and modes entries get here."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import grp
 import os
 import pwd
 import re
+import stat
 from array import array
 from collections.abc import Callable, Mapping
 
 from mrsync.errors import UsageError
-from mrsync.tree.model.manifest import NO_OWNER, Manifest
+from mrsync.tree.model.limits import KIND_SHIFT
+from mrsync.tree.model.manifest import LINK, NO_OWNER, REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tuples import NamedTuple
 
 _DIGITS = "0123456789"
+_RIGHTS = 0o777
+_EVERY_X = 0o111
+_BITS = 0o7777
+_KEPT_OF_FILES = 0o1777
 _DIGITS_MAX = 100  # of an id, most of them zeros; int() refuses more than 4300 with an error of its own
 
 
@@ -105,18 +111,50 @@ def localize_owners(manifest: Manifest) -> None:
     manifest.groups = {}
 
 
-class Ownership:
-    """The owners that this process may set: root may set all, others only their own groups, as with rsync -a."""
+def localize_modes(manifest: Manifest, umask: int) -> None:
+    """Replace modes of the source that new entries must not get here. Call this after `localize_owners`.
 
-    def __init__(self) -> None:
+    A file gets no set-ID bit where it gets neither the user nor the group that the source lends by it.
+    """
+    policy = manifest.policy
+    if not policy.modes:
+        table = {mode: mode & ~_BITS | mode & _RIGHTS & ~umask for mode in set(manifest.modes)}
+        manifest.modes = array("H", [table[mode] for mode in manifest.modes])
+    elif not (policy.owners and policy.groups):
+        for entry, mode in enumerate(manifest.modes):
+            if mode & (stat.S_ISUID | stat.S_ISGID) and mode >> KIND_SHIFT == REGULAR:
+                manifest.modes[entry] = mode & ~_stranger_bits(manifest, entry)
+
+
+def keep_mode(manifest: Manifest, entry: int, mode: int) -> None:
+    """Let an entry that is here keep its mode (--no-perms). mode: what it is here, of the same type."""
+    kind, wanted = manifest.kind(entry), manifest.modes[entry]
+    if kind == LINK:
+        return
+    kept = mode & (_KEPT_OF_FILES if kind == REGULAR else _BITS)
+    if kind == REGULAR and manifest.policy.executability:
+        if not wanted & _EVERY_X:
+            kept &= ~_EVERY_X
+        elif not mode & _EVERY_X:
+            kept |= (kept & 0o444) >> 2  # whoever may read it may execute it, as rsync does it
+    manifest.modes[entry] = wanted & ~_BITS | kept
+
+
+class Ownership:
+    """The owners that this process sets: root may set all, others only their own groups, as with rsync -a.
+
+    A policy may keep it from setting any.
+    """
+
+    def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
         self.is_root = os.geteuid() == 0
+        self._gives_users, self._gives_groups = self.is_root and policy.owners, policy.groups
         self._groups = frozenset(os.getgroups()) | {os.getegid()}
 
     def settable(self, uid: int, gid: int) -> tuple[int, int]:
-        """Return the arguments for chown, -1 for what this process may not set."""
-        if self.is_root:
-            return uid, gid
-        return -1, gid if gid in self._groups else -1
+        """Return the arguments for chown, -1 for what this process may not or shall not set."""
+        is_given = self._gives_groups and (self.is_root or gid in self._groups)
+        return uid if self._gives_users else -1, gid if is_given else -1
 
     def differs(self, wanted: tuple[int, int], found: tuple[int, int]) -> bool:
         """Return whether `found` (uid, gid) differs from `wanted` in a way that this process can change."""
@@ -195,3 +233,10 @@ def _parse_id(text: str, shown: str) -> int:
     if not text or set(text) - set(_DIGITS) or len(text) > _DIGITS_MAX or int(text) >= NO_OWNER:
         raise UsageError(f"{shown}: {text!r} is not an id of a user or group")
     return int(text)
+
+
+def _stranger_bits(manifest: Manifest, entry: int) -> int:
+    policy = manifest.policy
+    is_other_user = not policy.owners and manifest.uids[entry] != os.geteuid()
+    is_other_group = not policy.groups and manifest.gids[entry] != os.getegid()
+    return stat.S_ISUID * is_other_user | stat.S_ISGID * is_other_group

@@ -47,13 +47,18 @@ class Policy(NamedTuple):
     max_delete: int = -1  # number of deletions at most; negative: no limit
     omit_dir_times: bool = False  # do not set times of directories
     spares_mounts: bool = False  # leave alone what is mounted below the destination, without an error
+    owners: bool = True  # give entries the users of the source
+    groups: bool = True
+    modes: bool = True
+    executability: bool = False  # without modes: make files executable or not, as in the source
+    omit_link_times: bool = False  # do not set times of soft links
     # how files are written and committed
     drops_cache: bool = False  # keep what is read and written out of the page cache
     preallocates: bool = False  # reserve the space of files
     inplace: bool = False  # write new versions into old ones
     temp_dir: str = ""  # the directory in which files are staged; empty: beside their final names
     sparse: bool = False  # write runs of zeros as holes
-    commit: str = "file"  # the commit rule: "file", "each" or "job"
+    commit: str = "file"  # the commit rule: "file", "each", "end" or "job"
     durable: bool = False  # flush file systems before reporting success
     partial: bool = True  # keep staged files if the session breaks
     delta: bool = False  # copy blocks that old versions share with new ones

@@ -41,7 +41,7 @@ class LinkPolicy:
                 if must_follow or stat.S_ISDIR(status.st_mode):
                     listing.follow(position, status)
                     continue
-            if selection.skips_unsafe_links and is_unsafe:
+            if not selection.takes_links or (selection.skips_unsafe_links and is_unsafe):
                 listing.omit([position])
         if lost:
             listing.keep([position for position in range(len(listing.names)) if position not in lost])

@@ -44,6 +44,7 @@ class Selection(NamedTuple):
     copies_links, copies_unsafe_links, copies_dir_links: follow all soft links, those that lead out of the source, or
     those to directories.
     skips_unsafe_links: omit those that lead out of it.
+    takes_links: not all soft links are omitted.
 
     If one of the following is given, only listed entries are taken. patterns: shell patterns. synclist: path of a
     synclist. rsync_options: additional options for rsync's dry run, whose output is the list; None: no dry run.
@@ -69,6 +70,7 @@ class Selection(NamedTuple):
     copies_unsafe_links: bool = False
     copies_dir_links: bool = False
     skips_unsafe_links: bool = False
+    takes_links: bool = True
 
     @property
     def is_list(self) -> bool:
@@ -83,7 +85,8 @@ class Selection(NamedTuple):
     @property
     def has_link_policy(self) -> bool:
         """Whether some soft links are followed or omitted."""
-        return self.copies_links or self.copies_unsafe_links or self.copies_dir_links or self.skips_unsafe_links
+        follows = self.copies_links or self.copies_unsafe_links or self.copies_dir_links
+        return follows or self.skips_unsafe_links or not self.takes_links
 
     @property
     def has_size_limit(self) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from functools import partial
 
@@ -201,6 +202,8 @@ class _Finisher:
         manifest = self._manifest
         fd = self._directories.pair(manifest.parents[entry], entry)[1]
         found = os.fstat(fd)
+        if entry in self._destination.made and not manifest.policy.modes:
+            manifest.modes[entry] |= found.st_mode & stat.S_ISGID  # a new directory has that of the one above it
         if entry and not os.path.samestat(found, self._directories.status(entry)):
             raise OSError(errno.ESTALE, "another directory took its place")
         if entry in self._mended and not self._comparison.sightings.is_same_inode(entry, found):

@@ -54,6 +54,10 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
     ("snapshot", "line"),
     [
         (Snapshot("scanning", 2.0, files_planned=1200), "scanning: 1200 entries"),
+        (
+            Snapshot("scanning", 2.0, targets=(TargetProgress("a", "present"), TargetProgress("b", "expected"))),
+            "scanning: SOURCE has told no names yet; 1/2 targets",
+        ),
         (Snapshot("comparing", 2.0, bytes_repaired=9, targets=TARGETS[:1]), "comparing: 1/1 targets"),
         (
             Snapshot("done", 2.0, bytes_sent=1, bytes_repaired=999, bytes_traffic=1000, targets=TARGETS[:1]),

@@ -201,7 +201,7 @@ def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> Non
         ("-aR src /etc/./ssl/certs a:/x", UsageError, "have one name behind /./"),
         ("--files-from=file src other a:/x", UsageError, "give only one"),
         ("-m a -s src --relative", UsageError, "is for mrsync SOURCE"),
-        ("-a --no-perms src a:/x", UsageError, "--no-perms is not supported: mrsync always preserves modes"),
+        ("-a --no-times src a:/x", UsageError, "--no-times is not supported: mrsync always preserves times"),
         ("-a --append src a:/x", UsageError, "use --delta"),
         ("-a --frob src a:/x", UsageError, "--frob"),
         ("-a src other", UsageError, "give SOURCE TARGETS:DEST"),

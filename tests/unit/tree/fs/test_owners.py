@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
 from array import array
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from mrsync.errors import UsageError
 from mrsync.tree.fs.owners import (
     Ownership,
+    keep_mode,
+    localize_modes,
     localize_owners,
     maps_of_chown,
     name_owners,
@@ -137,3 +140,54 @@ def test_chown_is_a_map_of_all() -> None:
 def test_unknown_names_are_told() -> None:
     told = unknown_owners(Policy(user_map="*:who is this,1:daemon", group_map="*:7"))
     assert told == ["there is no user who is this here, so nothing is mapped to it"]
+
+
+FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
+STRANGER = 12345
+
+
+def manifest_of(mode: int, uid: int = STRANGER, gid: int = STRANGER, **policy: bool) -> Manifest:
+    manifest = Manifest(Policy(**policy))  # type: ignore[arg-type]
+    manifest.modes, manifest.uids, manifest.gids = array("H", [mode]), array("I", [uid]), array("I", [gid])
+    return manifest
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [(FILE | 0o4777, FILE | 0o755), (FOLDER | 0o2775, FOLDER | 0o755), (FILE | 0o600, FILE | 0o600)],
+)
+def test_new_entries_get_what_the_umask_allows(mode: int, expected: int) -> None:
+    manifest = manifest_of(mode, modes=False)
+    localize_modes(manifest, 0o022)
+    assert manifest.modes.tolist() == [expected]
+
+
+def test_no_stranger_lends_rights_by_set_id_bits() -> None:
+    mine = os.geteuid(), os.getegid()
+    for owners, groups, owner, mode in (
+        (False, True, (STRANGER, STRANGER), 0o2755),
+        (True, False, (STRANGER, STRANGER), 0o4755),
+        (False, False, (STRANGER, STRANGER), 0o755),
+        (False, False, mine, 0o6755),
+        (True, True, (STRANGER, STRANGER), 0o6755),
+    ):
+        manifest = manifest_of(FILE | 0o6755, *owner, owners=owners, groups=groups)
+        localize_modes(manifest, 0o022)
+        assert manifest.modes.tolist() == [FILE | mode]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "executability", "expected"),
+    [
+        (FILE | 0o755, 0o4640, False, FILE | 0o640),
+        (FILE | 0o755, 0o640, True, FILE | 0o750),
+        (FILE | 0o644, 0o751, True, FILE | 0o640),
+        (FILE | 0o711, 0o710, True, FILE | 0o710),
+        (FOLDER | 0o755, 0o3700, True, FOLDER | 0o3700),
+        (LINK | 0o777, 0o700, False, LINK | 0o777),
+    ],
+)
+def test_what_is_there_keeps_its_mode(wanted: int, found: int, executability: bool, expected: int) -> None:
+    manifest = manifest_of(wanted, modes=False, executability=executability)
+    keep_mode(manifest, 0, found)
+    assert manifest.modes.tolist() == [expected]

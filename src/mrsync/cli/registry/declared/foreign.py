@@ -53,16 +53,16 @@ def _when(names: str, why: str, **sets: bool) -> Foreign:
 
 
 _DEVICES = {"devices": True, "specials": True}
+_ARCHIVE = {**_DEVICES, **dict.fromkeys(("links", "perms", "owner", "groups"), True)}
 _PLAIN = {"compress": False, "compress_choice": None, "compress_level": None}
 _DAEMON = "there is no daemon: catchers are started by the remote shell"
-_NO_TIMES = "--no-atimes --no-U --no-open-noatime --no-crtimes --no-N --no-omit-link-times --no-J"
+_NO_TIMES = "--no-atimes --no-U --no-open-noatime --no-crtimes --no-N"
 _NO_OTHERS = "--no-munge-links --no-insecure-links --no-write-devices --no-iconv --no-contimeout"
 _FAMILY = "-e 'ssh {}' says it to ssh, and --multicast-group with an {} group such as {} to mrsync"
-_KEPT = "mrsync always preserves {}"
 
 FOREIGN = (
     # abbreviations of other options
-    Foreign("-a --archive", "the defaults of mrsync, and `-D`", sets=_DEVICES),
+    Foreign("-a --archive", "the defaults of mrsync, and `-D`", sets=_ARCHIVE),
     Foreign("-D", "the same as `--devices --specials`", sets=_DEVICES),
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),
@@ -81,13 +81,10 @@ FOREIGN = (
         sets={"partial": True},
     ),
     Foreign("--no-whole-file --no-W", "called `--delta`", sets={"delta": True}),
+    Foreign("--delay-updates", "called `--commit end`", sets={"commit": "end"}),
+    Foreign("--no-delay-updates", "called `--commit file`, which is the default", sets={"commit": "file"}),
     # always on
-    Foreign("-l --links", "always on"),
-    Foreign("-p --perms", "always on"),
-    Foreign("-E --executability", "always on, with all of the mode"),
     Foreign("-t --times", "always on"),
-    Foreign("-o --owner", "always on if the target has root"),
-    Foreign("-g --group", "always on"),
     Foreign("-W --whole-file", "always on, unless `--delta` is given", sets={"delta": False}),
     Foreign("--inc-recursive --i-r", "accepted without effect"),
     Foreign("--no-inc-recursive --no-i-r", "accepted without effect"),
@@ -153,13 +150,9 @@ FOREIGN = (
     Foreign("--old-compress --new-compress", "the same as `--compress-choice zlib`", sets={"compress_choice": "zlib"}),
     Foreign("--skip-compress", "always on: pages that do not shrink are sent as they are", "LIST"),
     Foreign("--compress-threads --zt", "accepted without effect", "NUM"),
-    Foreign(f"--no-append --no-delay-updates --no-fuzzy --no-y {_NO_TIMES} {_NO_OTHERS}", "the default"),
+    Foreign(f"--no-append --no-fuzzy --no-y {_NO_TIMES} {_NO_OTHERS}", "the default"),
     # refused
-    _no("--no-links --no-l", _KEPT.format("soft links; exclude them with rules or replace them with -L")),
-    _no("--no-perms --no-p", _KEPT.format("modes; --chmod changes them")),
-    _no("--no-times --no-t", _KEPT.format("times")),
-    _no("--no-owner --no-o", _KEPT.format("owners on targets with root; --chown sets one owner for everything")),
-    _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
+    _no("--no-times --no-t", "mrsync always preserves times: the next run knows by them what has changed"),
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d", "mrsync always syncs directories recursively"),
     _no("--msgs2stderr", "errors go to stderr, and lists of changes to stdout"),
     _no("--no-super", "on a target with root all is preserved that root can preserve"),
@@ -177,11 +170,9 @@ FOREIGN = (
     _no("-U --atimes", "access times are not preserved"),
     _no("--open-noatime", "SOURCE is read as any program reads it; mount it with noatime"),
     _no("-N --crtimes", "Linux cannot set the creation time of files"),
-    _no("-J --omit-link-times", _KEPT.format("times of links")),
     _no("--fake-super", "a target without root preserves what it may set"),
     _no("-M --remote-option", "both ends have the same options", "OPT"),
     _no("--remove-source-files --remove-sent-files", "SOURCE is never changed"),
-    _no("--delay-updates", "use --commit job, which holds for all targets at once"),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who can read SOURCE", "USER"),

@@ -98,6 +98,55 @@ OPTIONS = (
         rsync="-H --hard-links",
     ),
     Option(
+        "--links",
+        "preserve soft links; default: yes",
+        KEEPING,
+        manual="preserve soft links; default: yes. With `--no-links` they are neither made nor deleted",
+        kind=SWITCH,
+        default=True,
+        field="selection.takes_links",
+        rsync="-l --links",
+    ),
+    Option(
+        "--perms",
+        "preserve modes; default: yes",
+        KEEPING,
+        manual="preserve modes; default: yes. With `--no-perms`, what a target has keeps its mode, and new entries get "
+        "the mode of SOURCE as far as the umask of the target's user allows. Set-ID bits are neither given nor kept on "
+        "files. ACLs (`--acls`) bring modes with them",
+        kind=SWITCH,
+        default=True,
+        rsync="-p --perms",
+    ),
+    Option(
+        "--executability",
+        "with --no-perms, preserve whether files may be executed",
+        KEEPING,
+        field="policy.executability",
+        rsync="-E --executability",
+    ),
+    Option(
+        "--owner",
+        "preserve owners where the target has root; default: yes",
+        KEEPING,
+        manual="preserve owners where the target has root; default: yes. With `--no-owner`, what is new or replaced "
+        "belongs to the user that receives it, and files of others get no setuid bit. `--chown` and `--usermap` are "
+        "heeded nevertheless",
+        kind=SWITCH,
+        default=True,
+        rsync="-o --owner",
+    ),
+    Option(
+        "--groups",
+        "preserve groups; default: yes",
+        KEEPING,
+        manual="as `--owner`, for groups: with `--no-groups`, what is new or replaced gets the group of the user that "
+        "receives it, or that of a directory with a setgid bit",
+        kind=SWITCH,
+        default=True,
+        rsync="-g --group",
+    ),
+    Option(
         "--numeric-ids",
         "preserve owners by number, not by name",
         KEEPING,
@@ -164,6 +213,13 @@ OPTIONS = (
         KEEPING,
         field="policy.omit_dir_times",
         rsync="-O --omit-dir-times",
+    ),
+    Option(
+        "--omit-link-times",
+        "do not set the times of soft links",
+        KEEPING,
+        field="policy.omit_link_times",
+        rsync="-J --omit-link-times",
     ),
     Option(
         "--devices",

@@ -10,7 +10,7 @@ from mrsync.cli.registry.option import (
     Option,
 )
 
-COMMIT_RULES = ("file", "each", "job")
+COMMIT_RULES = ("file", "each", "end", "job")
 
 OPTIONS = (
     Option(
@@ -18,7 +18,8 @@ OPTIONS = (
         "when a file is put into place; default: file",
         KEEPING,
         manual="when a file is put into place. `file` (default): when every live target has received it; a file that"
-        " one target cannot take is changed on none. `each`: when this target has received it. `job`: all "
+        " one target cannot take is changed on none. `each`: when this target has received it. `end`: as "
+        "`file`, but not before every live target has all files, so that they change together. `job`: all "
         "files on all targets, or none at all: if a target is missing, fails or runs out of space before that"
         " moment, nothing is changed anywhere, status 23",
         choices=COMMIT_RULES,
