@@ -10,6 +10,7 @@ from tests.sim.planted.fault import Fault
 from tests.sim.planted.islands import ISLAND_FAULTS
 from tests.sim.relay_cases import RelayCase
 from tests.sim.simulation import Simulation
+from tests.support.rotation import of_today
 
 SEEDS = 4
 
@@ -19,7 +20,7 @@ def test_islands(case: RelayCase) -> None:
     case.run()
 
 
-@pytest.mark.parametrize("fault", ISLAND_FAULTS, ids=lambda fault: fault.what)
+@pytest.mark.parametrize("fault", of_today(ISLAND_FAULTS), ids=lambda fault: fault.what)
 def test_checkers_find(fault: Fault) -> None:
     case = next(case for case in CASES if case.what == fault.found_by)
     assert fault.is_found_in(case)

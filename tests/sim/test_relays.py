@@ -13,18 +13,19 @@ from tests.sim.planted.relays import RELAY_FAULTS
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario
 from tests.sim.simulation import Simulation
+from tests.support.rotation import of_today
 
-SEEDS = 10
+SEEDS = 5
 SLEEPERS = 930104  # hosts that get the processor late, and whose buffers are small
 LONG = 60  # the cost of a step grows with the targets; 1000 take minutes
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+@pytest.mark.parametrize("case", of_today(CASES), ids=lambda case: case.what)
 def test_relay_scenario_keeps_every_promise(case: RelayCase) -> None:
     case.run()
 
 
-@pytest.mark.parametrize("fault", RELAY_FAULTS, ids=lambda fault: fault.what)
+@pytest.mark.parametrize("fault", of_today(RELAY_FAULTS), ids=lambda fault: fault.what)
 def test_faults_of_relays_are_found(fault: Fault) -> None:
     case = next(case for case in CASES if case.what == fault.found_by)
     assert fault.is_found_in(case)
