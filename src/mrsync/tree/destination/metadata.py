@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING
 
 from mrsync.tree.destination.refusals import GROUP, MODE, OWNER, TIME, Refusals
 from mrsync.tree.fs.handles import Handle, Opened
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.tree.model.status_table import GIDS, MODES, MTIMES, UIDS, Statuses, StatusRows, statuses_of
 from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
 from mrsync.tuples import NamedTuple
 
@@ -56,29 +60,50 @@ class Metadata:
         status = handle.status()
         return Given(self._is_given(entry, status, refused), status)
 
-    def give_new(self, entry: int, fd: int) -> os.stat_result:
-        """Set all attributes of an open regular file that this process made, and return its status.
+    def give_new(self, entries: Sequence[int], fds: Sequence[int]) -> Statuses:
+        """Set all attributes of open regular files that this process made, at most ROWS, and return their statuses.
 
-        This is `give` for the usual case, with as few calls as possible, because every staged file needs it. An owner
-        that new files have anyway is not set. Raise OSError only if the status cannot be read afterwards.
+        This is `give` for the usual case, with as few calls as possible, because every staged file needs it. Owners
+        that new files have anyway are not set. Raise OSError only if a status cannot be read afterwards.
         """
+        left: Sequence[int] = range(len(fds))
+        if self._xattrs is None:
+            with suppress(OSError):  # whatever was refused is wrong in the statuses
+                self._set_plainly(entries, fds)
+            statuses = statuses_of(fds)
+            left = self._unlike(entries, statuses)
+            if not left:
+                return statuses
+        for row in left:
+            self.give(entries[row], Opened(fds[row]))
+        return StatusRows([os.fstat(fd) for fd in fds])
+
+    def _set_plainly(self, entries: Sequence[int], fds: Sequence[int]) -> None:
+        """Set owners, modes and times of new files. Raise OSError for the first refusal."""
         manifest = self._manifest
-        if self._xattrs is not None:
-            return self.give(entry, Opened(fd)).status
-        uid, gid, mode = manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]
-        mtime = manifest.mtime_ns(entry)
-        owner = self._ownership.settable(uid, gid)
-        try:
-            if owner not in (self._owner_of_new, _NOBODY):
-                os.fchown(fd, *owner)
-            os.fchmod(fd, mode & 0o7777)
-            os.utime(fd, ns=(self._now, mtime))
-        except OSError:
-            return self.give(entry, Opened(fd)).status
-        status = os.fstat(fd)
-        if (status.st_uid, status.st_gid, status.st_mode, status.st_mtime_ns) == (uid, gid, mode, mtime):
-            return status
-        return self.give(entry, Opened(fd), status).status
+        owners = [(manifest.uids[entry], manifest.gids[entry]) for entry in entries]
+        settable = {owner: self._ownership.settable(*owner) for owner in set(owners)}
+        if not {self._owner_of_new, _NOBODY}.issuperset(settable.values()):
+            for fd, owner in zip(fds, owners):
+                if settable[owner] not in (self._owner_of_new, _NOBODY):
+                    os.fchown(fd, *settable[owner])
+        for fd, entry in zip(fds, entries):
+            os.fchmod(fd, manifest.modes[entry] & 0o7777)
+            os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
+
+    def _unlike(self, entries: Sequence[int], statuses: Statuses) -> list[int]:
+        """Return the rows of which owner, mode or time is not that of the entry."""
+        manifest = self._manifest
+        columns = (
+            (manifest.uids.__getitem__, statuses.column(UIDS)),
+            (manifest.gids.__getitem__, statuses.column(GIDS)),
+            (manifest.modes.__getitem__, statuses.column(MODES)),
+            (manifest.mtime_ns, statuses.times(MTIMES)),
+        )
+        rows = range(len(entries))
+        return sorted(
+            {row for wanted, found in columns for row in compress(rows, map(ne, map(wanted, entries), found))}
+        )
 
     def give_time(self, entry: int, handle: Handle) -> bool:
         """Set only the time, and return whether that worked."""

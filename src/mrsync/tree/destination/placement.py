@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Callable
 
@@ -46,22 +47,24 @@ class Placement:
         self._ways: set[int] = set()  # directories that can be created
         self._takes_all: dict[int, bool] = {}  # by device: whether it accepts every name
 
-    def check(self, entry: int, ancestor: int, home: int, staged: bytes) -> None:
-        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `home`.
+    def check(self, entries: Sequence[int], ancestor: int, home: int, staged: bytes) -> None:
+        """Raise OSError if a file of these, all of one directory, cannot get its final name.
 
-        ancestor: the deepest directory of its path that exists.
+        ancestor: the deepest directory of their path that exists. home: where they are staged, one of them as `staged`.
         """
         directories = self._directories
         if home not in self._homes:
             check_name(directories.open(home), staged)
             self._homes.add(home)
-        parent = self._manifest.parents[entry]
+        parent = self._manifest.parents[entries[0]]
         if ancestor == parent:
-            self._check_old(entry)
+            for entry in entries:
+                self._check_old(entry)
         else:
             if parent not in self._ways:
                 self._check_way(parent, ancestor)
-            self._check_new(entry, ancestor)
+            for name in self._manifest.names.pick(entries):
+                self._check_new(name, ancestor)
 
     def _check_way(self, directory: int, ancestor: int) -> None:
         """Raise OSError if a missing directory below `ancestor` cannot be created."""
@@ -73,12 +76,11 @@ class Placement:
             if self._manifest.parents[entry] == ancestor:
                 self._check_old(entry)
             else:
-                self._check_new(entry, ancestor)
+                self._check_new(self._manifest.names[entry], ancestor)
             self._ways.add(entry)
 
-    def _check_new(self, entry: int, ancestor: int) -> None:
+    def _check_new(self, name: bytes, ancestor: int) -> None:
         """Raise OSError if the file system refuses a new name, because of a character or its length."""
-        name = self._manifest.names[entry]
         if _HARMLESS.fullmatch(name):
             return
         device = os.fstat(self._directories.open(ancestor)).st_dev
@@ -107,7 +109,7 @@ class Placement:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
         except OSError as error:
             if error.errno == errno.ENOENT:
-                self._check_new(entry, parent)
+                self._check_new(name, parent)
                 return
             raise
         if self._mounted and manifest.path(entry) in self._mounted:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 ENOUGH = 1 << 16  # more is of no use here, and some programs try to close every possible descriptor
 RESERVED = 24  # for sockets, pipes, the journal, and files that are open for a moment
-CACHES = 4  # caches that may be full at the same time
+CACHES = 5  # that may be full at the same time: caches, and files that are made together
 KEPT_MIN = 4  # two directories that are needed at once, and their parents
 
 

@@ -78,6 +78,11 @@ class NameColumn(Sequence[bytes]):
             return bytes(self._text[starts[first] : starts[end] - 1]).split(b"\0") if first < end else []
         return bytes(self._text[starts[index] : starts[index + 1] - 1])
 
+    def pick(self, indexes: Iterable[int]) -> Iterator[bytes]:
+        """Yield the names at several indexes, faster than one by one."""
+        text, starts = self._text, self._starts
+        return (bytes(text[starts[index] : starts[index + 1] - 1]) for index in indexes)
+
     def __iter__(self) -> Iterator[bytes]:
         for first in range(0, len(self), _AT_ONCE):
             yield from self[first : first + _AT_ONCE]

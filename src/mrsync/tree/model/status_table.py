@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from mrsync.tuples import NamedTuple
 ROWS = 512  # of a table; more would not fit into the processor's cache
 _ROW_BYTES = 256
 _FLAGS = 0x100 | 0x800  # AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT: as os.stat does
+_OPEN = 0x1000 | 0x800  # AT_EMPTY_PATH: of the open file itself
 _MASK = 0x7FF  # STATX_BASIC_STATS: what os.stat tells
 _SECOND_NS = 1_000_000_000
 _NEAR_BITS = 33  # of seconds: until the year 2242 their ns have at most 63 bits
@@ -95,10 +96,18 @@ class StatusTable:
 
     def read(self, directory_fd: int, names: list[bytes]) -> bool:
         """Read the status of at most ROWS entries. Return False if that of any cannot be read in this way."""
-        self._count = len(names)
+        return self._read(len(names), repeat(directory_fd), names, _FLAGS)
+
+    def read_open(self, fds: Sequence[int]) -> bool:
+        """Do the same for at most ROWS open files."""
+        return self._read(len(fds), fds, repeat(b""), _OPEN)
+
+    def _read(self, count: int, directory_fds: Iterable[int], names: Iterable[bytes], flags: int) -> bool:
+        self._count = count
         if self._statx is None:
             return False
-        return not any(map(self._statx, repeat(directory_fd), names, repeat(_FLAGS), repeat(_MASK), self._rows))
+        rows = self._rows[:count]  # it ends the loop where the other columns do not
+        return not any(map(self._statx, directory_fds, names, repeat(flags), repeat(_MASK), rows))
 
     def column(self, column: Column) -> array[int]:
         found = array(column.typecode)
@@ -152,7 +161,18 @@ _per_thread = threading.local()
 
 def read_statuses(directory_fd: int, names: list[bytes]) -> StatusTable | None:
     """Return the status of at most ROWS entries, until this thread reads others; None if it cannot be read so."""
+    table = _own_table()
+    return table if table.read(directory_fd, names) else None
+
+
+def statuses_of(fds: Sequence[int]) -> Statuses:
+    """Return the statuses of at most ROWS open files, until this thread reads others. Raise OSError."""
+    table = _own_table()
+    return table if table.read_open(fds) else StatusRows([os.fstat(fd) for fd in fds])
+
+
+def _own_table() -> StatusTable:
     table: StatusTable | None = getattr(_per_thread, "table", None)
     if table is None:
         table = _per_thread.table = StatusTable()
-    return table if table.read(directory_fd, names) else None
+    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
 from mrsync.tree.model.plan import Plan
@@ -39,17 +39,13 @@ class Gathered:
             self._pages[page * len(proof) : (page + 1) * len(proof)] = proof
             return
         view = memoryview(data)
-        low = start
-        while low < end:
-            high = min(end, starts[file + 1])
-            if low < high:
-                digest = _digest(view[low - start : high - start])
-                if starts[file] == low:
-                    self._heads[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = digest
-                else:
-                    self._tails[file] = digest
-            low = high
+        after = bisect_left(starts, end)  # the first file of which nothing is in the page
+        bounds = [0, *[bound - start for bound in starts[file + 1 : after]], len(data)]
+        digests = [_digest(view[low:high]) if low < high else _UNKNOWN for low, high in zip(bounds, bounds[1:])]
+        if starts[file] < start:
+            self._tails[file] = digests.pop(0)
             file += 1
+        self._heads[file * DIGEST_BYTES : after * DIGEST_BYTES] = b"".join(digests)
 
     def proof(self, file: int, prove: Prove, read: Read) -> bytes:
         """Return the proof of a file that is complete here. What did not arrive is read back. Raises OSError."""
@@ -80,6 +76,8 @@ def _digest(data: memoryview) -> bytes:
     hashlib gives up the interpreter's lock for more than 2047 bytes. That costs more than it is worth here: small files
     come by the thousand, and each time the other thread would take over.
     """
+    if len(data) <= _LOCKED_BYTES:
+        return hashlib.sha256(data).digest()
     digest = hashlib.sha256(data[:_LOCKED_BYTES])
     for start in range(_LOCKED_BYTES, len(data), _LOCKED_BYTES):
         digest.update(data[start : start + _LOCKED_BYTES])

@@ -15,7 +15,6 @@ An entry may be in both rounds. It counts as placed if it was placed in either, 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -49,18 +48,17 @@ class Commit:
         whole = (file for file in range(first, end) if stage.states[file] == WHOLE)
         failures = []
         for parent, files in groupby(whole, key=lambda file: parents[entries[file]]):
-            failures += self._place_all(parent, deque(files))
+            failures += self._place_all(parent, list(files))
         return failures
 
-    def _place_all(self, parent: int, left: deque[int]) -> list[Failure]:
-        """Rename files of one directory into place, all of `left`, and return the failures."""
+    def _place_all(self, parent: int, files: Sequence[int]) -> list[Failure]:
+        """Rename files of one directory into place and return the failures."""
         stage = self._stage
         failures = []
-        while left:
-            self._rename_plainly(parent, left)
-            if not left:
-                break
-            file = left.popleft()
+        at = 0
+        while (at := at + self._rename_plainly(parent, files[at:])) < len(files):
+            file = files[at]
+            at += 1
             entry = stage.plan.entries[file]
             try:
                 self._place(file, entry, parent)
@@ -68,34 +66,38 @@ class Commit:
                 stage.discard(file)
                 failures.append(Failure.of(error, stage.manifest.path(entry), "replace"))
             else:
-                self._note_placed(file)
+                self._note_placed([file])
         return failures
 
-    def _rename_plainly(self, parent: int, left: deque[int]) -> None:
-        """Rename files from the beginning of `left`, as long as nothing but the rename has to be done for them.
+    def _rename_plainly(self, parent: int, files: Sequence[int]) -> int:
+        """Rename files, as long as nothing but the rename has to be done for them. Return how many of the first.
 
         Files of one directory are staged in one home, so both are looked up once and not for each of a thousand small
         files. A rename that fails changes nothing, so that `_place` begins anew with that file.
         """
         stage = self._stage
-        destination, names, entries = stage.destination, stage.manifest.names, stage.plan.entries
-        if stage.files.overwritten or destination.removals.backups is not None:
-            return
-        home = stage.files.home(left[0])
+        destination, entries = stage.destination, stage.plan.entries
+        if not files or stage.files.overwritten or destination.removals.backups is not None:
+            return 0
+        home = stage.files.home(files[0])
+        staged = map(stage.files.temporary_name, files)
+        names = stage.manifest.names.pick([entries[file] for file in files])
+        done = 0
         with suppress(OSError):
             if stage.files.homes.is_shared(home):
-                return  # each file is checked
+                return 0  # each file is checked
             home_fd, parent_fd = destination.directories.pair(home, parent)
             destination.directories.touched.add(parent)
-            while left:
-                file = left[0]
-                os.rename(stage.files.name(file), names[entries[file]], src_dir_fd=home_fd, dst_dir_fd=parent_fd)
-                left.popleft()
-                self._note_placed(file)
+            for old, new in zip(staged, names):
+                os.rename(old, new, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+                done += 1
+        self._note_placed(files[:done])
+        return done
 
-    def _note_placed(self, file: int) -> None:
-        self._stage.states[file] = PLACED
-        self.files_updated += 1
+    def _note_placed(self, files: Sequence[int]) -> None:
+        for file in files:
+            self._stage.states[file] = PLACED
+        self.files_updated += len(files)
 
     def _place(self, file: int, entry: int, parent: int) -> None:
         stage = self._stage

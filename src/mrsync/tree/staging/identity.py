@@ -8,7 +8,10 @@ import os
 import stat
 import struct
 from array import array
+from collections.abc import Sequence
 from contextlib import suppress
+
+from mrsync.tree.model.status_table import CTIMES, INODES, Statuses, StatusRows
 
 FS_IOC_GETVERSION = 0x80087601  # of ioctl: an inode's generation; the standard library has no name for it
 MTIME_GRAIN_NS = 2_000_000_000  # resolution of FAT, the coarsest of all file systems
@@ -32,18 +35,20 @@ class Identities:
         """Forget all files."""
         del self._inodes[:], self._ctimes[:]
 
-    def note(self, file: int, status: os.stat_result) -> None:
-        """Remember the status of an open staged file, taken after the last change to it."""
+    def note(self, files: Sequence[int], statuses: Statuses) -> None:
+        """Remember the statuses of open staged files of one directory, taken after the last change to them."""
+        device = statuses.device(0)
         if self._device < 0:
-            self._device = status.st_dev
-        if status.st_dev != self._device:
-            self._other_devices[file] = status.st_dev
-        self._inodes[file] = status.st_ino
-        self._ctimes[file] = status.st_ctime_ns
+            self._device = device
+        if device != self._device:
+            self._other_devices.update(dict.fromkeys(files, device))
+        for file, inode, ctime in zip(files, statuses.column(INODES), statuses.times(CTIMES)):
+            self._inodes[file] = inode
+            self._ctimes[file] = ctime
 
     def note_partial(self, file: int, fd: int) -> None:
         """Remember an incomplete file that is about to be closed and will be reopened later."""
-        self.note(file, os.fstat(fd))
+        self.note([file], StatusRows([os.fstat(fd)]))
         self._generations[file] = inode_generation(fd)
 
     def check_partial(self, file: int, fd: int, *, is_shared: bool) -> None:

@@ -28,7 +28,7 @@ import struct
 import time
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from mrsync.files import CAUTIOUS, close_quietly
@@ -37,6 +37,7 @@ from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.status_table import CTIMES, INODES, Statuses
 from mrsync.tree.staging.identity import incarnation, inode_generation
 
 MAGIC = b"mrsync journal\x02"
@@ -121,9 +122,10 @@ class Journal:
         if self._known[file]:
             self._note(BOUND, file, incarnation(fd), os.fstat(fd).st_ino)
 
-    def whole(self, file: int, status: os.stat_result) -> None:
-        """Note that a plan file is complete; status is that of the staged file."""
-        self._note(WHOLE, file, status.st_ctime_ns & _MASK, status.st_ino)
+    def whole(self, files: Sequence[int], statuses: Statuses) -> None:
+        """Note that plan files are complete. statuses: those of the staged files."""
+        for file, inode, ctime in zip(files, statuses.column(INODES), statuses.times(CTIMES)):
+            self._note(WHOLE, file, ctime & _MASK, inode)
 
     def cloned(self, file: int) -> None:
         """Note that the staged file began as a clone of an older version."""

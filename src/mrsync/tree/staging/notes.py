@@ -20,7 +20,7 @@ import os
 import threading
 import time
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from mrsync.errors import FileError
@@ -30,6 +30,7 @@ from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.status_table import Statuses
 from mrsync.tree.staging.journal import Journal
 
 INTERVAL_S = 10.0  # between two checkpoints
@@ -79,10 +80,10 @@ class Notes:
             for position, length in pieces:
                 self.journal.piece(file, position, length)
 
-    def whole(self, file: int, status: os.stat_result) -> None:
-        """Note that a plan file is complete. status: that of the staged file."""
+    def whole(self, files: Sequence[int], statuses: Statuses) -> None:
+        """Note that plan files are complete. statuses: those of the staged files."""
         if self.journal is not None:
-            self.journal.whole(file, status)
+            self.journal.whole(files, statuses)
 
     def cloned(self, file: int) -> None:
         """Note that the staged file began as a clone of an older version."""

@@ -24,6 +24,7 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import groupby, repeat
 from operator import sub
 
 from mrsync.tree.destination.destination import Destination
@@ -31,13 +32,11 @@ from mrsync.tree.fs.page_cache import forget_whole, forget_written
 from mrsync.tree.fs.pieces import Data, cut, write_all, write_sparsely
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.model.policy import Policy
+from mrsync.tree.model.status_table import Statuses
 from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.notes import Notes
-from mrsync.tree.staging.overwriting import overwrites
 from mrsync.tree.staging.staged_files import (
     DISCARDED,
-    NOWHERE,
     SAT_OUT,
     STARTED,
     WAITING,
@@ -78,8 +77,6 @@ class Stage:
         self.files = StagedFiles(destination, manifest, plan, tag.encode("ascii"))
         self.notes = Notes(destination, manifest, plan, tag.encode("ascii"), self.duplicate)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
-        self._is_plain = _is_plain(manifest.policy)
-        self._place = NOWHERE  # of the last small file
         self._prefilled: set[int] = set()  # files that were not empty at first
         self.unchanged: dict[int, tuple[int, int] | None] = {}
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
@@ -111,12 +108,16 @@ class Stage:
         """
         file = self.ready
         while file < len(self.states) and most:
-            if self.states[file] == WAITING and not self._remaining[file]:
-                self._write_piece(file, 0, [], 0)
-                most -= 1
-            if self.states[file] in (WAITING, STARTED):
+            if self.states[file] not in (WAITING, STARTED):
+                file += 1
+                continue
+            end = file
+            while end < min(file + most, len(self.states)) and self._is_empty(end):
+                end += 1
+            if end == file:
                 break
-            file += 1
+            self._write_pieces([(each, 0, 0) for each in range(file, end)], repeat([]))
+            most -= end - file
         self.ready = file
         if file == len(self.states):
             self.notes.flush()  # there may be no further write for a long time
@@ -246,7 +247,7 @@ class Stage:
         fd = self.files.open(file)
         self.files.check_overwritten(file, fd)
         os.ftruncate(fd, self.manifest.sizes[entry])
-        self.destination.metadata.give_new(entry, fd)
+        self.destination.metadata.give_new([entry], [fd])
         self.files.close(file)
 
     def expect(self, file: int, length: int) -> None:
@@ -261,14 +262,54 @@ class Stage:
             raise replaced_error()
         return self.files.duplicate_whole(file)
 
+    def _is_empty(self, file: int) -> bool:
+        """Return whether a file is waited for and has no data."""
+        return self.states[file] == WAITING and not self._remaining[file]
+
     def _write_run(self, offset: int, run: list[Data], length: int) -> None:
         pieces = self.plan.locate(offset, length)
         if len(pieces) == 1:
             file, position, _ = pieces[0]
             self._write_piece(file, position, run, length)
         else:
-            for (file, position, size), data in zip(pieces, cut(run, (size for _, _, size in pieces))):
-                self._write_piece(file, position, data, size)
+            self._write_pieces(pieces, cut(run, (size for _, _, size in pieces)))
+
+    def _write_pieces(self, pieces: Iterable[tuple[int, int, int]], data: Iterable[list[Data]]) -> None:
+        """Write pieces of different files, (file, offset, length) each. Whole files of one directory are made together.
+
+        data: the buffers of each piece.
+        """
+        for parent, some in groupby(zip(pieces, data), key=lambda found: self._plain_parent(*found[0])):
+            left = list(some)
+            while parent >= 0 and left and self._make_plainly(parent, left[: self.files.at_once]):
+                del left[: self.files.at_once]
+            for (file, position, length), run in left:
+                self._write_piece(file, position, run, length)
+
+    def _plain_parent(self, file: int, _: int, length: int) -> int:
+        """Return the directory of a file that is waited for and is whole in a piece of this length, else -1."""
+        is_whole = self.states[file] == WAITING and length == self._remaining[file] and file not in self.plan.extents
+        return self.manifest.parents[self.plan.entries[file]] if is_whole and self.files.at_once else -1
+
+    def _make_plainly(self, parent: int, found: Sequence[tuple[tuple[int, int, int], list[Data]]]) -> bool:
+        """Make files of a directory, each of one piece. Return False if that fails for any, and leave all as it was."""
+        files, lengths = [file for (file, _, _), _ in found], [length for (_, _, length), _ in found]
+        try:
+            statuses = self.files.make_whole(parent, files, [run for _, run in found], lengths)
+        except OSError:
+            return False  # each is tried alone, which shows what is wrong
+        for file in files:
+            self._remaining[file] = 0
+        self.bytes_written += sum(lengths)
+        self._note_whole(files, statuses)
+        return True
+
+    def _note_whole(self, files: Sequence[int], statuses: Statuses) -> None:
+        """Note that files are complete. statuses: as they were after the last change to them."""
+        for file in files:
+            self.states[file] = WHOLE
+        self.files.note_whole(files, statuses)
+        self.notes.whole(files, statuses)
 
     def _write_piece(self, file: int, position: int, run: list[Data], length: int) -> None:
         state = self.states[file]
@@ -293,41 +334,12 @@ class Stage:
 
     def _write_whole(self, file: int, run: Sequence[Data], position: int, length: int) -> None:
         """Write a file that arrived as one piece, as most files do."""
-        if self._is_plain and file not in self.plan.extents and self._write_plainly(file, run, length):
-            return
         fd = self._create(file)
         try:
             self._write_all(file, fd, run, position, length)
             self._complete(file, fd)
         finally:
             os.close(fd)
-
-    def _write_plainly(self, file: int, run: Sequence[Data], length: int) -> bool:
-        """Do what `_write_whole` does for a file without holes, if the policy asks for nothing that matters here.
-
-        Small files come by the thousand. Each costs seven system calls, and Python would take as long again if each
-        of these had a function of its own. Return False if the directory needs a temporary mode first.
-        """
-        entry = self.plan.entries[file]
-        parent = self.manifest.parents[entry]
-        if parent != self._place.parent:
-            self._place = self.files.place_of(parent)
-        _, ancestor, home = self._place
-        name = self.files.temporary_name(file)
-        fd = self.files.create_plainly(name, home)
-        if fd < 0:
-            return False
-        self.states[file] = STARTED
-        try:
-            write_all(fd, run, 0, length)
-            self.destination.placement.check(entry, ancestor, home, name)
-            status = self.destination.metadata.give_new(entry, fd)
-        finally:
-            os.close(fd)
-        self.states[file] = WHOLE
-        self.files.note_whole(file, status)
-        self.notes.whole(file, status)
-        return True
 
     def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
         if self.manifest.policy.sparse:
@@ -377,16 +389,7 @@ class Stage:
             self.states[file] = WHOLE
             return
         ancestor = self.files.homes.ancestor(manifest.parents[entry])
-        self.destination.placement.check(entry, ancestor, self.files.home(file), self.files.name(file))
+        self.destination.placement.check([entry], ancestor, self.files.home(file), self.files.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
-        status = self.destination.metadata.give_new(entry, fd)
-        self.states[file] = WHOLE
-        self.files.note_whole(file, status)
-        self.notes.whole(file, status)
-
-
-def _is_plain(policy: Policy) -> bool:
-    """Return whether files that arrive whole are just created, written and given their attributes."""
-    is_special = policy.sparse or policy.preallocates or policy.drops_cache or policy.remove_first
-    return not is_special and not overwrites(policy)
+        self._note_whole([file], self.destination.metadata.give_new([entry], [fd]))

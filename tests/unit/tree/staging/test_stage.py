@@ -9,6 +9,7 @@ import stat
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,17 +103,77 @@ def test_a_file_whose_two_pages_come_together_is_written_at_once(trees: Path, mo
         (trees / "source" / name).write_bytes(name.encode() * 1000)
     on = bench(trees / "source", trees / "dest")
     data, sizes = on.contents(), list[int]()
-    real = os.pwritev
+    real = os.writev
 
-    def counted(fd: int, buffers: list[bytes], offset: int) -> int:
+    def counted(fd: int, buffers: list[bytes]) -> int:
         sizes.append(sum(map(len, buffers)))
-        return real(fd, buffers, offset)
+        return real(fd, buffers)
 
-    monkeypatch.setattr(os, "pwritev", counted)
+    monkeypatch.setattr(os, "writev", counted)
     on.stage.write_many([(1500, data[1500:]), (0, data[:1500])])
     assert sizes == [1000, 1000, 1000]
     on.commit()
     assert b"".join((trees / "dest" / name).read_bytes() for name in ("a", "b", "c")) == data
+
+
+def without_room_for(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the file with these contents find the disk full."""
+    for name in ("writev", "pwritev"):
+        real = getattr(os, name)
+
+        def write(fd: int, buffers: list[bytes], *offset: int, real: Any = real) -> int:
+            if b"".join(buffers) == data:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return int(real(fd, buffers, *offset))
+
+        monkeypatch.setattr(os, name, write)
+
+
+def test_one_of_many_small_files_that_fails_is_the_only_one(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c", "d"):
+        (trees / "source" / name).write_bytes(name.encode() * 1000)
+    on = bench(trees / "source", trees / "dest")
+    without_room_for(b"b" * 1000, monkeypatch)
+    on.stage.write_many([(0, on.contents())])
+    assert on.stage.take_sat_out() == [(1, errno.ENOSPC)]
+    assert on.stage.bytes_written == 3000
+    on.commit()
+    assert {path.name: path.read_bytes() for path in (trees / "dest").iterdir() if path.is_file()} == {
+        name: name.encode() * 1000 for name in ("a", "c", "d")
+    }
+
+
+def test_a_small_file_of_which_a_part_was_written_is_completed(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (trees / "source" / name).write_bytes(name.encode() * 1000)
+    on = bench(trees / "source", trees / "dest")
+    real = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, buffers: real(fd, [bytes(buffers[0])[:500]]))
+    on.stage.write_many([(0, on.contents())])
+    on.commit()
+    assert on.stage.bytes_written == 3000
+    assert [(trees / "dest" / name).read_bytes()[-1:] for name in ("a", "b", "c")] == [b"a", b"b", b"c"]
+    assert {path.stat().st_size for path in (trees / "dest").iterdir() if path.is_file()} == {1000}
+
+
+def test_small_files_whose_closing_fails_are_not_taken_for_whole(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (trees / "source" / name).write_bytes(name.encode() * 1000)
+    on = bench(trees / "source", trees / "dest")
+    data, real = on.contents(), os.close
+
+    def close(fd: int) -> None:
+        is_last = os.pread(fd, 1, 0) == b"c" if stat.S_ISREG(os.fstat(fd).st_mode) else False
+        real(fd)
+        if is_last:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", close)
+        on.stage.write_many([(0, data)])
+    assert on.stage.take_sat_out() == [(2, errno.EIO)]
+    on.commit()
+    assert sorted(path.name for path in (trees / "dest").iterdir() if path.is_file()) == ["a", "b"]
 
 
 def test_more_pages_than_one_write_takes(trees: Path) -> None:
