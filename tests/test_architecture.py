@@ -283,7 +283,7 @@ RARELY_NEEDED = (
 )
 
 
-def test_a_catcher_starts_without_what_few_runs_need() -> None:
+def test_a_catcher_starts_without_rarely_needed_modules() -> None:
     """Importing it would make each start longer, and starts take most of the time of small runs."""
     code = f"import sys, {CATCHERS[0]}; print(*(name for name in {RARELY_NEEDED!r} if name in sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=SOURCE, capture_output=True, text=True, check=True)

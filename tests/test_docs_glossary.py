@@ -47,7 +47,7 @@ def test_no_other_type_has_the_name_of_a_public_class() -> None:
     assert classes.isdisjoint(name for source in sources for name in public_aliases(source))
 
 
-def test_modules_with_the_same_name_are_those_that_the_glossary_explains() -> None:
+def test_the_glossary_explains_all_modules_with_the_same_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in SOURCE.rglob("*.py"):
         if path.stem not in ALWAYS_SHARED:

@@ -90,7 +90,7 @@ def test_odd_values_mean_what_they_mean_to_rsync(line: str, expected: dict[str, 
         ("--no-R --files-from=-", "--no-relative is not supported with --files-from"),
     ],
 )
-def test_what_rsync_refuses_is_refused(line: str, sentence: str) -> None:
+def test_values_that_rsync_refuses_are_refused(line: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=re.escape(sentence)):
         parse_mrsync([*line.split(), "/etc/", "b:/c"], reads_files=False)
 

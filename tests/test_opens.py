@@ -113,7 +113,7 @@ def test_exceptions_are_still_there() -> None:
         assert "open(" in (SOURCE / path).read_text(), path
 
 
-def test_the_constants_hold_what_is_said_of_them() -> None:
+def test_the_constants_have_the_flags_that_they_promise() -> None:
     from mrsync import files
     from mrsync.tree.fs import directories
 

@@ -68,7 +68,7 @@ def test_of_two_measurements_the_better_ratios_count() -> None:
     assert not list(falls(FOUND, better_of(slow, failed)))
 
 
-def test_a_check_compares_what_was_measured_before_and_a_fall_twice(
+def test_a_check_compares_with_earlier_figures_and_measures_a_fall_twice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record = Record(tmp_path / "peers.json")

@@ -101,7 +101,7 @@ def _names(targets: PathLike | Iterable[PathLike]) -> str:
 def _text(keyword: str, value: object) -> str:
     """Return a path or name as a text. Raise UsageError if it is neither."""
     if not isinstance(value, PATH_TYPES):
-        raise UsageError(f"{keyword}: it must be a text, bytes or a path, not {type(value).__name__}")
+        raise UsageError(f"{keyword}: it must be a string, bytes or a path, not {type(value).__name__}")
     return os.fsdecode(value)
 
 

@@ -38,7 +38,10 @@ def describe_shortage(error: BaseException) -> str:
 
 
 def _is_about(error: BaseException, *numbers: int) -> bool:
-    """Return whether it has one of these error numbers. That of a module that cannot be loaded has only its words."""
+    """Return whether it has one of these error numbers.
+
+    If a module cannot be loaded, the exception has only the text of the error.
+    """
     if isinstance(error, ImportError):
         return any(os.strerror(number) in str(error) for number in numbers)
     return isinstance(error, OSError) and error.errno in numbers

@@ -159,7 +159,7 @@ def test_a_file_that_is_no_longer_a_hard_link_is_sent(trees: Path) -> None:
     assert (trees / "dest" / "other").stat().st_nlink == 1
 
 
-def test_deletions_are_those_that_are_listed(trees: Path) -> None:
+def test_listed_deletions_are_made(trees: Path) -> None:
     dest = trees / "dest"
     (dest / "full" / "in").mkdir(parents=True)
     (dest / "full" / "in" / "kept").touch()

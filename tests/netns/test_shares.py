@@ -42,7 +42,7 @@ def counted(lab: Lab) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("share", "is_lower", "is_markable"), [("all", False, False), ("fair", False, True), ("polite", True, True)]
 )
-def test_packets_ask_routers_for_what_the_share_means(
+def test_packets_carry_the_mark_of_their_share(
     make_lab: MakeLab, tmp_path: Path, share: str, is_lower: bool, is_markable: bool
 ) -> None:
     fleet = Fleet(make_lab(2), tmp_path)

@@ -71,7 +71,7 @@ def names(lab: Lab) -> list[str]:
     return [host.address for host in lab.targets]
 
 
-def test_nobody_believes_a_member_that_lies(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lying_member_is_believed_by_nobody(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     plain_tree(fleet.source, 4 * MEGABYTE)
     for host in fleet.lab.targets:
         (fleet.source.parent / host.address).mkdir()

@@ -161,7 +161,7 @@ REMOVALS = (
         "protocol/targets/progress.py",
         "tuple(map(max, shown, self._most or shown))",
         "shown",
-        "unit/protocol/targets/test_liveness.py::test_what_shrinks_and_grows_again_is_no_progress",
+        "unit/protocol/targets/test_liveness.py::test_shrinking_and_growing_again_is_no_progress",
     ),
     Removal(
         "what a verifier says of its record brings no control characters",

@@ -13,7 +13,7 @@ from tests.remote.conftest import MakeEstate
 pytestmark = pytest.mark.netns
 
 
-def test_two_targets_and_one_that_is_not_there(make_estate: MakeEstate) -> None:
+def test_two_targets_and_an_absent_one(make_estate: MakeEstate) -> None:
     estate = make_estate(3)
     oldest = find_interpreter(OLDEST_MINOR)
     if oldest is None:

@@ -229,7 +229,7 @@ def test_a_catcher_that_was_stopped_cleans_up_when_it_runs_on(make_estate: MakeE
         os.kill(pid, signal.SIGSTOP)
     try:
         assert run.wait() == 23
-        assert f"{victim.name}: given up, and silent, so its clean-up is not waited for" in run.output
+        assert f"{victim.name}: given up and silent, so its clean-up is not awaited" in run.output
         assert "waiting up to" not in run.output
     finally:
         for pid in stopped:

@@ -32,7 +32,7 @@ def memory() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("first", range(0, len(SEEDS), LINES_PER_TEST))
-def test_a_line_does_what_it_does_for_rsync(memory: Path, first: int) -> None:
+def test_a_command_line_has_the_effect_that_it_has_with_rsync(memory: Path, first: int) -> None:
     port = random.randrange(20000, 32000, 2)
     seeds = SEEDS[first : first + LINES_PER_TEST]
     problems = [problem for seed in seeds if (problem := run_both(draw_line(seed), memory / "w", port))]

@@ -181,7 +181,7 @@ def test_lines_have_the_format_asked_for(folder: Path, form: str, line: str) -> 
 
 
 @pytest.mark.parametrize("flags", ["name", "del", "name,stats2", "none,name", "all0,del"])
-def test_info_tells_what_it_names(folder: Path, flags: str) -> None:
+def test_info_prints_the_named_things(folder: Path, flags: str) -> None:
     (folder / "rsync/dest/more").mkdir()
     subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
     said = [_lines(folder, name, [f"--info={flags}", "-a", "--delete", "s/"]) for name in ("rsync", "mrsync")]

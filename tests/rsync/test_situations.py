@@ -246,7 +246,7 @@ USUAL = LINES.strip().splitlines()[:: 1 if os.environ.get("MRSYNC_ALL_LINES") el
 
 
 @pytest.mark.parametrize("line", USUAL)
-def test_a_usual_line_does_what_it_does_for_rsync(folder: Path, line: str) -> None:
+def test_a_usual_command_line_has_the_effect_that_it_has_with_rsync(folder: Path, line: str) -> None:
     _usual(folder)
     subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
     dest, *words = shlex.split(line)

@@ -15,7 +15,7 @@ FOUND = (57, 112, 495)  # other seals in a later hello; a result before the end,
 
 
 @pytest.mark.parametrize("seed", [*FOUND, *range(20, 24)])
-def test_others_get_what_they_would_get_without_it(seed: int) -> None:
+def test_others_get_the_same_as_without_the_liar(seed: int) -> None:
     Trial(scenario_of(seed)).run()
 
 

@@ -36,7 +36,7 @@ def test_a_slow_disk_is_left_behind_if_that_is_asked_for(is_shedding: bool, soon
     assert result.cast_seconds < 1.3 * PAGES / SLOW_PAGES_S
 
 
-def test_a_relay_that_is_left_behind_leaves_nobody_else_behind() -> None:
+def test_only_the_relay_itself_is_left_behind() -> None:
     fast, pages = TargetScenario(buffer_bytes=2 << 20), PAGES // 6
     slow, deaf = replace(fast, port_bytes_s=4e5, port_queue_bytes=100_000), replace(fast, is_deaf=True)
     scenario = Scenario(

@@ -93,16 +93,16 @@ def test_targets_are_texts_bytes_or_paths(source: Path, targets: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"targets": 5}, "targets: it must be a text, bytes or a path, not int"),
-        ({"targets": ["x", None]}, "targets: it must be a text, bytes or a path, not NoneType"),
-        ({"targets": None}, "targets: it must be a text, bytes or a path, not NoneType"),
-        ({"source": ["x"]}, "source: it must be a text, bytes or a path, not list"),
-        ({"dest": 5}, "dest: it must be a text, bytes or a path, not int"),
+        ({"targets": 5}, "targets: it must be a string, bytes or a path, not int"),
+        ({"targets": ["x", None]}, "targets: it must be a string, bytes or a path, not NoneType"),
+        ({"targets": None}, "targets: it must be a string, bytes or a path, not NoneType"),
+        ({"source": ["x"]}, "source: it must be a string, bytes or a path, not list"),
+        ({"dest": 5}, "dest: it must be a string, bytes or a path, not int"),
         ({"on_event": 5}, "on_event: it must be a function"),
         ({"progress_interval_s": "1"}, "progress_interval_s: it must be a number"),
         ({"stop": True}, "stop: it must be a mrsync.Stop"),
-        ({"exclude": {"a": 1}}, "exclude: it must be a text"),
-        ({"exclude": [None]}, "exclude: it must be a text"),
+        ({"exclude": {"a": 1}}, "exclude: it must be a string"),
+        ({"exclude": [None]}, "exclude: it must be a string"),
     ],
 )
 def test_an_argument_of_a_wrong_type_is_one_sentence(source: Path, arguments: dict[str, Any], sentence: str) -> None:

@@ -79,7 +79,7 @@ def test_instances_can_be_pickled_and_may_have_no_fields() -> None:
     assert Nothing._fields == ()
 
 
-def test_what_a_class_does_not_take_is_said() -> None:
+def test_wrong_arguments_are_named() -> None:
     with pytest.raises(TypeError, match=re.escape("Pair.__new__() got an unexpected keyword argument 'third'")):
         Pair(1, third=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'first'"):

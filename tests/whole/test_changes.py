@@ -152,7 +152,7 @@ def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) ->
     ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 source file vanished or changed while it was read"
-    assert ended.report["warnings"] == ["log: it keeps growing; its contents are sent as of when it was opened"]
+    assert ended.report["warnings"] == ["log: it keeps growing; targets get what it contained when it was opened"]
     now = (site.source / "log").read_bytes()
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"
@@ -255,7 +255,7 @@ def test_a_target_that_had_the_file_gets_its_new_version(site: Site) -> None:
         assert (site.dest(host) / "b").samefile(site.dest(host) / "b link")
 
 
-def test_a_group_of_names_that_broke_up_is_sent_by_those_that_are_left(site: Site) -> None:
+def test_a_broken_hard_link_group_is_sent_under_its_remaining_names(site: Site) -> None:
     site.source.mkdir()
     (site.source / "a").write_bytes(os.urandom(LATE))
     (site.source / "b").write_bytes(b"old")

@@ -76,10 +76,10 @@ def test_patterns_from_a_file(filled: Site) -> None:
         (["-l", "a.c,../x"], 3, "'../x' is outside the source"),
         (["-l", "/no/such/file"], 3, "cannot read the patterns in /no/such/file (-l): No such file or directory"),
         (["-l", "a.c", "-o", "-H"], 1, "-l and --compare rsync cannot be given together"),
-        (["-l", "a.c", "--checksum"], 1, "--checksum says how to compare, -l compares nothing here"),
+        (["-l", "a.c", "--checksum"], 1, "--checksum is about comparing; -l compares nothing here"),
         (["-l", "a.c", "--exclude", "b"], 1, "filter rules, sizes and --files-from cannot be given with -l"),
         (["-o", "-H", "--exclude", "b"], 1, "cannot be given with --compare rsync; give it to rsync with -o"),
-        (["--compare", "none", "-u"], 1, "--update says how to compare"),
+        (["--compare", "none", "-u"], 1, "--update is about comparing"),
         (["--compare", "each", "-o", "-H"], 1, "-o implies --compare rsync, not each"),
         pytest.param(
             ["-o", "--remove-source-files"], 1, "-o --remove-source-files: it changes the source", marks=needs_rsync

@@ -59,7 +59,7 @@ def test_a_debug_log_needs_a_file(site: Site) -> None:
     assert ended.stderr == "mrsync: --log-level debug: name the file to write to with --log-file\n"
 
 
-def test_a_run_that_cannot_begin_logs_what_it_was_to_do(site: Site) -> None:
+def test_a_run_that_cannot_begin_logs_its_task(site: Site) -> None:
     log = site.folder / "log"
     ended = site.sync("--log-file", log, "--log-format", "json")
     start, end = map(json.loads, log.read_text().splitlines())

@@ -75,7 +75,7 @@ def test_a_synclist_that_is_lost_is_an_error(tmp_path: Path, redirection: str, r
 
 
 @pytest.mark.parametrize("command", ["config --show", "help rsync", "completion bash"])
-def test_what_a_command_is_to_print_is_its_result(command: str) -> None:
+def test_the_output_of_a_command_is_its_result(command: str) -> None:
     line = f"{shlex.join(program('mrsync', *command.split()))} >/dev/full"
     done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (11, "mrsync: cannot write to stdout: No space left on device\n")

@@ -48,7 +48,7 @@ def test_everything_is_kept_without_proc(site: Site) -> None:
         os.utime(site.source / "link", ns=(0, 10**18), follow_symlinks=False)
 
 
-def test_a_host_that_lets_nobody_call_the_c_library_gets_an_exact_copy(site: Site) -> None:
+def test_a_host_without_access_to_the_c_library_gets_an_exact_copy(site: Site) -> None:
     """Where SELinux denies memory that can be executed, `import ctypes` raises MemoryError."""
     write_files(site.source, {"file": 1000, "d/inner": 10})
     with (site.source / "sparse").open("wb") as sparse:

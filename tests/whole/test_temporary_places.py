@@ -88,7 +88,7 @@ def test_a_file_that_is_away_while_it_is_written_in_place_is_mended_by_the_next_
 
 
 @pytest.mark.parametrize("other", [["--commit", "job"], ["--remove-first"]])
-def test_inplace_does_not_go_with_what_needs_old_versions(site: Site, other: list[str]) -> None:
+def test_inplace_excludes_options_that_need_old_versions(site: Site, other: list[str]) -> None:
     write_files(site.source, {"a": 1})
     ended = site.sync("--inplace", *other)
     assert ended.status == 1

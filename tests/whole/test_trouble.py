@@ -58,7 +58,7 @@ def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
     os.kill(victim, signal.SIGSTOP)
     ended = run.wait()
     assert ended.status == 23
-    assert "a: given up, and silent, so its clean-up is not waited for" in ended.stderr
+    assert "a: given up and silent, so its clean-up is not awaited" in ended.stderr
     assert "waiting up to" not in ended.stderr
     assert site.differences("b") == site.differences("c") == []
     assert site.sync().status == 0  # which removes what the victim could not

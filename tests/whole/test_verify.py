@@ -115,7 +115,7 @@ def test_differences_between_trees_are_named(pair: Site) -> None:
         ("--compare-dest", "../other/{host}"),
     ],
 )
-def test_what_a_sync_leaves_on_purpose_is_no_difference(pair: Site, options: tuple[str, ...]) -> None:
+def test_entries_left_on_purpose_are_no_difference(pair: Site, options: tuple[str, ...]) -> None:
     """Backups in DEST stay, and what another directory has is absent, by the name of each target."""
     given = [option.replace("DEST", str(pair.dest("{host}"))) for option in options]
     for host in pair.hosts:
@@ -172,7 +172,7 @@ def test_files_that_were_there_before_are_known_by_size_and_time_only(pair: Site
     assert "3 files known by size and time only" in Verdict(pair).lines[0]
 
 
-def test_what_one_sync_leaves_out_is_unproven_until_it_is_cast(pair: Site) -> None:
+def test_excluded_files_are_unproven_until_they_are_cast(pair: Site) -> None:
     for options, files in (
         ("", "4 files proven"),
         ("--exclude big", "3 files proven"),
@@ -183,7 +183,7 @@ def test_what_one_sync_leaves_out_is_unproven_until_it_is_cast(pair: Site) -> No
         assert files in Verdict(pair).lines[0]
 
 
-def test_what_was_compared_by_digests_is_proven_by_them(pair: Site) -> None:
+def test_files_compared_by_digests_are_proven_by_them(pair: Site) -> None:
     shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
     for options in ("--checksum", "", "--checksum"):  # what one sync has proven, the next one knows
         assert pair.sync(*options.split()).status == 0
@@ -197,7 +197,7 @@ def test_what_was_compared_by_digests_is_proven_by_them(pair: Site) -> None:
     assert "big has other contents in some place (it was compared by one digest)" in Verdict(pair).lines[0]
 
 
-def test_what_another_program_copied_is_proven_by_its_digests_not_by_older_proofs(pair: Site) -> None:
+def test_files_of_another_program_are_proven_by_digests_not_by_older_proofs(pair: Site) -> None:
     assert pair.sync().status == 0
     for tree in (pair.source, *map(pair.dest, pair.hosts)):
         path = tree / "d" / "one"
@@ -208,7 +208,7 @@ def test_what_another_program_copied_is_proven_by_its_digests_not_by_older_proof
     assert "4 files proven (synced" in Verdict(pair).lines[0]
 
 
-def test_what_options_left_alone_is_not_proven_by_digests(pair: Site) -> None:
+def test_files_that_options_left_alone_are_not_proven_by_digests(pair: Site) -> None:
     shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
     newer = pair.dest("a") / "d" / "one"
     newer.write_bytes(b"newer")
@@ -264,7 +264,7 @@ def test_a_target_that_missed_the_last_sync_is_named(pair: Site) -> None:
     pair.hosts = ("a", "b")
     verdict = Verdict(pair)
     assert verdict.status == 23
-    assert "not last synced by the same run as the others" in verdict.stderr
+    assert "last synced by another run than the others, with another tree" in verdict.stderr
 
 
 def test_records_inside_of_trees_are_left_alone(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ LINES = """
 1  mrsync -m a -s src /d                         | unexpected: /d; with -m, SOURCE is given by -s, and DEST by -t
 1  mrsync -m a src /d                            | unexpected: src /d; with -m, SOURCE is given by -s
 1  mrsync -m a -t /d src                         | unexpected: src; with -m, SOURCE is given by -s
-1  mrsync sync -m a -s src                       | unexpected: sync; if these are targets, list all in one word
+1  mrsync sync -m a -s src                       | unexpected: sync; if these are targets, list them all in one word
 1  mrsync -m src/ /d                             | /d has no colon: give SOURCE TARGETS:DEST, such as node1:/d
 1  mrsync -a src/ a,b/d                          | such as a,b:/d, or
 1  mrsync -a src/ a                              | such as a:/srv/data, or
@@ -78,11 +78,11 @@ LINES = """
 1  mrsync -m a --progress -s src                 | --progress lacks its value, auto|plain|none|json
 1  mrsync --rate -m a -s src                     | --rate lacks its value, R
 1  mrsync -m a -s src -vn                        | 'n' is not a level from 0 to 2
-1  mrsync -m a -s src -t a:/d                    | DEST a:/d has a host
-1  mrsync -m a -s src -t a:results               | DEST a:results has a host, which TARGETS name; if it is a path
-1  mrsync -m a -r local -s src -t a:results      | DEST a:results has a host
-1  mrsync verify -m a -t a:results               | DEST a:results has a host
-1  mrsync doctor -m a -t a:results               | DEST a:results has a host
+1  mrsync -m a -s src -t a:/d                    | DEST a:/d names a host
+1  mrsync -m a -s src -t a:results               | DEST a:results names a host, but TARGETS do that; if it is a path
+1  mrsync -m a -r local -s src -t a:results      | DEST a:results names a host
+1  mrsync verify -m a -t a:results               | DEST a:results names a host
+1  mrsync doctor -m a -t a:results               | DEST a:results names a host
 1  mrsync report -                               | a report from stdin needs the name of the page: -o FILE.html
 1  mrsync -m ./empty -s src                      | ./empty
 1  mrsync -m ./dir -s src                        | ./dir: Is a directory
@@ -166,11 +166,11 @@ LINES = """
 1  ... -A 239.1.2.3.4                            | '239.1.2.3.4' is not a multicast address
 1  ... --stop-at 13-45                           | '13-45' is not a time
 1  ... --report x.json --report y.txt            | --report y.txt: only .json and .html
-1  mrsync --config list.toml -m a -s src         | list.toml: exclude: it must be a text
+1  mrsync --config list.toml -m a -s src         | list.toml: exclude: it must be a string
 1  mrsync --config twice.toml -m a -s src        | twice.toml is not valid TOML
 1  mrsync --config latin.toml -m a -s src        | latin.toml is not valid TOML
 1  mrsync --config range.toml -m a -s src        | range.toml: port: '99999' is not a port
-1  mrsync --config date.toml -m a -s src         | date.toml: rate: it must be a text or a number
+1  mrsync --config date.toml -m a -s src         | date.toml: rate: it must be a string or a number
 1  mrsync --config truth.toml -m a -s src        | truth.toml: delete: it must be true or false
 1  mrsync --config self.toml -m a -s src         | there is no setting 'config'
 11 mrsync report list.json                       | list.json is not a report of mrsync
@@ -278,7 +278,7 @@ LINES = """
 1  mrsync -a --frobnicate                        | -a is for SOURCE... TARGETS:DEST only
 1  mrsync -a- src/ a:/d                          | --archive takes no value
 1  mrsync -a-verbose src/ a:/d                   | --archive takes no value
-1  mrsync -m a -s src -t a:/d                    | DEST a:/d has a host, which TARGETS name
+1  mrsync -m a -s src -t a:/d                    | DEST a:/d names a host, but TARGETS do that
 1  mrsync -m a:/d -s src                         | a:/d: give the path with -t, and the names of hosts alone with -m
 1  mrsync -m a,b:/d -s src                       | a,b:/d: give the path with -t
 1  mrsync verify -m a:/d -t /d                   | a:/d: give the path with -t

@@ -79,7 +79,7 @@ class _TolerantFile(io.BufferedIOBase):
 
 
 def check_written() -> None:
-    """Raise FileError if something of the result of a command, which is what it prints, was lost."""
+    """Raise FileError if part of the output of a command, which is its result, was lost."""
     sys.stdout.flush()
     file = sys.stdout.buffer
     if isinstance(file, _TolerantFile) and file.failure:

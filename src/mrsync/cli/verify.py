@@ -65,10 +65,10 @@ def complaint(outcome: VerifyOutcome) -> str:
         return "no target can be reached"  # the lines say why
     bad = [target.host for target in outcome.targets if not target.is_equal]
     if bad:
-        cure = "; a sync with --checksum mends files" if any(target.differences for target in outcome.targets) else ""
+        cure = "; a sync with --checksum repairs files" if any(target.differences for target in outcome.targets) else ""
         return f"not as they were sent: {fold(bad)}{cure}"
     if outcome.others:
-        return f"not last synced by the same run as the others, but with another tree: {fold(outcome.others)}"
+        return f"last synced by another run than the others, with another tree: {fold(outcome.others)}"
     return ""
 
 

@@ -213,7 +213,7 @@ class Caster:
             self._outbox.answer_knock(knock, source)
 
     def invite(self, destination: Address) -> None:
-        """Send the last status to where a catcher waits. What it sends will look like an answer on the way back."""
+        """Send the last status to a waiting catcher, so that firewalls take its hello for a reply."""
         if not self._is_over:
             self._outbox.copy_status(destination)
 

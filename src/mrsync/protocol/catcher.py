@@ -226,7 +226,10 @@ class Catcher:
             self._report_by(self._turns.in_turn(now, self._turns.interval_s(self._status)))
 
     def _pass_by(self, now: float) -> None:
-        """Report when it is due: what is not needed here, and not written, holds back the window like what is."""
+        """Report when it is due:
+
+        pages that this target does not need, and does not write, hold back the window, too.
+        """
         if self.relaying.is_fed:
             self.relaying.note_done(now, is_written=False)
         elif self._turns.is_due(self._status, self.reception.tx_done):

@@ -37,7 +37,7 @@ class Member(NamedTuple):
     """A host of an inventory as a remote shell knows it.
 
     name: HOST or USER@HOST. port: of its remote shell, 0 for the default one. becomes_root: whether ansible_become asks
-    for root by sudo. become_problem: why what it asks for cannot be had; empty if it can.
+    for root by sudo. become_problem: why that is impossible; empty if it is possible.
     """
 
     name: str

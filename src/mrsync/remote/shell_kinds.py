@@ -16,7 +16,7 @@ SSH_PORT = 22
 ASK_WAIT_S = 5.0  # `Match exec` in ssh_config may run any program
 _SSH_VALUES = "BbcDEeFIiJLlmOoPpQRSWw"  # options that take one
 _NOT_FOR_SSH = {
-    "f": "as ssh must stay, and pass on the program over stdin",
+    "f": "as ssh must stay and pass the program on over stdin",
     "n": "as the program comes over stdin",
     "N": "as ssh would start nothing then",
     "s": "as ssh would start a subsystem then",

@@ -165,7 +165,7 @@ class DoctorSettings(NamedTuple):
 
 
 class CatchSettings(NamedTuple):
-    """What a catcher must know before it receives anything."""
+    """Settings that a catcher must know before it receives anything."""
 
     target: int
     host: str

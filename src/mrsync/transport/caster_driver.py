@@ -126,7 +126,7 @@ class CasterDriver:
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What was sent, on all paths."""
+        """Counts of what was sent, over all paths."""
         return self._sender.statistics
 
     @property

@@ -54,7 +54,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Volume:
-    """What arrived of the pages of one generation. Times are of the first and the last packet."""
+    """How many of the pages of one generation arrived. Times are of the first and the last packet."""
 
     packets: int = 0
     bytes: int = 0

@@ -45,10 +45,10 @@ WritePages = Callable[[int, list[tuple[int, bytes, bytes]]], None]  # object, [(
 
 
 class OpenSession(NamedTuple):
-    """What the pages of an open session are like.
+    """Properties of the pages of an open session.
 
-    tag: in the headers of packets. is_signed: whether the caster signs digests. share: what the session leaves to
-    others.
+    tag: in the headers of packets. is_signed: whether the caster signs digests. share: that of the network which the
+    session takes.
     """
 
     tag: int

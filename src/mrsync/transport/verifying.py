@@ -4,9 +4,9 @@ An opened page waits here until its digest is known, and is written only if it m
 is rejected and requested again. Digests may be lost, so they are requested if overdue. A page whose digest
 never comes was not sent by the caster, and is rejected after GIVE_UP_S.
 
-Pages that are not hashed yet hold back tx_done, and so the window, because they are work to be done. Those whose
-digest is on its way, or was lost, do so only if there are many, and for HOLD_S: in a chain of relays, one lost digest
-would hold up everybody else, and a forged page must not stop the session.
+Pages that are not hashed yet hold back tx_done, and so the window, because they are work to be done. Pages that wait
+for their digest do so only if there are many, and only for HOLD_S: otherwise one lost digest would hold up everybody in
+a chain of relays, and a forged page would stop the session.
 """
 
 from __future__ import annotations

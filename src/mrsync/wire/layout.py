@@ -12,8 +12,8 @@ class Layout:
     """A table of fields, one after the other, big-endian.
 
     fields: (name, struct code, tag in docs/protocol.md) for each. Names are those of the message's attributes.
-    is_saturating: a number that is too large for its field is sent as the largest that fits, for what is counted: a
-    total that looks too small is better than a session that ends.
+    is_saturating: a number that is too large for its field is sent as the largest that fits. It is for counts: a total
+    that looks too small is better than a session that ends.
     """
 
     def __init__(self, *fields: tuple[str, str, str], is_saturating: bool = False) -> None:

@@ -319,7 +319,7 @@ class Feed(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """child -> parent: the part of a report that is about flow control, and what is needed."""
+    """child -> parent: the part of a report that is about flow control and about missing packets."""
 
     child: int
     instance: int

@@ -56,7 +56,7 @@ class ErrorRecord(NamedTuple):
 
 
 class FailureCause(IntEnum):
-    """What a failure of one target means for the session."""
+    """The consequence of a failure of one target for the session."""
 
     OTHER = 0
     DELETIONS = 1  # most of the target's entries would be deleted, so the source is probably the wrong one

@@ -21,7 +21,7 @@ def test_a_signal_asks_a_listening_run_to_stop() -> None:
     assert heard == ["interrupted by SIGTERM"]
 
 
-def test_a_signal_ends_at_once_what_does_not_listen_yet() -> None:
+def test_a_signal_ends_a_program_that_does_not_listen_yet() -> None:
     with pytest.raises(Interrupted, match="SIGHUP"), signals_requesting(Stop()):
         signal.raise_signal(signal.SIGHUP)
 

@@ -77,7 +77,7 @@ LISTED = """
 """
 
 
-def test_what_ansible_inventory_prints_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_of_ansible_inventory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "listed"
     path.write_text(LISTED)
     assert targets(f"@{path}:web") == ["10.0.0.1", "eve@b"]

@@ -159,6 +159,6 @@ JUMPED = "kex_exchange_identification: Connection closed by remote host\nConnect
         ),
     ],
 )
-def test_what_ssh_config_leads_through_is_named(text: str, expected: str) -> None:
+def test_a_jump_host_of_ssh_config_is_named(text: str, expected: str) -> None:
     sentence = describe(text.splitlines(), 255, program="python3", shell="ssh", host="root@Node3")
     assert sentence.startswith(expected)

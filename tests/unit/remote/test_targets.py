@@ -83,7 +83,7 @@ def test_the_group_that_was_meant_is_named() -> None:
 
 
 @pytest.mark.usefixtures("_groups")
-def test_an_empty_group_is_not_what_was_meant() -> None:
+def test_an_empty_group_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"unknown or empty group @none; docs/cli\.md says how to define groups"):
         read_targets(["@none"])
 
@@ -182,7 +182,7 @@ def test_addresses_are_ours_if_we_can_bind_them() -> None:
         ("@rack", True, "unknown or empty group @rack; did you mean @racks?"),
     ],
 )
-def test_an_unknown_group_says_what_was_meant(text: str, has_groups: bool, sentence: str) -> None:
+def test_an_unknown_group_suggests_a_known_one(text: str, has_groups: bool, sentence: str) -> None:
     source = GroupSource("roles", {"racks": "node[1-2]", "web": "node3"}) if has_groups else None
     set_std_group_resolver(GroupResolver(source))
     try:

@@ -71,7 +71,7 @@ def test_a_slow_job_does_not_delay_posted_calls(worker: Worker) -> None:
     assert seen == ["posted", "job"]
 
 
-def test_what_is_posted_while_collecting_waits_for_the_next_time(worker: Worker) -> None:
+def test_calls_posted_during_a_collection_wait_for_the_next_one(worker: Worker) -> None:
     """Sockets are read in between."""
     calls: list[int] = []
 

@@ -17,7 +17,7 @@ def columns() -> int:
 def filled(text: str) -> str:
     """Return a text with each line that is too long broken between words.
 
-    What is broken off goes below the second column, if the line has columns two spaces apart, or below its start.
+    The rest goes below the second column if the line has columns two spaces apart, else below the start of the line.
     """
     return "\n".join(map(_broken, text.splitlines()))
 

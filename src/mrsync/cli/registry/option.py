@@ -47,7 +47,7 @@ class Option(NamedTuple):
     required_by: programs that need it.
     rsync: names of rsync's equivalent, letter and long; empty: there is none.
     is_common: the short --help has it.
-    is_single: it cannot have two values on one command line. Of others the last one counts, as in rsync.
+    is_single: it cannot have two values on one command line. Of other options the last value counts, as in rsync.
     """
 
     flags: str

@@ -175,7 +175,7 @@ def _fitting_times(found: re.Match[str], now: datetime) -> Iterator[datetime]:
 
 
 def compress_level(text: str) -> int:
-    """Parse a level. As in rsync, what is outside of the possible levels becomes the nearest."""
+    """Parse a level. As in rsync, a level that is out of range becomes the nearest possible one."""
     level = integer(text)
     return 1 if level < 0 else min(level, COMPRESS_LEVEL_MAX)
 

@@ -56,8 +56,8 @@ def parse_configured(
 def origins(parser: Parser, arguments: Sequence[str]) -> dict[str, str]:
     """Return where each setting comes from, by long name: a file, "command line" or "default". Raise UsageError.
 
-    Read the same files as `parse_configured`, and check them in the same way. Of names of one thing, as rate and
-    bwlimit, only the last one that is given does not have its default.
+    Read the same files as `parse_configured`, and check them in the same way. If two options set the same thing, as
+    rate and bwlimit do, only the last one given does not have its default.
     """
     import tomllib
 
@@ -226,7 +226,7 @@ def _words(key: str, value: Any, action: argparse.Action, parser: Parser) -> Ite
     for each in value if is_list else [value]:
         is_number = isinstance(each, int | float) and not isinstance(each, bool) and action.type is not None
         if not isinstance(each, str) and not is_number:
-            raise UsageError("it must be a text" if action.type is None else "it must be a text or a number")
+            raise UsageError("it must be a string" if action.type is None else "it must be a string or a number")
         yield f"--{key}={each}"
 
 

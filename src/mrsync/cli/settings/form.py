@@ -118,6 +118,6 @@ def _check_list(line: Words) -> None:
         raise UsageError(f"{unexpected}; with -m, SOURCE is given by -s, and DEST by -t (see mrsync --help)")
     hint = "; to leave targets out: --exclude-target" if "-x" in line.options else ""
     raise UsageError(
-        f"{unexpected}; if these are targets, list all in one word, and quote a range, as in -m 'node[1-3]', or the "
-        f"shell replaces it by names of files{hint}"
+        f"{unexpected}; if these are targets, list them all in one word, and quote a range, as in -m 'node[1-3]', or "
+        f"the shell replaces it by names of files{hint}"
     )

@@ -64,7 +64,7 @@ def remarks(options: argparse.Namespace) -> Iterator[Notice]:
     """Yield remarks for the user about how -l was understood."""
     text = getattr(options, "list", None)
     if text and not text.startswith(_PATHS) and _is_only_here(text, options.source):
-        yield Notice(0, f"patterns are read from the file {text}, which SOURCE lacks; -l ./{text} says so")
+        yield Notice(0, f"patterns are read from the file {text}, which SOURCE lacks; write -l ./{text} to say so")
 
 
 def _where_limits_are(options: argparse.Namespace) -> str:
@@ -83,7 +83,7 @@ def _refuse(policy: Policy, names: tuple[str, ...], way: str, hint: str = "") ->
     default = Policy()
     for name in names:
         if getattr(policy, name) != getattr(default, name):
-            raise UsageError(f"--{name.replace('_', '-')} says how to compare, {way} compares nothing here{hint}")
+            raise UsageError(f"--{name.replace('_', '-')} is about comparing; {way} compares nothing here{hint}")
 
 
 def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:

@@ -44,7 +44,7 @@ from mrsync.wire.seals.signing import SEED_BYTES
 
 
 class Draft(NamedTuple):
-    """What is known of a command line that cannot be carried out, for its report. targets: as the user names them."""
+    """The parts of a faulty command line that are known, for its report. targets: as the user names them."""
 
     source: bytes
     dest: bytes

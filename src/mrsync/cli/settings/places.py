@@ -133,14 +133,14 @@ def doubts_of(options: argparse.Namespace) -> Iterator[str]:
         and options.rsh != LOCAL
         and dest[0] not in "/~"
     ):
-        yield f"DEST {dest} is below the home directory there; ~/{dest} says so, and /{dest} is another directory"
+        yield f"DEST {dest} is below the home directory there; write ~/{dest} to say so, or /{dest} if you mean that"
     if not options.is_rsync_form or options.relative or not os.path.isdir(source := options.source):
         return
     name = os.path.basename(source)  # empty with a slash at the end
     if name and name == os.path.basename(dest.rstrip("/")):
         yield (
-            f"{source} without a slash at its end goes into {dest}, as {os.path.join(dest, name)}; "
-            f"{source}/ is what makes {dest} itself equal to it"
+            f"{source} has no slash at its end, so it is put into {dest}, as {os.path.join(dest, name)}; "
+            f"write {source}/ to make {dest} itself equal to it"
         )
 
 
@@ -150,13 +150,13 @@ def doubts_of_dest(dest: str) -> Iterator[str]:
         if word != "host" and closest(word.lower(), ("host", "hostname", "target")):
             yield f"{{{word}}} in DEST is part of a name; the name of the target is {{host}}"
     if variable := _VARIABLE.search(dest):
-        yield f"{variable[0]} in DEST is part of a name, which no shell expands; the home directory there is ~"
+        yield f"{variable[0]} in DEST is part of a name, because no shell expands it; the home directory there is ~"
 
 
 def check_dest(text: str) -> None:
     """Raise UsageError for HOST:PATH, which would be a strange directory below the home directory."""
     if _REMOTE.match(text):
-        raise UsageError(f"DEST {text} has a host, which TARGETS name; if it is a path, write ./{text}")
+        raise UsageError(f"DEST {text} names a host, but TARGETS do that; if it is a path, write ./{text}")
 
 
 def check_home(text: str) -> None:
@@ -165,7 +165,7 @@ def check_home(text: str) -> None:
     if inside == "." or inside.split("/")[0] == "..":
         what = "a home directory" if inside == "." else "above a home directory"
         raise UsageError(
-            f"DEST {text} is {what}, and all in it that SOURCE lacks would be deleted; name a directory in it"
+            f"DEST {text} is {what}, and everything in it that SOURCE lacks would be deleted; name a directory in it"
         )
 
 
@@ -183,8 +183,8 @@ def check_home_mode(text: str, root: bytes, changes: Iterable[ModeChange], *, ke
         lock = "has another owner"
     if lock:
         raise UsageError(
-            f"DEST {text} is a home directory, and would become like {os.fsdecode(root)}, which {lock}: sshd would let "
-            "nobody in by key; name a directory in it, leave out the slash after SOURCE, or give --chmod or --chown"
+            f"DEST {text} is a home directory, and would become like {os.fsdecode(root)}, which {lock}: sshd would "
+            "then accept no key; name a directory in it, leave out the slash after SOURCE, or give --chmod or --chown"
         )
 
 

@@ -62,7 +62,7 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     for entry in entries:
         before, mark, _ = entry.partition(b"/./")
         if mark and any(name.strip(b".") or len(name) > 2 for name in before.split(b"/")):
-            raise UsageError(f"--files-from: what is before /./ in {printable(entry)} belongs into SOURCE")
+            raise UsageError(f"--files-from: what is before /./ in {printable(entry)} belongs in SOURCE")
     return entries
 
 

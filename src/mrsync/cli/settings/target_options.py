@@ -16,7 +16,7 @@ from mrsync.wire.limits import TARGETS_MAX
 def targets_of(options: argparse.Namespace, *, keeps_own_host: bool) -> Targets:
     """Return the targets. keeps_own_host: see read_targets. Raise UsageError.
 
-    What a settings file excludes need not be among them: it is for many runs.
+    Hosts that a settings file excludes need not be among them, because the file is for many runs.
     """
     if not all(options.targets or [""]):
         raise UsageError("TARGETS is missing (-m)")
@@ -64,9 +64,9 @@ def _asked_remote(options: argparse.Namespace, program: str) -> Remote:
 
 
 def _on_this_host(options: argparse.Namespace, program: str) -> Remote:
-    """Return how to start catchers on this host. Raise UsageError if the command line says more of it.
+    """Return how to start catchers on this host. Raise UsageError for typed options that are for other hosts.
 
-    What settings files say of other hosts counts for those only.
+    In settings files such options are ignored, because the files are for other runs, too.
     """
     default = {name: getattr(Remote(), name) for name in ("directory", "topology", "user", "is_sudo", "python")}
     typed = _asked_remote(getattr(options, "typed", options), program)
@@ -84,7 +84,7 @@ def _as_listed(remote: Remote, targets: Targets, *, reads_become: bool) -> Remot
     ports = {host: member.port for host, member in targets.members.items() if member.port}
     if ports and remote.topology is not None:
         host, port = next(iter(ports.items()))
-        raise UsageError(f"{host} has port {port} (ansible_port): behind gateways (--topology), give it to ssh_config")
+        raise UsageError(f"{host} has port {port} (ansible_port): behind gateways (--topology), put it into ssh_config")
     remote = remote._replace(ports=ports)
     if remote.is_sudo or not reads_become:
         return remote

@@ -1,9 +1,9 @@
 """Lateness: how old the first status is that a listener has not heard of when it reports.
 
-A report repeats the tx of the last status that came. Where processors are scarce, at either end, statuses and reports
-wait until they are read, and all answers are late. Then silence must be tolerated for longer than elsewhere, and fewer
-messages be sent: more of them would only wait for one another. The median of all listeners counts, because a single
-slow or dead one says nothing about the others. The same is true of a parent's FEED and its child's CLAIM.
+A report repeats the tx of the last status that arrived. If processors are overloaded at either end, statuses and
+reports wait until they are read, and all answers are late. Then silence must be tolerated for longer, and fewer
+messages must be sent, because more of them would only wait for one another. The median of all listeners counts, because
+a single slow or dead one says nothing about the others. The same is true of a parent's FEED and its child's CLAIM.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Lateness:
         self.typical_s = median(self._late_s.get(listener, 0.0) for listener in listeners)
 
     def receive(self, listener: int, tx_seen: int, now: float) -> None:
-        """Take the tx of the last report of a listener. One that has heard nothing new says nothing about lateness."""
+        """Take the tx of the last report of a listener. Without anything new in it, the report shows no lateness."""
         if tx_seen <= self._tx_seen.get(listener, 0):
             return
         self._tx_seen[listener] = tx_seen

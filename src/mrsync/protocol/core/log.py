@@ -35,7 +35,7 @@ class LogWriter:
         self._ends.append(self.end)
 
     def drop_unsent(self) -> None:
-        """Remove the records of which nothing was sent yet, so that what is appended next leaves soon."""
+        """Remove the records of which nothing was sent yet, so that the next record leaves soon."""
         while len(self._ends) > 1 and self._ends[-2] >= self._sent_end:
             self._ends.pop()
         del self._unacked[self._ends[-1] - self._acked :]

@@ -34,7 +34,7 @@ AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manif
 
 
 class Bounds:
-    """What the caster knows of a session. pages: of the contents of the first round, 0 before the plan.
+    """The sizes of a session that bound honest reports. pages: of the contents of the first round, 0 before the plan.
 
     files: planned ones, of both rounds. itemizes: whether targets report every change.
     """

@@ -18,7 +18,7 @@ class Trigger(Enum):
     PLAN_HELD = "every live target holds the plan and waits for contents"
     CHANGED = "every live target holds the contents, and some of the source had changed by then"
     COMMITTED = "every live target has committed every planned file"
-    VETOED = "all or nothing was asked for, and one target or one file cannot be had"
+    VETOED = "all or nothing was asked for, and a target or a file has failed"
     RESULTS_KNOWN = "the result of every live target is known"
     ABANDONED = "a signal, no target left, or a bad target under --quit-on-bad"
 

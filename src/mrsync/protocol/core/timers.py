@@ -18,7 +18,7 @@ class Timer(str, Enum):  # str: a quick hash
     ELECT = "the caster chooses its monitors anew"
     GATHER = "gathering ends, even if targets are missing"
     LIVENESS = "the caster looks for silent or stuck targets"
-    FLUSH = "repairs have waited long enough for company"
+    FLUSH = "repairs have waited long enough for others to be combined with"
     RATE = "the rate cap allows the next burst"
     LINGER = "the last status was repeated often enough"
     KNOCK = "the catcher asks its master for the session"

@@ -216,7 +216,10 @@ class Courtesy:
         return min(ends, default=float("inf")) + 2 * page_packets
 
     def _set_pace(self) -> None:
-        """Set gap_s and late_s: the slowest path counts, and what follows at once must fit into the shortest queue."""
+        """Set gap_s and late_s:
+
+        the slowest path counts, and packets that follow at once must fit into the shortest queue.
+        """
         followed = self._bottlenecks.values()
         rates = (known.control.packets_s(known.signals) for known in followed if known.signals.queueing.rtt_s)
         packets_s = max(PACKETS_S_MIN, min(rates, default=PACKETS_S_MAX))

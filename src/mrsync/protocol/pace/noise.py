@@ -1,8 +1,8 @@
 """Noise: what share of packets one listener loses while hardly anything queues, so that no queue can have dropped them.
 
-A radio or a bad cable loses the same share whatever queues. So losses while a queue is long mean that it is full only
-where clearly more is lost than while it is short. Until a share is known, each loss counts as a full queue: then less
-is sent, the queue gets shorter, and what is still lost is noise. Losses that come in runs vary more from
+A radio or a bad cable loses the same share whether packets queue or not. So losses while a queue is long mean that it
+is full only if clearly more is lost than while it is short. Until a share is known, each loss counts as a full queue:
+then less is sent, the queue gets shorter, and any further losses are noise. Losses that come in runs vary more from
 report to report than independent ones, and so much more must be lost to show a full queue.
 
 Congestion is judged again by the losses after it. If these show that it was noise, the cut is undone. What would break
@@ -47,7 +47,7 @@ class Noise:
     def learn(self, packets: int, lost: int, now: float) -> bool:
         """Take how many of these packets were lost while hardly anything queued.
 
-        Return whether what was taken for congestion before was noise, too.
+        Return whether earlier losses that counted as congestion were noise, too.
         """
         if self._packets > PACKETS_REMEMBERED or now - self._heard_at > FORGOTTEN_S:
             self._packets, self._lost = self._packets / 2, self._lost / 2
@@ -70,7 +70,7 @@ class Noise:
         return is_noise
 
     def confirm(self) -> None:
-        """Let what was taken for congestion stand."""
+        """Keep the judgement that losses were congestion."""
         self.suspicions = self._blamed_packets = self._blamed_lost = 0
 
     def is_exceeded(self, packets: int, lost: int) -> bool:

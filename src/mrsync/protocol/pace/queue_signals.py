@@ -95,9 +95,9 @@ class QueueSignals:
     def pace(self, window: float) -> float:
         """Return the packets per second that keep `window` packets under way.
 
-        That is the rate that passes the queue, corrected by what is missing in the window or too much in it. The
-        correction is spread over the time of FEEDBACKS reports: a window per round trip, as TCP paces, would change the
-        rate faster than reports can show the effect on a short queue.
+        It is the rate that passes the queue, corrected for packets that are missing from the window or too many in it.
+        The correction is spread over the time of FEEDBACKS reports: a window per round trip, as TCP paces, would change
+        the rate faster than reports can show the effect on a short queue.
         """
         passes_s, rtt_s = self.passes_s, self.unhurried_s
         if not passes_s:

@@ -1,8 +1,8 @@
 """SlowStart: double the congestion window until packets queue (HyStart++, RFC 9406). So a first search fills no queue.
 
-A queue counts only if it lasts: three reports, and then what is seen of half a window in a row, must have queued. And
-it must hold a good part of the window, by Little's law: rate times round trip. The round trip leaves out the time for
-which the listener held its answer, so it holds little where the listener's processor is what limits.
+A queue counts only if it lasts: three reports in a row must show it, and then all reports on half a window. And it must
+hold a good part of the window, by Little's law: rate times round trip. The round trip leaves out the time for which the
+listener held its answer, so the queue looks short if the listener's processor is the bottleneck.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Candidate:
         self._probe_counter = 0
 
     def receive_status(self, status: Status, now: float, *, is_cast: bool) -> None:
-        """Take a newer status. One that came by unicast does not show which packets of the group were lost."""
+        """Take a newer status. If it came by unicast, it does not show which packets of the group were lost."""
         self.status = status
         self.heard_at = now
         if is_cast or self.hearing.is_deaf:

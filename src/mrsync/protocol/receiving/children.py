@@ -56,7 +56,7 @@ class Children:
 
     @property
     def ids(self) -> Iterable[int]:
-        """Who has claimed, and the only child in any case."""
+        """The children that have claimed, and an only child in any case."""
         return self._members
 
     @property

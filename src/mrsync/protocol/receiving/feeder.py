@@ -4,7 +4,7 @@ It uses the caster's own schedule, clock, window and repairs, mostly for an audi
 send what; phases and commits remain the caster's.
 
 An island is a group that only its targets listen to. Its relay is not told who its `Children` are: each target that
-claims there is one, and a child that stops claiming is waited for no longer than a single one.
+claims is one. The relay waits no longer for a child that stops claiming than it would for an only child.
 """
 
 from __future__ import annotations
@@ -275,7 +275,10 @@ class Feeder:
 
     @property
     def _report_pages(self) -> int:
-        """Number of pages after which children claim. Of many children, each claims less often."""
+        """Number of pages after which children claim.
+
+        The more children there are, the less often each of them claims.
+        """
         if self._clock is None:
             return 1
         return max(self._clock.report_pages, min(self.listeners, self.window_bursts // 2))

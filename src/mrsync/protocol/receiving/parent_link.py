@@ -31,10 +31,10 @@ COUNTERS_AHEAD_MAX = 4096  # per second since the last feed; a counter further a
 
 
 class ParentLink:
-    """What is heard from the parent, and the claims that it gets.
+    """The child's end of a link: it receives the parent's messages, and sends it claims.
 
     next_counter: returns a new number for a message.
-    peer: the parent, None without one.
+    peer: the parent, or None.
     feeding: the state of the link.
     feed: the parent's last FEED.
     target_count: how many targets there are at most.

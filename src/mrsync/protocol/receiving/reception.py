@@ -17,7 +17,10 @@ from mrsync.wire.terms import Term
 
 
 class Counters:
-    """What happened to packets and pages here, each for the field of REPORT with its name. The driver counts, too."""
+    """Counts of packets and pages, each reported in the field of REPORT with the same name.
+
+    The driver adds to them, too.
+    """
 
     def __init__(self) -> None:
         self.kernel_drops = 0
@@ -31,7 +34,7 @@ class Counters:
 
 
 class Receipt(NamedTuple):
-    """What the sender of pages learns of those that arrived: fields of REPORT and CLAIM. 0: nothing came from it."""
+    """Fields of REPORT and CLAIM that tell the sender of pages which ones arrived. 0: nothing came from it."""
 
     tx_seen: int = 0
     tx_done: int = 0

@@ -1,6 +1,6 @@
 """Relaying: the peers of a catcher: the parent that its pages come from, and the child or island it forwards them to.
 
-The caster decides who these are. `ParentLink` is what is heard from the parent, `Feeder` what the child gets. A relay
+The caster decides who these are. `ParentLink` deals with the parent, and `Feeder` with the child. A relay
 slows its sender down if its child falls behind.
 
 Pages are forwarded as the caster sealed them, and checked like those that come from the caster, so a child need not

@@ -1,7 +1,7 @@
 """Departures: when bursts left, and how fast.
 
 The rate between two bursts is computed from the times at which they left, because bursts that are planned together
-leave one after another. Times of waiting do not count: for the window, or for something to send.
+leave one after another. Times in which the caster waited for the window, or for something to send, do not count.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ class LossSample(NamedTuple):
     def deviation(self, packets: float) -> float:
         """Return the standard deviation of the lost share among this many packets.
 
-        That of a channel of two states, each of which ends at random (Gilbert 1960): larger the longer the runs are.
+        It is that of a channel with two states, each of which ends at random (Gilbert 1960). It grows with the length
+        of the runs.
         """
         passed = 1 - self.share
         clumping = max(1.0, 2 * passed * self.lost / max(1, self.runs) - 1)
@@ -72,9 +73,9 @@ class LossSample(NamedTuple):
 
 
 class LossTrials:
-    """What one listener was sent and lost; counts every packet once.
+    """Count what one listener was sent and what it lost, each packet once.
 
-    from_tx: what left with this tx or an earlier one is not to be counted.
+    from_tx: only packets that left with a later tx count.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ HARDLY_ANY = 10  # times as many packets are missing as have arrived
 
 
 class Expectation(NamedTuple):
-    """What a target is expected to have done by now."""
+    """The state of the session from which follows what a target should have done by now."""
 
     phase: Phase
     contents: ObjectKind  # of this round
@@ -140,7 +140,7 @@ def _waited_for(target: Target, phase: Phase) -> str:
         return "it has not received any page: does it hear the multicast group?"
     arrived, missing = report.packets_seen - target.progress.packets_then, report.packets_lost
     if phase is Phase.CASTING and missing > HARDLY_ANY * max(1, arrived):
-        return f"{missing} packets missing, hardly any arrives: did an MTU on the way shrink? The next run measures it"
+        return f"{missing} packets missing, hardly any arrive: has an MTU on the path shrunk? The next run measures it"
     return {
         Phase.COMPARING: "comparing",
         Phase.PLANNING: "receiving the plan",

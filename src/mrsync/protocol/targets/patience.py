@@ -2,13 +2,13 @@
 
 The master cannot see what a target does while it compares, deletes or flushes its disk. It sees a counter of activity,
 which a faulty target can increase without end. So each target has a budget of waiting, large enough for slow disks.
-Time in which a target waits for others is not counted. Time in which it waits for a repair is counted, because a
-target could claim that without end, too. What arrives makes good the waiting before it, but earns no credit: a target
-that got a thousand pages quickly is waited for no longer than another one when it stops.
+Time in which a target waits for others is not counted. Time in which it waits for a repair is counted, because a target
+could claim that without end, too. Each arrival gives back the time that was waited for it, but earns no credit: when a
+target stops that got a thousand pages quickly, the session waits for it no longer than for another one.
 
-Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,
-and what is taken off on the pages and bytes of the log that have arrived. All of these are bounded. A process that
-replaces another one goes on with its budget (`Roster.renew`).
+Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source.
+The time that arrivals give back depends only on the number of pages and on the bytes of the log. All of these are
+bounded. A process that replaces another one goes on with its budget (`Roster.renew`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Patience:
     """The budget of each target in one session.
 
     is_shedding: slow targets are served after the others. page_s: for which the rate cap sends one page. work_s: for
-    what is in the source.
+    work in proportion to the source.
     """
 
     def __init__(self, ack_wait_s: float, *, is_shedding: bool = False, page_s: float = 0.0) -> None:

@@ -114,7 +114,7 @@ def cast(
 def _close(loop: Loop, observer: Observer) -> None:
     """Wait for the jobs that go on, but not for a file system that does not answer: they only read."""
     if not loop.close(SOURCE_WAIT_S):
-        observer.on_notice(Notice(0, f"reading SOURCE did not end within {SOURCE_WAIT_S:g} s, and is not waited for"))
+        observer.on_notice(Notice(0, f"reading SOURCE did not end within {SOURCE_WAIT_S:g} s and is not awaited"))
 
 
 class _Place(NamedTuple):
@@ -308,7 +308,7 @@ class _Run:
             self._on_target_changed(event)
         elif isinstance(event, TargetShed):
             name = self._settings.targets[event.target]
-            self._notices.warn(f"{name} alone holds back all others: it is finished after them (--slow-target shed)")
+            self._notices.warn(f"{name} alone holds back all others, so it is finished after them (--slow-target shed)")
 
     def _on_phase(self, phase: Phase) -> None:
         self._account.enter(phase, time.monotonic())

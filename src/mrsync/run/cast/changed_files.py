@@ -53,7 +53,7 @@ class Changes:
     def note_outgrown(self, file: int) -> None:
         """Note that a file is cast with its size from the start of the second round, but has grown since."""
         self._outgrown.add(file)
-        self._warn(f"{self._path(file)}: it keeps growing; its contents are sent as of when it was opened")
+        self._warn(f"{self._path(file)}: it keeps growing; targets get what it contained when it was opened")
 
     def settle(self, cast_again: frozenset[int], refused: Mapping[int, Fault]) -> None:
         """Decide about all open files.

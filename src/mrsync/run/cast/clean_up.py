@@ -34,7 +34,7 @@ class CleanUp:
         left = self.silent.intersection(running) - talking
         waited_for = set(running) - left
         if left:
-            self._tell(f"{self._fold(left)}: given up, and silent, so its clean-up is not waited for")
+            self._tell(f"{self._fold(left)}: given up and silent, so its clean-up is not awaited")
         if waited_for:
             self._tell(f"waiting up to {WAIT_S:g} s for {self._fold(waited_for)} to clean up")
         return waited_for

@@ -4,8 +4,8 @@ Files may change while they are cast. No target may put a mixture of two states 
 to the caster before the page that shows the change leaves the master. `read` checks the status of each file whose end
 the page contains, and returns the page only then. A file of which nothing is read in this session, because it is empty
 or all targets hold it, is looked at as well, but at most LOOKS_PER_PAGE of these with each page: there may be millions,
-and the master is silent meanwhile. Targets get files that are looked at too late, or never, as they were scanned.
-Those before the first byte are looked at in the worker (`check_empty`).
+and the master is silent meanwhile. If such a file is looked at too late or never, targets get it as it was scanned.
+Files before the first byte are looked at in the worker (`check_empty`).
 
 files_read counts the files that were checked. With `--commit each`, a target puts a file in place as soon as it has it,
 but only below files_read; with the other rules all targets must have the file first, and by then it was checked.

@@ -99,7 +99,7 @@ _SERVED = (TargetState.DONE, TargetState.PARTIAL, TargetState.LOST)
 
 
 class About(NamedTuple):
-    """What the source has at a path. size: bytes; of a link, of its target. seconds: time of last change."""
+    """Facts about an entry of the source. size: bytes; of a link, of its target. seconds: time of last change."""
 
     size: int = 0
     mode: int = 0

@@ -12,7 +12,7 @@ from mrsync.transport.pages.bursts import BurstStatistics
 
 
 class ProgressView:
-    """What an observer may see of a run. sent: returns the counters of all that was sent."""
+    """The view of a run that its observer gets. sent: returns the counters of all that was sent."""
 
     def __init__(self, caster: Caster, source: Supply, sent: Callable[[], BurstStatistics]) -> None:
         self._caster = caster

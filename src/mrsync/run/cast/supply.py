@@ -30,7 +30,7 @@ class _Over(Exception):
 
 
 class Supply:
-    """What the caster sends, from the source. `objects` reads the pages of it.
+    """Make what the caster sends out of the source. `objects` reads its pages.
 
     objects: None until the source is scanned.
     scanned_at: time.monotonic() of that.
@@ -141,7 +141,7 @@ class Supply:
         if found.temporary:
             shown, more = printable(found.temporary[0]), len(found.temporary) - 1
             others = f" (and {more} more)" if more else ""
-            self._notices.warn(f"{shown}{others}: left out, because of a name like that of a temporary file of mrsync")
+            self._notices.warn(f"{shown}{others}: left out, because temporary files of mrsync have such names")
         self._check_pages(len(objects.manifest))
         manifest = found.manifest
         slow_s = work_s(len(manifest), sum(manifest.sizes))

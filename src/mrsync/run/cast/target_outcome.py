@@ -65,7 +65,7 @@ class Exceptions:
 
 
 class RunFacts(NamedTuple):
-    """What the outcomes of all targets depend on.
+    """Facts of a run on which the outcomes of all targets depend.
 
     path_of: returns the path of a plan file.
     started_at: of the run, in seconds of the clock of targets' ends.
@@ -76,7 +76,7 @@ class RunFacts(NamedTuple):
     veto: why nothing was changed on any target.
     interruption, refusal: the reason why the run was ended early, if it came from this host, or from a target that
     refused to delete most of its entries.
-    in_place: returns how many files, and bytes of them, a target without a result has put into place.
+    in_place: returns the number of files, and of their bytes, that a target without a result has put into place.
     """
 
     path_of: Callable[[int], bytes]

@@ -78,7 +78,7 @@ class Finished(NamedTuple):
 
 
 class TreeJobs:
-    """What a target does with its tree during one session. Set geometry and session when the session opens.
+    """The work of a target on its tree during one session. Set geometry and session when the session opens.
 
     on_written: called after each `write`, in the same thread.
     """
@@ -366,7 +366,7 @@ class TreeJobs:
             warn([f"no record of this sync is kept for mrsync verify: {error.strerror}"])
 
     def withdraw(self) -> Finished:
-        """Give up what is staged, because nothing may be changed here. What the journal knows stays for a later run."""
+        """Give up staged files, because nothing may be changed here. Those in the journal stay for a later run."""
         if self.rounds is not None:
             self.rounds.cleanup()
         return Finished(Result())

@@ -176,7 +176,7 @@ def _staged(destination: Destination, manifest: Manifest, comparison: Comparison
     from mrsync.tree.staging.resume import StaleFiles  # most runs find none
 
     count = StaleFiles(destination, manifest, comparison.stale).bytes_staged()
-    sentence = f"an interrupted run has left {count / 1e6:.3g} MB here; what is right of that will not be sent again"
+    sentence = f"an interrupted run has left {count / 1e6:.3g} MB here; what is still right of it is not sent again"
     return [sentence] if count else []
 
 

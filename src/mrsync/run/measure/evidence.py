@@ -69,7 +69,7 @@ class Evidence(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What all targets of an examination share."""
+    """Facts of an examination that are the same for all targets."""
 
     group: str
     port: int

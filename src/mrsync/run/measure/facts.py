@@ -80,7 +80,7 @@ class Heard(NamedTuple):
 
 
 class VolumeFacts(NamedTuple):
-    """What arrived of the pages of one series."""
+    """How many of the pages of one series arrived, and how."""
 
     series: int = 0
     packets: int = 0

@@ -29,7 +29,7 @@ class Meetings:
         self._counter = 0
 
     def requests(self) -> Iterator[Assign]:
-        """Yield what to ask targets for: a ping of their child with the number of the request."""
+        """Yield requests to targets: to ping their child, with the number of the request."""
         for number, (target, other) in enumerate(self._pairs, FIRST_NUMBER):
             peer = Peer(other, 0, *endpoint(self._places[other]))
             self._counter += 1

@@ -25,7 +25,7 @@ class IslandSocket:
         self._is_member = False
 
     def listen(self, address: Address) -> socket.socket | None:
-        """Join the group. Return the socket if it was opened only now. What cannot be joined is not heard."""
+        """Join the group. Return the socket if it was opened only now. If that fails, the group is simply not heard."""
         if self.opened is None:
             self._group = address[0]
             with suppress(SocketError):
@@ -48,7 +48,10 @@ class IslandSocket:
             self._is_member = False
 
     def aim(self, reply: socket.socket) -> None:
-        """Have this socket send to groups in our own network, and nowhere else. What it cannot send counts as lost."""
+        """Have this socket send to groups in our own network, and nowhere else.
+
+        If that fails, what it sends counts as lost.
+        """
         with suppress(OSError):
             aim(reply, self._interfaces[0], ttl=1, is_looped=False)
 

@@ -12,7 +12,7 @@ Address = tuple[Any, ...]  # a socket address: (host, port), for IPv6 (host, por
 
 
 class PathKind(enum.Enum):
-    """What a path is for."""
+    """The use of a path."""
 
     MULTICAST = "multicast"  # packets for the group
     UNICAST = "unicast"  # copies of them for one target that does not receive the group

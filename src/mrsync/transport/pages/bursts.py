@@ -24,7 +24,7 @@ from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS
 
 
 class Purpose(enum.Enum):
-    """What a burst is for, as it is counted."""
+    """The purpose by which a burst is counted."""
 
     FIRST = "first"  # a first send, or a message
     REPAIR = "repair"  # packets that are sent again as they are
@@ -246,7 +246,7 @@ class BurstSender:
 
 
 class BurstStatistics:
-    """What was sent, and how many sends failed on this host, with the last reason."""
+    """Counts of what was sent, and of sends that failed on this host, with the last reason."""
 
     packets: int = 0
     bytes: int = 0

@@ -1,14 +1,14 @@
 """Compress pages before they are sealed, where that pays, and expand them after they were opened.
 
-A page is compressed if it then needs fewer packets. Nothing else tells a catcher: a page that comes in fewer packets
-than its bytes need is compressed. It is a zstd frame, which its magic number tells, or raw deflate data (RFC 1951),
-padded with zeros so that all its packets are full. The seal and the signed digest cover it as they cover a plain page,
-and `expand` returns no byte more than the page has.
+A page is compressed if it then needs fewer packets. A catcher knows it by nothing else: a page that arrives in fewer
+packets than its bytes need is compressed. It is a zstd frame, recognised by its magic number, or raw deflate data (RFC
+1951), padded with zeros so that all its packets are full. The seal and the signed digest cover it as they cover a plain
+page, and `expand` returns no byte more than the page has.
 
-Compressing takes processor time, and saves time on the network. `Compressor` measures both, and pauses where it loses.
-What the network takes is the time in which this thread waits: where it never waits, the processor is the bottleneck.
-Two kinds of trials lose. Data that does not shrink may be followed by data that does, so the next trial comes soon. On
-a network that takes a page sooner than it is compressed, no data can make it pay, so pauses grow long.
+Compressing takes processor time, and saves time on the network. `Compressor` measures both, and pauses while it loses
+time. The time on the network is the time for which this thread waits; if it never waits, the processor is the
+bottleneck. Two kinds of trials lose. Data that does not shrink may be followed by data that does, so the next trial
+comes soon. On a network that is faster than the compression, no data makes it pay, so pauses grow long.
 """
 
 from __future__ import annotations

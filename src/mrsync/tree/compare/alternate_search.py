@@ -29,7 +29,7 @@ _SPECIAL = stat.S_ISUID | stat.S_ISGID
 
 
 class Alternate(NamedTuple):
-    """What another directory has of an entry.
+    """A counterpart of an entry in another directory.
 
     number: of the directory. level: LIKE (only its kind), SAME_CONTENTS, or SAME (with all attributes). differences:
     flags of `model.items`. inode, mtime_ns: what identifies it.

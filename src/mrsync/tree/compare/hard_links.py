@@ -13,13 +13,13 @@ Inode = tuple[int, int]
 
 
 class Found(NamedTuple):
-    """What has the name of an entry on this target: a file or, for other entries than files, one of a related kind.
+    """What was found under the name of an entry: a file or, for entries of other kinds, something of a related kind.
 
     is_present: something of the entry's kind has the name.
     differences: flags of `model.items`.
     inode: of an entry with more than one name.
-    is_right: has the entry's contents, or all that makes it what it is.
-    is_newer: --update leaves it alone, unless another name of its group is what the others become links to.
+    is_right: its contents, or for other kinds all that defines it, are those of the entry.
+    is_newer: --update leaves it alone, unless the others become links to another name of its group.
     is_near: another directory has its contents.
     """
 

@@ -1,4 +1,4 @@
-"""What a comparison finds that a target lacks."""
+"""Comparison: everything that a target lacks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ class Comparison:
 
     @property
     def changes(self) -> int:
-        """Return the number of entries to make, link or update without contents. What is deleted is counted then."""
+        """Return the number of entries to make, link or update without contents.
+
+        Deletions are counted when they happen.
+        """
         return len(self.made) + len(self.linked) + len(self.reuses) + len(self.superseded) + len(self.mended)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 
 
 class Sightings:
-    """Inode and time of change by entry: before it is changed, an entry must still be what was looked at."""
+    """Inode and time of change by entry: an entry may be changed only if it is still the one that was examined."""
 
     def __init__(self) -> None:
         self._entries = array("I")

@@ -66,7 +66,7 @@ class ListedEntryComparer(EntryComparer):
             super()._compare_with(entry, listing, position)
 
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
-        """Schedule a file that is always sent or linked; examine what is here only to itemize it."""
+        """Schedule a file that is always sent or linked. Examine the old one only to itemize the change."""
         look, inode = Found(), None
         if self.result.items is not None:
             kind = listing.modes[position] >> KIND_SHIFT if listing is not None and position >= 0 else -1

@@ -17,7 +17,7 @@ _PROBED_MODE = 0o6600
 
 
 class _Powers(NamedTuple):
-    """What a file system lets us give."""
+    """The owners and modes that a file system lets us set."""
 
     owners: bool
     modes: bool

@@ -1,7 +1,8 @@
 """Soft links that a target has in the place of directories, and that are kept (--keep-dirlinks).
 
-They are followed below the destination only. What they lead to must outlive the run: nothing on the way to it is
-deleted, and nothing in a directory that two directories of the source share, as what one lacks the other may have.
+They are followed below the destination only. The directories that they lead to must outlive the run, so nothing on the
+way to them is deleted. Nor is anything deleted in a directory that two directories of the source share, because one of
+these may have what the other lacks.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class KeptLinks:
         return (found.st_dev, found.st_ino) in self._passed
 
     def failures(self) -> Iterator[tuple[int, Failure]]:
-        """Yield the links that lead elsewhere by now, so that what was synced is not where it should be."""
+        """Yield the links that lead elsewhere by now, so that synced entries are not where they should be."""
         for entry, path in self._paths.items():
             try:
                 found = follow_beneath(self._directories.open(0), self._directories.way(entry))

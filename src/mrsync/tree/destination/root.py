@@ -76,8 +76,8 @@ def claim_root(fd: int, tag: bytes) -> bool:
 
     A journal says so as well, but there can be none in a closed root, and others cannot read it. So each target locks
     the byte of the directory that has the session's number: a read lock of the open file description, for which no
-    right to write is needed. All users of the host see it, under whatever mount, until fd is closed. Of two that come
-    at the same moment, both may be told of the other one, but never neither.
+    right to write is needed. All users of the host see it, under whatever mount, until fd is closed. If two targets
+    come at the same moment, both may learn of each other, but at least one does.
     """
     byte = int(tag, 16) % _FLOCK_BYTES
     try:

@@ -35,9 +35,9 @@ class RuleList:
 
     read: the whole of a file. has_nuls: entries of files end in NUL, not in a newline. deletes_excluded: rules that
     name no side are for the sender only. directory: absolute path of a per-directory merge file's directory: what it
-    anchors is anchored there, and errors do not quote it, as it may be another user's. What such a file and those that
-    it merges may say is limited (OSError): a few files that merge each other many times would take years. root: of the
-    tree; other files are found from there. Raises RuleError, FileError.
+    anchors is anchored there, and errors do not quote it, as it may be another user's. Such a file, with those that it
+    merges, has a limit (OSError): a few files that merge each other many times would take years. root: of the tree;
+    other files are found from there. Raises RuleError, FileError.
     """
 
     def __init__(
@@ -166,8 +166,8 @@ class TreeReader:
     """Reads the merge files of a tree, which users of this host may have written; OSError.
 
     root: absolute path of the tree. No link is followed below it, and only a regular file is read: any other kind is
-    taken for an empty one. What a merge file names elsewhere is read only if everybody may read it. Large files are
-    read only up to a limit for the whole tree, as rules take many times the memory of their text.
+    taken for an empty one. A file elsewhere that a merge file names is read only if everybody may read it. Large files
+    are read only up to a limit for the whole tree, as rules take many times the memory of their text.
     """
 
     def __init__(self, root: bytes) -> None:

@@ -127,7 +127,7 @@ def localize_modes(manifest: Manifest, umask: int) -> None:
 
 
 def keep_mode(manifest: Manifest, entry: int, mode: int) -> None:
-    """Let an entry that is here keep its mode (--no-perms). mode: what it is here, of the same type."""
+    """Let an entry that is here keep its mode (--no-perms). mode: the one that it has here; the type is the same."""
     kind, wanted = manifest.kind(entry), manifest.modes[entry]
     if kind == LINK:
         return

@@ -1,7 +1,7 @@
 """Have the kernel forget data that was copied, so that its page cache keeps what others need (--drop-cache).
 
 The kernel forgets only pages that are on the disk. Written data is therefore synced first, step by step, so that the
-amount that waits for the disk stays small. Small files are not worth a sync each: what was written to them stays.
+amount that waits for the disk stays small. Small files are not worth a sync each, so their data stays in the cache.
 """
 
 from __future__ import annotations

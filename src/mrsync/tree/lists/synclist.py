@@ -19,7 +19,7 @@ _ROOT = b"."
 
 
 class Instruction(Enum):
-    """The first word of a line. What kind an entry really has is found out when the source is read."""
+    """The first word of a line. The real kind of an entry is found out when the source is read."""
 
     FILE = "file"  # contents and attributes
     ATTRIBUTES = "attributes"  # owner, mode and time of an existing entry

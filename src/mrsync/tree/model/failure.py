@@ -62,7 +62,7 @@ class Fault(NamedTuple):
 
 
 class Changed(OSError):
-    """Raised when a file is no longer what was scanned; the only argument says how it differs."""
+    """Raised when a file is no longer as it was scanned; the only argument says how it differs."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ESTALE, reason)

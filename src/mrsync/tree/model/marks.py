@@ -12,7 +12,7 @@ from mrsync.tuples import NamedTuple
 
 
 class Mark(IntEnum):
-    """What a list requests for one entry."""
+    """The request of a list for one entry."""
 
     IMPLIED = 0  # a parent or link leader of listed entries; left alone if it exists
     COMPARED = 1  # compared as without a list
@@ -21,7 +21,10 @@ class Mark(IntEnum):
 
 
 class Listed(NamedTuple):
-    """What a list says of a tree. marks: one per entry. deletions: paths to delete, a directory after its contents."""
+    """A list's requests for a whole tree.
+
+    marks: one per entry. deletions: paths to delete, a directory after its contents.
+    """
 
     marks: array[int]
     deletions: list[bytes]

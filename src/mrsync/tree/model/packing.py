@@ -65,7 +65,7 @@ class Packer:
         self._parts += (SECTION.pack(len(data), sum(map(len, chunks))), *chunks)
 
     def object(self, data: bytes) -> None:
-        """Write what is packed already."""
+        """Write bytes that are packed already."""
         self._parts += (NUMBER.pack(len(data)), data)
 
     def column(self, values: array[int]) -> None:

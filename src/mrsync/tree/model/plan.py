@@ -203,7 +203,7 @@ class Plan:
 
 
 def _decode_extents(unpacker: Unpacker, files_max: int) -> dict[int, Extents]:
-    """Return the extents by planned file. What is wrong is found before much memory is taken."""
+    """Return the extents by planned file. Damage is found before much memory is taken."""
     file_count, flat_count = unpacker.number(files_max), unpacker.number(EXTENTS_MAX)
     files, counts = unpacker.column("I", file_count), unpacker.column("I", file_count)
     offsets, lengths = unpacker.column("q", flat_count), unpacker.column("q", flat_count)

@@ -85,7 +85,10 @@ class StatusRows:
 
 
 class StatusTable:
-    """Memory for ROWS entries, which is read into again and again. Of one thread: system calls of others go on."""
+    """Memory for ROWS entries, which is filled again and again.
+
+    Each thread has its own, because system calls run side by side.
+    """
 
     def __init__(self) -> None:
         self._count = 0

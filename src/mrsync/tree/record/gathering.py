@@ -48,7 +48,7 @@ class Gathered:
         self._heads[file * DIGEST_BYTES : after * DIGEST_BYTES] = b"".join(digests)
 
     def proof(self, file: int, prove: Prove, read: Read) -> bytes:
-        """Return the proof of a file that is complete here. What did not arrive is read back. Raises OSError."""
+        """Return the proof of a file that is complete here. Bytes that did not arrive are read back. Raises OSError."""
         grid, start, end = self.grid, self.plan.starts[file], self.plan.starts[file + 1]
         place = slice(file * DIGEST_BYTES, (file + 1) * DIGEST_BYTES)
         known = bytes(self._heads[place])

@@ -1,8 +1,8 @@
-"""Divide files into the parts that proofs are about.
+"""Divide files into parts, each of which has its own proof.
 
-A contents object is cut into pages, whatever files are in it. A page that belongs to a single file is proven by what it
-arrived with: its digest, or its seal. A page that several files share is not, because one of them may change in a later
-sync: each of their parts has a digest of its own. So a file has at most two such parts, its head and its tail.
+A contents object is cut into pages, whatever files are in it. A page that belongs to a single file is proven by the
+digest or the seal with which it arrived. A page that several files share is not, because one of them may change in a
+later sync: each of their parts has a digest of its own. So a file has at most two such parts, its head and its tail.
 
 A file that was only compared with the master's digest (--checksum) came in no object. It is one part, with that digest.
 """

@@ -40,7 +40,7 @@ Batch = list[Portion]
 
 
 class PortionResult(NamedTuple):
-    """What reading a portion gave.
+    """The result of reading a portion.
 
     length: bytes that are right. wrong: number and place of each wrong part. error: why it cannot be read. is_gone: the
     file is missing, or has another size.

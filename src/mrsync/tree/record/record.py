@@ -45,7 +45,7 @@ class ProvenFile(NamedTuple):
 
 
 class TargetNames(NamedTuple):
-    """What differs between targets of one sync.
+    """Names that differ between the targets of one sync.
 
     host: stands for {host} in the paths of the policy. suffix: of backups, in place of the policy's, or None.
     """
@@ -58,7 +58,7 @@ NAMELESS = TargetNames()
 
 
 class Record:
-    """What one target keeps of a sync.
+    """The record of a sync that one target keeps.
 
     manifest: its encoded form. session: id of the session. names: of the target. Files with proofs are ordered by their
     manifest entries.

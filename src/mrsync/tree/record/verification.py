@@ -30,7 +30,7 @@ _WORDS = {SIZE: "size", TIME: "time", MODE: "mode", USER: "owner", GROUP: "group
 
 
 class Difference(NamedTuple):
-    """What is not as it was sent.
+    """A difference between the tree and what was sent.
 
     kind: "missing", "extra", "changed", "contents" or "unreadable". detail: for people.
     page: of the file, from 0, if its contents differ.

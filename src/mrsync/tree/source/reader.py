@@ -2,11 +2,11 @@
 
 Nothing locks the source, so a file may change at any time, and a mixture of two versions must never be committed. Size,
 mtime, inode and ctime are compared when a file is opened and again after its last byte was read. A write in between
-changes the ctime, so a file that passes the second check was stable while it was read. Of a file with holes inode and
-ctime must be those of the moment when its holes were looked for. Owner and mode must be those of
-the scan as well, because the contents are given to whom these let read: somebody who may rename things in the source
-could put a file that they cannot read in the place of one that they can. A file that fails becomes `changed`: zeros are
-sent in its place, and the master has the file excepted from the commit or sends it again.
+changes the ctime, so a file that passes the second check was stable while it was read. If a file has holes, inode and
+ctime must be those of the moment when its holes were looked for. Owner and mode must also be those of the scan, because
+they decide who may read the contents on targets: a user who may rename entries of the source could put a file that they
+cannot read in the place of one that they can. A file that fails becomes `changed`: zeros are sent in its place, and the
+master has the file excepted from the commit or sends it again.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ class ContentsReader:
     def _read_whole(self, file: int, length: int) -> bytes:
         """Read a file at once, as most files are. Raise OSError.
 
-        A small file costs the master five system calls. What is the same in both looks is compared with the scan once.
+        A small file costs the master five system calls. If both looks show the same, it is compared with the scan only
+        once.
         """
         fd, before = self._open_roots.open_known(self._plan.entries[file])
         try:

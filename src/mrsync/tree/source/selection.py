@@ -27,7 +27,7 @@ class Operand(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What is taken from the source.
+    """The choice of what is taken from the source.
 
     mode_changes: replace the mode of all entries (--chmod).
     ignores_errors: targets delete even if something could not be read.

@@ -1,7 +1,7 @@
-"""Delete what is extraneous, what earlier sessions left behind, and what a list names.
+"""Delete extraneous entries, leftovers of earlier sessions, and entries that a list names.
 
-Deletions come after the commits, so that nothing goes unless its replacement has arrived. With --delete, the rules of
-what is protected are read again first: a file of rules may have arrived in this very session.
+Deletions come after the commits, so that nothing is removed before its replacement has arrived. With --delete, the
+rules that protect entries are read again first, because a merge file may have arrived in this very session.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ from mrsync.tree.staging.staged_files import PLACED, UNWANTED
 
 
 class Result:
-    """What `finish` did.
+    """The result of `finish`.
 
     created: number of directories, links and special files made. mended: number of entries whose attributes were
     updated. deleted: number of entries deleted, including those inside deleted directories. undone: entries for which a

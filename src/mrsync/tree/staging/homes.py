@@ -138,7 +138,10 @@ class StagingArea:
             os.mkdir(self._name, 0o700, dir_fd=self.above_fd)
 
     def _change_above(self, change: Callable[[], None]) -> None:
-        """Make or remove the directory. What is in the destination keeps its times, as they are the source's."""
+        """Make or remove the directory.
+
+        Directories of the destination keep their times, because these are the source's.
+        """
         status = os.fstat(self.above_fd)
         change()
         if self._is_inside:

@@ -1,7 +1,7 @@
 """Read the journal of an earlier session, and decide which of its notes count.
 
 The file may be torn, forged or a copy, so nothing in it is trusted until it is checked: owner, mode, link count, size,
-the tag and inode in the head, and the CRC of each frame. What cannot be verified is treated as not staged.
+the tag and inode in the head, and the CRC of each frame. Files that cannot be verified count as not staged.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Running(Exception):
 
 
 class JournalNote(NamedTuple):
-    """What an earlier session has staged of one file.
+    """The part of one file that an earlier session has staged.
 
     directory, name, size, mtime, ctime, inode: the source file.
     pieces: spans of bytes that are written.
@@ -233,7 +233,7 @@ def may_run(root_fd: int, tag: bytes) -> bool:
 
 
 def _is_locked(root_fd: int, tag: bytes) -> bool:
-    """Return whether the journal of another user is locked. One that cannot be opened counts as locked."""
+    """Return whether the journal of another user is locked. If it cannot be opened, it counts as locked."""
     try:
         fd = open_regular(journal_name(tag), root_fd)
     except OSError as error:
@@ -250,7 +250,7 @@ def _is_locked(root_fd: int, tag: bytes) -> bool:
 def mark_closed_root(root_fd: int) -> None:
     """Let other sessions see that one runs in a closed root, as long as it is open as root_fd.
 
-    Whoever looks for marks at this moment is waited for.
+    Wait for a session that looks for marks at this moment.
     """
     deadline = time.monotonic() + MARK_WAIT_S
     while time.monotonic() < deadline:

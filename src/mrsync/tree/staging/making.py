@@ -1,9 +1,9 @@
-"""Make links, copies, directories and special files: what needs no contents from the master.
+"""Make links, copies, directories and special files, which need no contents from the master.
 
 Each is made under a temporary name in its own directory, gets its attributes there and is renamed (`_replace`). So
-nobody finds a half-made entry under its name, and the old one stays until then. Directories alone are made in place.
+nobody finds a half-made entry under its name, and the old one stays until then. Only directories are made in place.
 
-Others may write in the same directory. So what was made is opened first (`pinned_entry`) and gets attributes only if it
+Others may write in the same directory. So a new entry is opened first (`pinned_entry`) and gets attributes only if it
 is of the right kind; a link is kept only if it leads to the file that was examined before.
 """
 

@@ -86,10 +86,9 @@ class StagedFiles:
     """Create, open, compare and remove the temporary files of a plan. tag: the session's.
 
     overwrites: with --inplace, old versions are the staged files where that is possible. overwritten: those files, with
-    their sizes until the commit.
-    at_once: how many can be made by `make_whole`; 0: none, because the policy asks for something that it does not do.
-    Descriptors are kept open in a cache. One that `open` returns is valid until the next call of a method that opens
-    files. Every method may raise OSError, and does so for a file that was replaced.
+    their sizes until the commit. at_once: how many files `make_whole` can make; 0 if the policy asks for something that
+    it cannot do. Descriptors are kept open in a cache. A descriptor that `open` returns is valid until the next call of
+    a method that opens files. Every method may raise OSError, and does so for a file that was replaced.
     """
 
     def __init__(self, destination: Destination, manifest: Manifest, plan: Plan, tag: bytes) -> None:

@@ -122,7 +122,7 @@ class ControlCodec:
         return assign._replace(parent=parent._replace(key=own.mask(link, key)))
 
     def use_report_seal(self, kind: SealKind) -> None:
-        """Seal reports with this kind from now on. Those sealed with HMAC are still opened.
+        """Seal reports with this kind from now on. Reports that are sealed with HMAC are still opened.
 
         Raise ValueError for NONE, or for AES_256_GCM without `cryptography`.
         """

@@ -33,7 +33,7 @@ def shown(text: str, letters: str = ">f+++++++++", path: str = "d/new") -> str |
         ("%Z", "%Z"),
     ],
 )
-def test_escapes_stand_for_what_they_stand_for_in_rsync(text: str, expected: str) -> None:
+def test_escapes_mean_the_same_as_in_rsync(text: str, expected: str) -> None:
     assert shown(text) == expected.format(process=os.getpid())
 
 

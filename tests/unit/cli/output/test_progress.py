@@ -56,7 +56,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
         (Snapshot("scanning", 2.0, files_planned=1200), "scanning: 1200 entries"),
         (
             Snapshot("scanning", 2.0, targets=(TargetProgress("a", "present"), TargetProgress("b", "expected"))),
-            "scanning: SOURCE has told no names yet; 1/2 targets",
+            "scanning: no name of SOURCE is known yet; 1/2 targets",
         ),
         (Snapshot("comparing", 2.0, bytes_repaired=9, targets=TARGETS[:1]), "comparing: 1/1 targets"),
         (
@@ -78,7 +78,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
         (Snapshot("done", 2.0, 10, 10, files_planned=9, targets=TARGETS[:1]), "done: 1/1 targets"),
     ],
 )
-def test_a_line_says_only_what_has_a_meaning(snapshot: Snapshot, line: str) -> None:
+def test_a_line_has_only_meaningful_figures(snapshot: Snapshot, line: str) -> None:
     assert headline(snapshot, Rate()) == line
 
 

@@ -71,7 +71,7 @@ def test_all_well_is_one_line() -> None:
     assert complaint(outcome()) is None
 
 
-def test_what_an_earlier_run_brought_is_not_counted_as_sent() -> None:
+def test_data_of_an_earlier_run_is_not_counted_as_sent() -> None:
     resumed = outcome()._replace(pages=4, pages_sent=3, bytes_repaired=0)
     assert summary(resumed) == [
         "3/3 complete; 3 MB in 2.5 s; 1.5 MB/s sent once = 6 MB/s delivered; 1 MB were there before"
@@ -108,7 +108,7 @@ def test_targets_that_are_behind_are_listed_by_reason() -> None:
     assert complaint(result) == "not complete: n[4-6],x1"
 
 
-def test_who_interrupts_a_run_has_lost_nobody() -> None:
+def test_an_interrupted_run_counts_no_target_as_lost() -> None:
     late = target("n2", TargetState.UNREACHABLE, "interrupted before it joined", is_interrupted=True)
     busy = target("n3", TargetState.LOST, "interrupted; files in place: 3 of 9", is_interrupted=True)
     verdict, *others = summary(outcome(target("n1"), late, busy, target("n4", TargetState.LOST, "silent for 60 s")))

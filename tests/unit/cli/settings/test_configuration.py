@@ -78,7 +78,7 @@ def test_the_user_counts_more_than_the_system_and_the_command_line_more_than_bot
     assert settings.is_encrypted is True
 
 
-def test_what_is_false_undoes_what_an_earlier_file_says(tmp_path: Path, write: Write) -> None:
+def test_false_undoes_the_value_of_an_earlier_file(tmp_path: Path, write: Write) -> None:
     write("system", "checksum = true\nencrypt = true\none-file-system = true\ncvs-exclude = true\nfrom0 = true\n")
     before = parsed(tmp_path)
     assert (before.policy.checksum, before.is_encrypted, before.selection.one_file_system) == (True, True, 1)
@@ -90,7 +90,7 @@ def test_what_is_false_undoes_what_an_earlier_file_says(tmp_path: Path, write: W
     assert parsed(tmp_path, "--encrypt").is_encrypted
 
 
-def test_what_is_false_in_the_first_file_stays_false(tmp_path: Path, write: Write) -> None:
+def test_false_in_the_first_file_stays_false(tmp_path: Path, write: Write) -> None:
     write("user", "from0 = false\n")
     assert not parsed(tmp_path).selection.has_nuls
 
@@ -134,13 +134,13 @@ def test_settings_for_other_hosts_do_not_count_on_this_one(tmp_path: Path, write
         ('config = "x"\n', "there is no setting 'config'"),
         ("n = true\n", "there is no setting 'n'"),
         ("[mrsync]\nport = 1\n", "there is no setting 'mrsync'"),
-        ("[rate]\nport = 1\n", "rate: it must be a text or a number"),
-        ("port = true\n", "port: it must be a text or a number"),
+        ("[rate]\nport = 1\n", "rate: it must be a string or a number"),
+        ("port = true\n", "port: it must be a string or a number"),
         ('delete = "no"\n', "delete: it must be true or false"),
         ("delete = 1\n", "delete: it must be true or false"),
-        ("rsh = 5\n", "rsh: it must be a text"),
-        ("rsh = ['ssh']\n", "rsh: it must be a text"),
-        ("exclude = [1]\n", "exclude: it must be a text"),
+        ("rsh = 5\n", "rsh: it must be a string"),
+        ("rsh = ['ssh']\n", "rsh: it must be a string"),
+        ("exclude = [1]\n", "exclude: it must be a string"),
         ("port = 70000\n", "port: '70000' is not a port from 2 to 65535"),
         ('progress = "fancy"\n', "progress: invalid choice: 'fancy'"),
         ("port 9000\n", "is not valid TOML: "),
@@ -219,7 +219,7 @@ def test_a_file_of_somebody_else_is_refused(tmp_path: Path, write: Write) -> Non
         parsed(tmp_path)
 
 
-def test_what_is_no_settings_file_is_refused(tmp_path: Path, write: Write) -> None:
+def test_a_file_without_settings_is_refused(tmp_path: Path, write: Write) -> None:
     with pytest.raises(UsageError, match=r"^/no/such/file: there is no such file \(--config\)$"):
         parsed(tmp_path, "--config", "/no/such/file")
     path = write("user", "")

@@ -263,7 +263,7 @@ def test_rsync_compares_as_it_is_started() -> None:
         ("--sudo=a,b src/ a,b:/x", None),
     ],
 )
-def test_sudo_is_for_all_or_for_those_that_it_names(words: str, only: set[str] | None) -> None:
+def test_sudo_applies_to_all_or_to_the_named_targets(words: str, only: set[str] | None) -> None:
     settings = parse_mrsync(words.split())[0]
     assert (settings.remote.is_sudo, settings.remote.sudo_only) == (True, only)
 
@@ -334,7 +334,7 @@ def test_an_inventory_says_where_sudo_is(inventory: Path, words: str, is_sudo: b
         ("inv", "inv: ansible_become_user of d is 'postgres'; only sudo to root can be had; say with --sudo"),
         ("@inv:db --exclude-target d", "ansible_become of e is '{{ maybe }}', neither yes nor no; say with"),
         ("@inv:db --exclude-target d,e", "ansible_become_method of f is 'doas'"),
-        ("@inv:web --topology topology", "a has port 2222 .* give it to ssh_config"),
+        ("@inv:web --topology topology", "a has port 2222 .* put it into ssh_config"),
         ("@inv:web,x --exclude-target a --topology topology", "give --sudo or --no-sudo"),
     ],
 )

@@ -23,8 +23,11 @@ def parse(source: Path, *arguments: str) -> tuple[Policy, Selection]:
         (["-l", "a", "--synclist", "x"], "-l and --synclist cannot be given together"),
         (["-l", "a", "--compare", "rsync"], "-l and --compare rsync cannot be given together"),
         (["-o=-c", "--compare", "none"], "-o implies --compare rsync, not none"),
-        (["--compare", "none", "--checksum"], "--checksum says how to compare, --compare none compares nothing here"),
-        (["-l", "a", "--size-only"], "--size-only says how to compare, -l compares nothing here"),
+        (
+            ["--compare", "none", "--checksum"],
+            "--checksum is about comparing; --compare none compares nothing here",
+        ),
+        (["-l", "a", "--size-only"], "--size-only is about comparing; -l compares nothing here"),
         (["-l", "a", "--exclude", "b"], "cannot be given with -l"),
         (["--compare", "rsync", "--max-size", "9"], "cannot be given with --compare rsync; give it to rsync with -o"),
         (["--compare", "rsync", "--chmod", "a+r"], "--chmod and --chown cannot be given with --compare rsync"),

@@ -134,7 +134,7 @@ def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> 
         ("-m a,b --exclude-target web1", ["web1 is a file"]),
         (
             "-m web1 -l rules",
-            ["web1 is a file", "patterns are read from the file rules, which SOURCE lacks; -l ./rules"],
+            ["web1 is a file", "patterns are read from the file rules, which SOURCE lacks; write -l ./rules"],
         ),
         ("-m ./web1 -l ./rules", []),
         ("-m web1,", []),
@@ -221,7 +221,7 @@ def test_a_list_makes_paths_relative_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["y/./z", ".../z/./f", "..././f", ".a/./f", "./y/./f"])
 def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
     (tmp_path / "list").write_text(f"x\n{path}\n")
-    with pytest.raises(UsageError, match=f"what is before /./ in {path} belongs into SOURCE"):
+    with pytest.raises(UsageError, match=f"what is before /./ in {path} belongs in SOURCE"):
         parse_mrsync(["-a", f"--files-from={tmp_path / 'list'}", str(tmp_path), "a:/t"])
 
 
@@ -232,7 +232,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source}", "TARGETS is missing"),
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "a has no colon: give SOURCE TARGETS:DEST, such as a:/srv/data, or"),
-        ("-m a b c -s {source}", "unexpected: b c; if these are targets, list all in one word, and quote a range"),
+        ("-m a b c -s {source}", "unexpected: b c; if these are targets, list them all in one word, and quote a range"),
         ("-m a -s {source} /x", "unexpected: /x; with -m, SOURCE is given by -s"),
         ("{source} a:/b c", "SOURCE a:/b is on another host.*comes last, and c has no colon"),
         ("-a {source} a:/b --no-r", "--no-r is not supported"),
@@ -253,7 +253,7 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
         ("-s {source} -m a --topology /nowhere", "no such file"),
         ("-s {source} -m a -r local -t /x -b /opt", "are for other hosts"),
-        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|list all in one word"),
+        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|list them all in one word"),
         ("-s {source} -m a --exclude-target a", "no target"),
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
@@ -277,9 +277,9 @@ def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
         ("--delete {source} a:.", "is a home directory"),
         ("--delete-excluded {source} a:.", "is a home directory"),
         ("--delete {source} a:..", "is above a home directory"),
-        ("-s {source} -m a -t a:/x", r"DEST a:/x has a host, .* write \./a:/x"),
-        ("-s {source} -m a -t a:x", "DEST a:x has a host"),
-        ("-s {source} -m a -r local -t u@a:x", "DEST u@a:x has a host"),
+        ("-s {source} -m a -t a:/x", r"DEST a:/x names a host, .* write \./a:/x"),
+        ("-s {source} -m a -t a:x", "DEST a:x names a host"),
+        ("-s {source} -m a -r local -t u@a:x", "DEST u@a:x names a host"),
         ("-s {source} -m a -t ~/x/../..", "is above a home directory"),
         ("-s {source} -m a -t x/../../y", "is above a home directory"),
         ("-s {source} -m a -t ~", "is a home directory"),
@@ -326,7 +326,7 @@ def test_a_home_directory_takes_no_mode_that_locks_its_user_out(source: str, arg
         parse_mrsync(harmless.split())
 
 
-def test_the_mode_of_a_home_directory_is_the_one_that_chmod_makes(source: str) -> None:
+def test_the_mode_of_a_home_directory_is_checked_after_chmod(source: str) -> None:
     os.chmod(source, 0o775)
     for change in ("D755", "go-w"):
         assert parse_mrsync([f"--chmod={change}", f"{source}/", "a:"])[0].dest == b"."
@@ -348,9 +348,12 @@ def test_a_home_directory_takes_no_owner_that_locks_its_user_out(source: str) ->
 @pytest.mark.parametrize(
     ("arguments", "warning"),
     [
-        ("-m a -s {source} -t x/y", "DEST x/y is below the home directory there; ~/x/y says so"),
+        ("-m a -s {source} -t x/y", "DEST x/y is below the home directory there; write ~/x/y"),
         ("-m a -s {source} -t ./x", "DEST ./x is below the home directory there"),
-        ("-m a -s {source} -t $HOME/x", "$HOME in DEST is part of a name, which no shell expands; the home directory"),
+        (
+            "-m a -s {source} -t $HOME/x",
+            "$HOME in DEST is part of a name, because no shell expands it; the home directory",
+        ),
         ("{source} a:${{DATA}}/x", "${{DATA}} in DEST is part of a name"),
         ("-m a -s {source} -t ~/x", ""),
         ("-m a -s {source} -t /x$/$1", ""),

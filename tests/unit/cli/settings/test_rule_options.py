@@ -48,7 +48,7 @@ def test_shorthands_of_rsync_stand_for_rules() -> None:
     assert b"-p *.o" in found
 
 
-def test_the_policy_holds_what_concerns_targets() -> None:
+def test_the_policy_has_the_rules_for_targets() -> None:
     policy, selection = parse("--filter=H a", "--filter=P b", "--exclude=c", "--filter=:s .d")
     assert policy.rules == ("-r b", "- c", ":s .d")
     assert len(selection.rules) == 4

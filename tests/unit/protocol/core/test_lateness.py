@@ -36,7 +36,7 @@ def test_one_late_listener_says_nothing_of_the_others() -> None:
     assert lateness.apart_s == APART_MAX_S
 
 
-def test_who_has_heard_nothing_new_is_not_late_for_that() -> None:
+def test_a_listener_without_news_is_not_late() -> None:
     lateness = Lateness()
     told(lateness, 3)
     for now in (0.25, 9.0):

@@ -46,7 +46,7 @@ def test_only_acks_of_sent_bytes_count() -> None:
 
 
 @given(st.integers(1, 60), st.integers(0, 400), st.integers(0, 400))
-def test_a_failure_does_not_wait_behind_what_was_not_told(count: int, told: int, acked: int) -> None:
+def test_a_failure_overtakes_unsent_records(count: int, told: int, acked: int) -> None:
     writer, reader = LogWriter(), LogReader()
     heard: list[LogRecord] = []
     for number in range(count):

@@ -57,7 +57,7 @@ def test_every_state_is_reached_and_every_trigger_used(
     assert {trigger for steps in table.values() for trigger in steps} == set(triggers)
 
 
-def test_phases_only_go_on_but_for_what_is_cast_again() -> None:
+def test_phases_go_forward_except_for_the_second_round() -> None:
     back = [
         (before, trigger) for before, steps in PHASES.items() for trigger, after in steps.items() if after <= before
     ]

@@ -176,7 +176,7 @@ def test_a_cut_because_of_noise_is_taken_back() -> None:
     assert noisy.courtesy.gap_s == 0.0 < quiet.courtesy.gap_s
 
 
-def test_one_that_took_over_a_cut_because_of_noise_is_freed_of_it_too() -> None:
+def test_a_monitor_that_took_over_a_cut_for_noise_is_freed_of_it_too() -> None:
     way = congested_by_noise()
     way.courtesy.listen_to([0, 1])
     before = way.courtesy.size

@@ -112,7 +112,7 @@ def test_a_cut_that_stands_is_not_taken_back_with_a_later_one(way: QueueSignals)
     assert control.packets_s(way) < math.inf
 
 
-def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> None:
+def test_the_pace_does_not_fall_below_what_the_window_allows() -> None:
     way = QueueSignals()
     for rtt_s in (0.001, *[0.02] * 3, *[0.001] * 3):
         way.queueing.add(rtt_s, 0.0)
@@ -123,7 +123,7 @@ def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> N
     assert control.packets_s(way) >= control.size / 0.0201
 
 
-def test_a_cut_leaves_what_fills_the_path() -> None:
+def test_a_cut_leaves_a_full_path() -> None:
     way = QueueSignals()
     for rtt_s in (RTT_S, *[1.2 * RTT_S] * 3):
         way.queueing.add(rtt_s, 0.0)

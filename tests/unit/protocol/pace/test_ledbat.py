@@ -59,7 +59,7 @@ def test_congestion_that_was_noise_is_taken_back() -> None:
     assert control.size == PACKETS_START
 
 
-def test_it_gives_way_once_for_what_it_has_sent() -> None:
+def test_it_gives_way_once_for_one_window() -> None:
     control = Ledbat()
     size = control.size
     assert turn(control, way(3 * TARGET_S))

@@ -83,7 +83,7 @@ def test_nothing_is_learned_while_the_window_doubles() -> None:
     assert made.noise.share == 0
 
 
-def test_the_pace_is_what_arrives_when_as_much_is_under_way_as_is_wanted() -> None:
+def test_the_pace_is_the_rate_of_arrivals_when_the_window_is_full() -> None:
     made = way(0.5 * DEPTH_S)
     under_way = 8800 * made.unhurried_s
     assert made.pace(under_way) == pytest.approx(8800, rel=0.01)
@@ -96,5 +96,5 @@ def test_a_short_queue_is_not_answered_faster_than_it_is_seen() -> None:
     assert made.pace(0.0) > 0.5 * 8800  # and not nothing: the next reports come in three pages
 
 
-def test_what_fills_the_path_is_little_more_than_the_path() -> None:
+def test_a_full_path_holds_little_more_than_the_path() -> None:
     assert 8800 * WAY_S < way(0.0).filling < 8800 * (WAY_S + DEPTH_S / 2)

@@ -26,7 +26,7 @@ def test_the_window_doubles_while_nothing_queues() -> None:
     assert not start.is_over
 
 
-def test_it_ends_when_packets_queue_and_takes_what_is_under_way() -> None:
+def test_it_ends_when_packets_queue_with_the_window_under_way() -> None:
     start = SlowStart()
     assert start.on_seen(40, 80.0, way(0.005)) == pytest.approx(8800 * 0.006)
     assert start.is_over

@@ -206,7 +206,7 @@ def island() -> Hop:
     return hop
 
 
-def test_an_island_needs_no_list_of_those_that_listen() -> None:
+def test_an_island_needs_no_list_of_its_listeners() -> None:
     hop = island()
     assert hop.feeder.listeners == 2
     hop.claim(0.0, child=6, link=8)
@@ -264,7 +264,7 @@ def test_pages_that_all_children_hold_are_not_forwarded() -> None:
     assert [hop.feeder.held_behind(kind) for kind in (CONTENTS, CONTENTS + 1)] == [6, 0]
 
 
-def test_nothing_is_known_of_what_an_island_holds() -> None:
+def test_the_holdings_of_an_island_are_unknown() -> None:
     hop = Hop(peer=ISLAND)
     hop.claim(0.0, frontier=6)
     assert hop.feeder.held_behind(CONTENTS) == 0

@@ -13,7 +13,7 @@ def passage(pages: int = 10) -> Passage:
     return Passage(ObjectKind.CONTENTS, pages * PAGE, GEOMETRY)
 
 
-def test_each_page_is_sent_once_and_a_late_one_before_those_that_wait() -> None:
+def test_each_page_is_sent_once_and_a_late_one_first() -> None:
     made = passage()
     made.offer(3)
     assert made.first_send(1).page == 3

@@ -151,7 +151,7 @@ def test_losses_at_a_full_queue_are_left_to_courtesy_and_all_others_are_tried(mo
     assert made.gap_s > 0
 
 
-def test_the_rate_of_a_trial_grows_only_when_it_is_judged_or_nobody_reports_on_it() -> None:
+def test_a_trial_s_rate_grows_only_after_its_judgement_or_without_reports() -> None:
     known = roster(1)
     made = clock(known)
     send(made, range(1, 500), PACKETS / 8000)

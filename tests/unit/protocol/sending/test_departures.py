@@ -27,7 +27,7 @@ def test_a_wait_is_no_time_of_sending() -> None:
     assert departures.packets_s(1, 20) == pytest.approx(19 * 40 / (18 * 0.002 + PAUSE_S))
 
 
-def test_a_burst_of_which_nobody_says_when_it_left_had_left_before_the_next_page() -> None:
+def test_a_burst_without_a_time_of_departure_left_before_the_next_page() -> None:
     departures = Departures()
     for tx in range(1, 17):
         departures.on_planned(tx, 40, 0.0, 0.0)
@@ -45,7 +45,7 @@ def test_packets_that_were_spared_did_not_leave() -> None:
     assert departures.packets_s(1, 3) == pytest.approx(7000)
 
 
-def test_what_left_too_long_ago_to_be_remembered_shows_no_rate() -> None:
+def test_forgotten_departures_show_no_rate() -> None:
     departures = Departures()
     for tx in range(1, 2 * TIMES):
         departures.on_planned(tx, 40, tx * 0.01, 0.0)

@@ -85,7 +85,7 @@ def test_noise_is_forgotten_soon_though_its_trial_had_to_wait_for_pages() -> Non
     assert look(losses, 0.2, now=600.1 + NOISE_MAX_S) is LossVerdict.SUSPICION
 
 
-def test_noise_hides_no_queue_that_drops_a_fifth_of_what_it_leaves() -> None:
+def test_noise_hides_no_queue_that_drops_a_fifth_of_the_rest() -> None:
     losses = LossTrials()
     for _ in range(2):
         look(losses, 0.4)

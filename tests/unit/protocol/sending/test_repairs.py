@@ -91,7 +91,7 @@ def test_losses_that_coding_did_not_repair_are_sent_uncoded() -> None:
     ]
 
 
-def test_what_coding_repairs_bit_by_bit_stays_coded() -> None:
+def test_losses_that_coding_repairs_in_parts_stay_coded() -> None:
     """Much is lost, so each repair brings only some of it."""
     transfer, repairs = cast(10)
     for attempt, mask in enumerate((0b111111, 0b11111, 0b1111, 0b111, 0b11, 0b1)):

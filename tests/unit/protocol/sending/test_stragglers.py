@@ -29,7 +29,7 @@ def shed(stragglers: Stragglers, seconds: float = 2 * HELD_S) -> list[int]:
     return [flow.id for step in steps if (flow := stragglers.look(TX, step * LOOK_S_MAX))]
 
 
-def test_one_that_alone_keeps_the_window_closed_is_left_behind_once() -> None:
+def test_a_target_that_alone_keeps_the_window_closed_is_left_behind_once() -> None:
     stragglers, known, clock = watched(WINDOW_BURSTS_START, 2, 1)
     assert shed(stragglers) == [0]
     clock.elect(1.0)

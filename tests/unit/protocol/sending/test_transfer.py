@@ -131,7 +131,7 @@ def test_pages_in_the_range_of_a_claim_but_not_named_count_as_held() -> None:
     assert transfer.take([2, 8]) == [{2: 2}, {1: WHOLE}]
 
 
-def test_a_claim_that_begins_later_leaves_what_was_claimed_before_it() -> None:
+def test_a_claim_that_begins_later_keeps_earlier_claims() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 6, [(0, 3, 0), (4, 1, 1)])
     transfer.receive_claim(1, 11, 10, [(7, 1, 1)], first=6, frontier=0)

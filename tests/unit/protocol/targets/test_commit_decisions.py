@@ -222,7 +222,7 @@ def test_by_the_rule_job_the_last_one_releases_all() -> None:
     assert session.caster.veto == ""
 
 
-def test_by_the_rule_job_one_that_ends_takes_everything_back() -> None:
+def test_under_the_rule_job_a_lost_target_takes_everything_back() -> None:
     session = Session(commit_rule=CommitRule.JOB, rate_bytes_s=1000.0).planned()
     session.caster.give_up(0, "exited", session.now)
     session.pump()

@@ -71,7 +71,7 @@ def test_a_live_target_gets_a_farewell_and_is_forgotten(
     assert session.sentences == [("b: why", True)]
 
 
-def test_one_that_never_came_gets_none() -> None:
+def test_a_target_that_never_came_gets_no_farewell() -> None:
     session = Session(Roster({0: "a", 1: "b"}))
     found(session.roster, 1).hint = ": its ssh is up"
     session.endings.end_absent(9.0)

@@ -159,7 +159,7 @@ def test_waiting_for_an_unsent_repair_is_not_stuck(queue_pages: int, owed: bool,
 
 
 @pytest.mark.parametrize("field", ["active", "frontier", "activity", "log_end", "log_offset", "ready", "committed"])
-def test_what_shrinks_and_grows_again_is_no_progress(field: str) -> None:
+def test_shrinking_and_growing_again_is_no_progress(field: str) -> None:
     target = found(roster(1), 0)
     for second in range(1, 101):
         value = {field: ObjectKind(second % 2) if field == "active" else second % 2}

@@ -35,7 +35,7 @@ def test_a_master_that_stood_still_waited_for_nobody() -> None:
     assert waiting.waited_s == 6.0
 
 
-def test_what_has_come_is_taken_off() -> None:
+def test_arrivals_give_back_the_time_waited_for_them() -> None:
     patience = Patience(1)
     waiting = waited(32, Patience(10))
     assert waiting.is_over(patience)

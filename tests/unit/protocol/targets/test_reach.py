@@ -139,7 +139,7 @@ def test_the_largest_packets_that_reach_everyone_are_used() -> None:
     assert [town.reach.reached_mtu(found(town.roster, target)) for target in (0, 1)] == [1500, 1280]
 
 
-def test_whom_not_even_the_smallest_probes_reach_cannot_take_part() -> None:
+def test_a_target_that_even_the_smallest_probes_miss_cannot_take_part() -> None:
     town = Town()
     town.hello(0, 0.0, group_bytes=FULL)
     town.hello(1, 0.0, group_bytes=1)

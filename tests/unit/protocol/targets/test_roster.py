@@ -139,7 +139,7 @@ def test_without_wants_all_needs_are_wanted() -> None:
     assert known.all_wants(ten_each) == RangeSet([(41, 42), (60, 70)])
 
 
-def test_the_lowest_of_all_and_what_holds_for_every_one() -> None:
+def test_the_lowest_of_all_and_conditions_on_all() -> None:
     known = roster(3)
     assert known.lowest(lambda target: target.id + 1) == 1
     assert known.every(lambda target: target.turn < 3)

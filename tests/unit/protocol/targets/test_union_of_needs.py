@@ -8,7 +8,7 @@ from tests.unit.protocol.builders import PAGE, are_files, found, roster
 from tests.unit.protocol.session import Session
 
 
-def test_what_overlaps_is_needed_once() -> None:
+def test_overlapping_needs_are_united() -> None:
     known = roster(3)
     found(known, 0).needs.add(5, 9)
     found(known, 2).needs.add(0, 6)

@@ -65,7 +65,7 @@ def test_growing_files_are_reported_and_counted_as_changed() -> None:
     said = Said()
     said.changes.settle(frozenset(), {})
     said.changes.note_outgrown(4)
-    assert said.warnings == ["f4: it keeps growing; its contents are sent as of when it was opened"]
+    assert said.warnings == ["f4: it keeps growing; targets get what it contained when it was opened"]
     assert said.counts == (1, 0)
     said.changes.note(4, WRITTEN)
     assert said.counts == (1, 0)

@@ -63,7 +63,7 @@ def test_many_small_records_are_not_kept_without_end() -> None:
     assert len(ledger._numbers) == CHANGES_BYTES_MAX // RECORD_COST_MIN
 
 
-def test_what_finds_no_room_on_the_disk_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_find_no_room_on_the_disk_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrsync.run.cast.ledger.MEMORY_BYTES_MAX", 1)
     ledger = Ledger()
     take(ledger, 0, [Change(3, 4, SENT | NEW)])

@@ -57,7 +57,7 @@ def ended(trigger: TargetTrigger, reason: str, *numbers: int) -> Roster:
 @pytest.mark.parametrize(
     ("trigger", "state"), [(TargetTrigger.ABSENCE, "unreachable"), (TargetTrigger.REFUSAL, "refused")]
 )
-def test_those_that_cannot_take_part_for_one_reason_are_one_line(trigger: TargetTrigger, state: str) -> None:
+def test_targets_refused_for_one_reason_share_a_line(trigger: TargetTrigger, state: str) -> None:
     told, listener = notices()
     roster = ended(trigger, "no route", 0, 1, 2)
     for number in range(3):

@@ -87,7 +87,7 @@ def test_target_that_sat_out_a_file_is_partial() -> None:
     )
 
 
-def test_errors_make_it_partial_even_those_that_are_only_counted() -> None:
+def test_errors_make_it_partial_even_if_they_are_only_counted() -> None:
     target = ended(errors=5)
     target.errors = [
         ErrorRecord(1, b"link", "make"),
@@ -160,7 +160,7 @@ def test_a_target_that_another_one_keeps_from_changes_is_not_lost(state: RosterS
     assert target_outcome(target, run).state is told
 
 
-def test_a_thousand_targets_share_what_they_lack_because_of_one() -> None:
+def test_a_thousand_targets_share_the_list_of_missing_files() -> None:
     run = RunFacts(
         path_of, 10.0, 20_000, Exceptions([(file, file, "n0 is full") for file in range(20_000)], path_of, 20_000)
     )

@@ -35,7 +35,7 @@ def test_a_firewall_is_opened_at_once_and_again_every_second() -> None:
     assert master.asked == 3 * [HERE, THERE]
 
 
-def test_one_that_is_heard_in_time_is_neither_asked_nor_warned_of() -> None:
+def test_a_target_heard_in_time_is_neither_asked_nor_warned_about() -> None:
     master = Master()
     master.unheard.begin(0, HERE, 0.0)
     master.keep_time(0.0, TELL_S - ASK_S)
@@ -46,7 +46,7 @@ def test_one_that_is_heard_in_time_is_neither_asked_nor_warned_of() -> None:
     assert (master.asked, master.warnings) == ([], [])
 
 
-def test_late_ones_are_named_in_one_warning_with_those_that_soon_will_be() -> None:
+def test_targets_that_are_late_or_soon_will_be_share_a_warning() -> None:
     master = Master()
     master.unheard.begin(0, HERE, 0.0)
     master.unheard.begin(1, THERE, 1.0)

@@ -129,7 +129,7 @@ def test_staged_files_of_another_user_stay_while_that_one_runs(
     assert leftovers(dest) == []
 
 
-def test_a_mark_waits_for_who_looks_for_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_marking_waits_for_a_search_for_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looking, marking = os.open(tmp_path, os.O_RDONLY), os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(looking, fcntl.LOCK_EX)
     monkeypatch.setattr("time.sleep", lambda seconds: fcntl.flock(looking, fcntl.LOCK_UN))

@@ -53,7 +53,7 @@ def make_endless(place: Path) -> None:
     ("make", "reason"),
     [(os.mkfifo, "it is not a regular file"), (make_link, "Too many levels of symbolic links"), (make_endless, "")],
 )
-def test_what_is_in_the_place_of_a_record_stops_no_sync(
+def test_nothing_in_the_place_of_a_record_stops_a_sync(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

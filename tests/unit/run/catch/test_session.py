@@ -244,7 +244,7 @@ def stage(host: Host, policy: Policy, size: int | None = None) -> bytes:
     return contents
 
 
-def test_what_arrives_after_all_was_withdrawn_leaves_what_is_staged(host: Host) -> None:
+def test_pages_after_the_withdrawal_leave_staged_files_alone(host: Host) -> None:
     size = Geometry(1, 64).page_bytes
     (host.source / "a").write_bytes(bytes(3 * size))
     time.sleep(1.1 * TICK_NS / 1e9)  # else the file is not to be resumed

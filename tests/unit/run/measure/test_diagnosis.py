@@ -109,7 +109,7 @@ def test_the_first_finding_is_the_fault(seen: Evidence, cause: str, remedy: str)
     assert seen.host not in first.detail  # so that equal findings fold
 
 
-def test_what_is_left_on_a_full_disk_is_told() -> None:
+def test_the_free_space_of_a_full_disk_is_reported() -> None:
     assert diagnose(with_disk(free_bytes=19_200_000), SETTING)[0].detail == "/data: only 19 MB are free"
     assert diagnose(with_disk(free_inodes=3), SETTING)[0].detail == "/data: only 3 inodes are free"
 

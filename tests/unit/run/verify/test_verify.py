@@ -23,7 +23,7 @@ echo '%s'
 """
 
 
-def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verifier_without_progress_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "SILENCE_S", 0.6)
     shell = tmp_path / "shell"
     shell.write_text(SHELL % (encode_finding(Pulse(1)), encode_finding(TreeVerdict(entries=7))))
@@ -42,7 +42,7 @@ def test_who_gets_on_with_nothing_is_not_waited_for(tmp_path: Path, monkeypatch:
     assert states[-1] == ("unreachable", "done")
 
 
-def test_who_interrupts_it_is_told_of_those_that_were_not_verified(tmp_path: Path) -> None:
+def test_an_interrupted_run_names_the_targets_not_verified(tmp_path: Path) -> None:
     shell = tmp_path / "shell"
     shell.write_text(SHELL % (encode_finding(Pulse(1)), encode_finding(TreeVerdict(entries=7))))
     shell.chmod(0o755)

@@ -107,7 +107,7 @@ def test_merged_datagrams_received_before_end_nothing_that_is_alike(bench: Bench
 
 
 @pytest.mark.parametrize("place", [0, 3, MOST - 1])
-def test_copies_are_what_was_received_from_a_place_on(bench: Bench, place: int) -> None:
+def test_copies_begin_at_a_given_place(bench: Bench, place: int) -> None:
     for first, end in ((0, MOST), (1, 4), (5, MOST)):
         bench.send(*map(packet, range(MOST)))
         assert bench.receive(place) == MOST
@@ -117,7 +117,7 @@ def test_copies_are_what_was_received_from_a_place_on(bench: Bench, place: int) 
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_ancillary_data_and_sources_are_what_recvmsg_returns(bench: Bench, number: int) -> None:
+def test_ancillary_data_and_sources_are_those_of_recvmsg(bench: Bench, number: int) -> None:
     segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, SIZE.to_bytes(2, "little"))] if number > 1 else []
     for _ in range(2):
         bench.sender.sendmsg([packet(1)] * number, segment, 0, bench.receiver.getsockname())

@@ -92,7 +92,7 @@ def test_statistics_are_kept_by_kind_of_path(ways: list[Way]) -> None:
     assert sender.statistics.bytes > sender.statistics.packets * GEOMETRY.slice_bytes
 
 
-def test_a_path_that_is_removed_gets_nothing_more_and_one_that_is_added_gets_the_next(ways: list[Way]) -> None:
+def test_a_removed_path_gets_nothing_more_and_an_added_one_gets_the_next_burst(ways: list[Way]) -> None:
     sender = sender_on(ways)
     sender.remove_path(ways[1].path)
     seen: list[tuple[int, int]] = []

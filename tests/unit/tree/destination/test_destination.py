@@ -66,7 +66,7 @@ def test_the_umask_stays_while_parents_are_made(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("above", ["file", "dangling", "file/x"])
-def test_parents_cannot_be_made_below_what_is_no_directory(tmp_path: Path, above: str) -> None:
+def test_parents_cannot_be_made_below_a_file(tmp_path: Path, above: str) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "dangling").symlink_to("nowhere")
     dest = os.fsencode(tmp_path / above / "there" / "new")
@@ -100,7 +100,7 @@ def test_a_read_only_file_system_is_refused() -> None:
             Destination(os.fsencode(mount / "new"))
 
 
-def test_a_root_cannot_be_made_in_what_is_of_others() -> None:
+def test_a_root_cannot_be_made_in_a_directory_of_others() -> None:
     def run(top: Path) -> None:
         with pytest.raises(
             FileError, match=r"^cannot use the destination .*: Permission denied; with --sudo, root writes there$"

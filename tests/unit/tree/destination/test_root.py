@@ -141,7 +141,7 @@ def test_space_of_the_old_version_counts(tmp_path: Path) -> None:
             os.close(fd)
 
 
-def test_a_destination_that_would_be_made_has_the_room_of_what_is_there_of_its_path(tmp_path: Path) -> None:
+def test_a_missing_destination_has_the_room_of_its_deepest_parent(tmp_path: Path) -> None:
     check_room(os.fsencode(tmp_path / "not" / "there" / "new"), source_of(tmp_path / "source", 0), [], 1)
 
 
@@ -186,7 +186,7 @@ def test_a_path_out_of_the_root_follows_no_link_in_it(tmp_path: Path) -> None:
         os.close(fd)
 
 
-def test_the_home_of_who_called_sudo_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_of_the_user_who_called_sudo_is_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = pwd.getpwuid(os.getuid())
     monkeypatch.setenv("HOME", "/nowhere")
     monkeypatch.delenv("SUDO_USER", raising=False)

@@ -185,7 +185,7 @@ def test_modes_that_cannot_be_restored_are_reported() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_where_others_may_rename_a_directory_stays_the_one_that_was_opened(
+def test_a_directory_that_others_may_rename_stays_the_one_that_was_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mrsync.tree.fs.directories.DIRECTORIES_OPEN_MAX", 1)

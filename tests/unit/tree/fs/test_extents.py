@@ -76,7 +76,7 @@ def test_data_whose_end_cannot_be_found_are_data(tmp_path: Path, monkeypatch: py
         assert data_extents(file.fileno(), 1000) == [(0, 1000)]
 
 
-def test_an_empty_file_and_one_that_is_a_hole_have_no_data(tmp_path: Path) -> None:
+def test_an_empty_file_and_a_hole_have_no_data(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert extents_of(tmp_path / "file") == []
     os.truncate(tmp_path / "file", 1 << 20)

@@ -102,7 +102,7 @@ def test_no_pattern_leads_out_of_the_source(source: Path, pattern: bytes) -> Non
         match_patterns(os.fsencode(source), [b"a.c", pattern])
 
 
-def test_an_empty_list_and_one_that_matches_nothing(source: Path) -> None:
+def test_an_empty_list_and_a_list_without_matches(source: Path) -> None:
     for patterns in ([], [b"nothing*", b"\\..", b"[z-a]"]):
         with pytest.raises(SelectionError, match="nothing in the source matches"):
             match_patterns(os.fsencode(source), patterns)

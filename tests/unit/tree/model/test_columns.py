@@ -17,7 +17,7 @@ NAMES = st.lists(st.binary(max_size=3).map(lambda name: name.replace(b"\0", b"")
 
 
 @given(NAMES, NAMES)
-def test_names_are_those_that_were_added(first: list[bytes], second: list[bytes]) -> None:
+def test_added_names_are_read_back(first: list[bytes], second: list[bytes]) -> None:
     column = NameColumn(first)
     column.extend(second)
     names = first + second

@@ -70,7 +70,7 @@ def test_a_section_that_would_expand_too_far_is_padded(count: int) -> None:
 
 
 @given(st.binary(max_size=50))
-def test_what_is_packed_already_stays_as_it_is(data: bytes) -> None:
+def test_packed_bytes_stay_as_they_are(data: bytes) -> None:
     packer = Packer(MAGIC)
     packer.object(data)
     packer.number(1)

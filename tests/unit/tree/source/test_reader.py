@@ -352,7 +352,7 @@ def _give_away(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_swap_for_a_secret, _swap_for_a_link, _close_to_others, _give_away])
-def test_contents_are_read_only_for_whom_the_scan_saw(tree: Path, change: Callable[[Path], None]) -> None:
+def test_contents_are_read_only_with_the_owner_and_mode_of_the_scan(tree: Path, change: Callable[[Path], None]) -> None:
     if change is _give_away and os.geteuid() != 0:
         pytest.skip("only root gives files away")
     source = source_of(tree)

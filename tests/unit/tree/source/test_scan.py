@@ -273,7 +273,7 @@ def test_vanished_entries_are_distinguished_from_unreadable_ones(
 
 
 @pytest.mark.parametrize("is_link", [False, True], ids=["file", "followed link"])
-def test_attributes_are_read_only_of_what_was_listed(tmp_path: Path, is_link: bool) -> None:
+def test_attributes_are_read_only_from_the_listed_entry(tmp_path: Path, is_link: bool) -> None:
     """A user who may rename things there could give a capability of root's program to one of their own."""
     tree = tmp_path / "tree"
     tree.mkdir()

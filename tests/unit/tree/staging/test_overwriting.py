@@ -275,7 +275,7 @@ def test_until_the_commit_a_file_differs_by_its_size(trees: Path, policy: Policy
     assert (mended.st_size, mended.st_mtime_ns) == (new.st_size, new.st_mtime_ns)
 
 
-def test_zeros_for_what_the_source_did_not_give_are_mended_by_the_next_run(
+def test_zeros_in_the_place_of_unreadable_data_are_replaced_by_the_next_run(
     trees: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = session(trees)

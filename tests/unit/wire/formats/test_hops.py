@@ -141,7 +141,7 @@ def test_island_and_its_relay_understand_each_other() -> None:
         assert made[PARENT].decode(made[target].encode(claim)) == claim
 
 
-def test_nobody_claims_in_the_name_of_another_one_of_its_island() -> None:
+def test_no_target_claims_in_the_name_of_another_one_of_its_island() -> None:
     made = islanders()
     assert made[PARENT].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
     assert made[CHILD].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED

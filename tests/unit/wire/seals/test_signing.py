@@ -72,7 +72,7 @@ def test_another_message_or_key_or_signature_is_not_right(verifier_of: Callable[
     assert not verifier_of(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
 
 
-def test_what_is_repeated_is_not_checked_again(
+def test_a_repeated_signature_is_not_checked_again(
     verifier_of: Callable[[bytes], Verifier], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signed messages can be repeated without a key; a check takes longer than all else that a message costs."""

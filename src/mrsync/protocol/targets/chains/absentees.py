@@ -1,7 +1,8 @@
 """Absentees: targets that take no part in the chains for now, and when they may again.
 
-A target is barred when no parent can feed it or it is left behind; the caster serves it meanwhile. It is parked while
-it does not answer. It is stuck while it has pages and writes none: its parent would have to wait for it.
+A target is *barred* when no parent can feed it or it is left behind; the caster serves it meanwhile. It is *parked*
+while it does not answer. It is *stuck* while it has pages and writes none, because its parent would have to wait for
+it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mrsync.protocol.targets.roster import Target
 
 
 class Absentees:
-    """Who takes no part, by target id. barred: why."""
+    """The targets that take no part, by id. barred: target -> reason."""
 
     def __init__(self) -> None:
         self.barred: dict[int, str] = {}
@@ -27,7 +28,7 @@ class Absentees:
             self._barred_until[target.id] = until
 
     def park(self, target: Target, now: float) -> None:
-        """Keep a target out until it answers. One that receives the group is kept out anyway."""
+        """Keep a target out until it answers. A target that receives the group is not in a chain anyway."""
         if target.path.is_unicast:
             self._parked[target.id] = now
 

@@ -6,8 +6,8 @@ hop has shown in this session, because at the moment all of them are as slow as 
 the same time, it must be slower than most of their slow hops, too: they may all be slow for the same reason.
 
 A hop that is three times slower is worth another order of the chain, but all may have become that slow, as where
-processors have other work. Then another order does not help. So after each change, all hops are compared only with what
-any has shown since, and nobody is blamed a second time for the same slowness. Ten times slower is no such accident.
+processors have other work. Then another order does not help. So after each change, all hops are compared only with the
+rates shown since then, and nobody is blamed twice for the same slowness. Ten times slower is no accident.
 """
 
 from __future__ import annotations

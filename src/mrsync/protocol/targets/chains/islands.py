@@ -1,8 +1,8 @@
 """Islands: networks that the caster's group does not reach, in which a target casts on to a group of their own.
 
-The first of an island in its chain is its relay; all others of it are that one's children. What the island's group does
-not reach after all leaves it, and is fed as the last of the chain. A network where nobody hears a new relay is no
-island, and its targets form a chain like any others.
+The first target of an island in its chain is its relay; all others of the island are the relay's children. A target
+that the island's group does not reach leaves the island, and is fed as the last of the chain. If nobody hears a new
+relay, the network is no island, and its targets form a chain like any others.
 """
 
 from __future__ import annotations

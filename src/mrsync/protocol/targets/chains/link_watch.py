@@ -49,7 +49,7 @@ class LinkWatch:
         return min(LATE_MAX_S, median(link.pause_s for link in self._links.values()))
 
     def quiet_near(self, link: Link, is_answering: Callable[[Target], bool]) -> list[Target]:
-        """Return who would take the place of a parent that is gone, but may be gone as well, as with a whole rack.
+        """Return the targets that would replace a lost parent but may be lost as well, as when a whole rack fails.
 
         These are the targets before it, up to the first one that answers, and its other children in an island.
         """

@@ -1,7 +1,7 @@
 """Slack: the additional patience with links where many targets answer one after the other, or all answers are late.
 
-Without it, healthy links would be blamed where processors are scarce, and each copy in the place of a link would make
-all answers later still.
+Without it, healthy links would be blamed on overloaded hosts, and each copy that replaces a link would make all answers
+later still.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Catchers join until all targets are compared. But the seal, the compression and the size of packets are chosen once,
 when the manifest is to be cast: those that all targets present by then can use (`settle`). A late target is admitted
-only if it can use them, too. When the plan is made (`close`), absent targets end, and no other process may replace a
-target any more: it might need what was not planned.
+only if it can use them, too. When the plan is made (`close`), absent targets are given up, and no other process may
+replace a target any more, because it might need files that were not planned.
 """
 
 from __future__ import annotations

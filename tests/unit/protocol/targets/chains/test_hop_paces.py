@@ -45,7 +45,7 @@ def test_relay_at_which_little_waits_is_not_slow() -> None:
 
 
 @pytest.mark.parametrize(("pages_s", "is_slow"), [(28, False), (8, True)])
-def test_after_a_change_only_what_was_possible_since_counts_or_a_tenth_of_the_best(pages_s: int, is_slow: bool) -> None:
+def test_after_a_change_only_later_rates_count_or_a_tenth_of_the_best(pages_s: int, is_slow: bool) -> None:
     """All may have become slow, and each new order of the chain costs time."""
     made = paces(a=(90, 0), b=(28, WAITING_MAX))
     made.forget(0)

@@ -35,7 +35,7 @@ def test_the_first_of_a_network_casts_and_the_others_listen() -> None:
     assert {told.parent.link for told in chains.told.values() if told.parent} == {island.link}
 
 
-def test_one_that_listens_feeds_the_next_network() -> None:
+def test_a_listener_feeds_the_next_network() -> None:
     chains = islands(7, networks=dict.fromkeys((4, 5, 6), 1))
     assert parents(chains) == {0: None, 1: 0, 2: 0, 3: 0, 4: 3, 5: 4, 6: 4}
     assert chains.told[3].child == Peer(4, chains.told[4].parent.link, *_place(4, 1))  # type: ignore[union-attr]
@@ -109,7 +109,7 @@ def test_a_dead_relay_is_replaced_by_the_next_one() -> None:
     assert parents(chains) == {0: 1, 1: None, 2: 1, 3: 1}
 
 
-def test_one_that_listens_and_does_not_answer_is_left_out() -> None:
+def test_a_listener_that_does_not_answer_is_left_out() -> None:
     chains = islands(5).fed()
     now = NOW + 5
     chains.hop(3, Feeding.STARVED, now)
@@ -119,7 +119,7 @@ def test_one_that_listens_and_does_not_answer_is_left_out() -> None:
     assert chains.told[1].parent == chains.told[2].parent
 
 
-def test_one_that_listens_and_cannot_write_is_nobodys_child() -> None:
+def test_a_listener_that_cannot_write_is_nobodys_child() -> None:
     """The last of an island, which would feed it as a stranger, would wait for it as the island did."""
     chains = islands(5).fed()
     found(chains.roster, 3).report = report(3, queue_pages=3, activity=7)
@@ -132,7 +132,7 @@ def test_one_that_listens_and_cannot_write_is_nobodys_child() -> None:
     assert chains.ways()[3] is Via.NOBODY
 
 
-def test_a_relay_that_most_get_nothing_from_feeds_nobody_any_more() -> None:
+def test_a_relay_that_does_not_reach_most_of_its_island_is_replaced() -> None:
     chains = islands(6).fed()
     now = NOW + 5
     for target in (1, 2, 3):

@@ -70,7 +70,7 @@ def test_a_doubted_link_has_failed_when_the_doubt_is_over() -> None:
     assert watched.watch.has_failed(watched.links[1], SLACK_S, 1.01 + DOUBT_S + SLACK_S)
 
 
-def test_a_child_that_gets_nothing_of_what_its_parent_holds_is_starved() -> None:
+def test_a_child_that_gets_none_of_its_parent_s_pages_is_starved() -> None:
     watched = Watched()
     watched.report(0, 20)
     watched.report(1, 10)
@@ -146,7 +146,7 @@ def test_a_child_that_writes_other_pages_may_lack_its_first_one_for_longer() -> 
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-def test_an_island_waits_for_one_that_writes(is_busy: bool) -> None:
+def test_an_island_waits_for_a_target_that_writes(is_busy: bool) -> None:
     watched = Watched(Island(b"net", {0, 1, 2, 3}))
     watched.report(0, 20)
     watched.report(1, 10)

@@ -200,7 +200,7 @@ def test_those_before_a_relay_that_is_gone_are_asked_as_well() -> None:
     assert chains.chain_ids() == [[0, 1, 4, 5]]
 
 
-def test_one_that_was_asked_with_others_and_answers_stays() -> None:
+def test_a_target_that_was_asked_with_others_and_answers_stays() -> None:
     chains = Chains(5).fed()
     now = NOW + 5
     chains.hop(4, Feeding.STARVED, now)
@@ -209,7 +209,7 @@ def test_one_that_was_asked_with_others_and_answers_stays() -> None:
     assert chains.chain_ids() == [[0, 1, 2, 4]]
 
 
-def test_if_both_ends_are_silent_the_one_that_was_heard_last_stays() -> None:
+def test_if_both_ends_are_silent_the_end_heard_last_stays() -> None:
     """Statuses to it may be late: it says that it is starved."""
     chains = Chains(4).fed()
     now = NOW + 5
@@ -219,7 +219,7 @@ def test_if_both_ends_are_silent_the_one_that_was_heard_last_stays() -> None:
     assert chains.chain_ids() == [[0, 2, 3]]
 
 
-def test_one_that_was_left_out_comes_back_at_the_end() -> None:
+def test_a_target_that_was_left_out_comes_back_at_the_end() -> None:
     chains = Chains(3).fed()
     now = NOW + 5
     chains.hop(2, Feeding.STARVED, now)

@@ -207,7 +207,7 @@ def test_a_session_uses_the_best_that_all_targets_can_use(
     assert door.outbox.geometry == STEPS[0].geometry
 
 
-def test_one_that_may_still_come_need_not_know_zstd() -> None:
+def test_a_target_that_may_still_join_need_not_know_zstd() -> None:
     door = Door()
     for target in (0, 1):
         door.hello(target)
@@ -224,7 +224,7 @@ def test_one_that_may_still_come_need_not_know_zstd() -> None:
         ({"compressions": 0}, "cannot expand"),
     ],
 )
-def test_a_late_target_is_admitted_only_if_it_can_use_what_was_chosen(details: dict[str, Any], reason: str) -> None:
+def test_a_late_target_must_be_able_to_use_what_was_settled(details: dict[str, Any], reason: str) -> None:
     door = Door()
     for target in (0, 1):
         door.hello(target)
@@ -243,7 +243,7 @@ def test_at_the_last_call_absent_targets_end() -> None:
     assert door.compressions.chosen is Compression.ZSTD  # nobody else can come
 
 
-def test_without_a_live_target_nobody_is_waited_for_and_nothing_is_chosen() -> None:
+def test_without_a_live_target_nothing_is_awaited_or_chosen() -> None:
     door = Door()
     door.settle()
     assert door.states() == [RosterState.UNREACHABLE] * 3

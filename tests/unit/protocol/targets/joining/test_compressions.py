@@ -48,6 +48,6 @@ def test_a_target_that_cannot_expand_zstd_is_refused(allowed: int, there: int, i
     assert ("cannot expand zstd" in Compressions(allowed).refusal(hello(compressions=there))) is is_refused
 
 
-def test_latecomer_must_expand_what_was_chosen() -> None:
+def test_a_latecomer_must_expand_the_chosen_compression() -> None:
     assert "--compress-choice zlib does not" in chosen(BOTH, BOTH).refusal(hello(1, compressions=DEFLATE))
     assert chosen(BOTH, BOTH, are_all=False).refusal(hello(1, compressions=DEFLATE)) == ""
