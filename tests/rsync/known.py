@@ -18,8 +18,10 @@ CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8})([ |])(.*)")  # o
 
 def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
     """Remove from both outcomes what may differ after a line with these words."""
-    if theirs.status in (PROTOCOL_ERROR, RSYNC_HANGS) or "could not make way" in theirs.errors:
-        # rsync has failed, and says so; with -b, its own backup keeps it from removing a directory
+    has_failed = re.search("could not make way|refusing to follow a symlink", theirs.errors) is not None
+    if theirs.status in (PROTOCOL_ERROR, RSYNC_HANGS) or has_failed:
+        # rsync has failed, and says so: with -b, its own backup keeps it from removing a directory; and it trusts no
+        # link of SOURCE that belongs to others
         for outcome in (theirs, ours):
             _forget(outcome)
     elif theirs.status == DELETIONS_STOPPED:

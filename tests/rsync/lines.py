@@ -226,6 +226,10 @@ def _keep_less(line: Line, chance: random.Random) -> None:
         added = [word for word in added if word not in ("--no-o", "--no-g", "--no-owner", "--no-group")]
     if re.search("--inplace|--partial-dir", words):  # rsync does not mix them, or gives the file to another owner
         added = [word for word in added if word in ("--no-l", "--no-links", "-J")]
+    if re.search("--chown|--chmod|map=", words):  # what is made anew for these is known by its line only
+        line.words = [word for word in line.words if word != "-q"]
+    if "--del" in words:  # rsync deletes its own backups, and backs them up again
+        line.words = [word.replace("-dir=.old", "-dir=../old") for word in line.words]
     sources = [word for word in line.words if word in SOURCES]
     line.words = [*(word for word in line.words if word not in SOURCES), *added, *sources]
 

@@ -16,7 +16,7 @@ from tests.rsync.lines import draw_line, run_both
 # Lines that once differed: the rules of `known` were made for them, or a fault was mended.
 ODD = (
     *(1009, 1053, 1105, 1140, 2066, 5002, 5012, 5128, 5134, 5290, 5385, 5408, 5414, 5487, 5705),
-    *(910068, 910108, 920079, 970007, 970021, 970086, 881015, 881051, 881099),
+    *(910068, 910108, 920079, 970007, 970021, 970086, 881015, 881051, 881099, 771037, 771058, 772102),
 )
 LINES_PER_TEST = 15
 SEEDS = [*range(300), *ODD] if os.environ.get("MRSYNC_ALL_LINES") else range(20)  # CI has no time for more

@@ -70,6 +70,25 @@ def test_each_takes_what_it_can(crowded: Site) -> None:
     assert crowded.staged() == []
 
 
+def test_a_dry_run_foresees_what_has_no_room(crowded: Site) -> None:
+    write_versions(crowded)
+    foreseen, ended = crowded.sync("-n"), crowded.sync()
+    sentence = "big: cannot write: No space left on device"
+    assert (foreseen.status, ended.status) == (23, 23)
+    assert sentence in foreseen.stderr
+    assert sentence in ended.stderr
+
+
+def test_all_files_at_the_end_and_what_one_cannot_take_nowhere(crowded: Site) -> None:
+    write_versions(crowded)
+    ended = crowded.sync("--commit", "end")
+    assert ended.status == 23
+    for host in crowded.hosts:
+        assert (crowded.dest(host) / "big").stat().st_size == OLD["big"]
+        assert all("big" in line for line in crowded.differences(host))
+    assert crowded.staged() == []
+
+
 def test_commit_each_waits_for_no_target(site: Site) -> None:
     """One hangs, the others have their files while it still counts."""
     write_files(site.source, {f"{number:03}": MEGABYTE // 4 for number in range(16)})

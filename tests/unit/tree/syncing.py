@@ -162,10 +162,10 @@ def as_nobody(action: Callable[[], None]) -> None:
 
 
 @contextmanager
-def small_file_system(size_bytes: int) -> Iterator[Path]:
+def small_file_system(size_bytes: int, inodes: int = 1000) -> Iterator[Path]:
     """A tmpfs of this size; skipped where it cannot be mounted."""
     path = Path(tempfile.mkdtemp(prefix="mrsync-test-"))
-    command = f"mount -t tmpfs -o size={size_bytes} mrsync-test {path} 2>/dev/null"
+    command = f"mount -t tmpfs -o size={size_bytes},nr_inodes={inodes} mrsync-test {path} 2>/dev/null"
     if os.geteuid() or os.system(command):
         path.rmdir()
         pytest.skip("needs root and the right to mount a tmpfs")

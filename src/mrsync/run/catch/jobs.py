@@ -335,6 +335,7 @@ class TreeJobs:
     def _foresee(self) -> Result:
         """Return what a dry run would delete, and what it could not."""
         foreseen = Result()
+        foreseen.undone.update(self._tree.unfit)
         if self._tree.destination is not None:
             foreseen.failures = foresee_deletions(self._manifest, self._tree.destination, self._comparison)
             foreseen.deleted = self._tree.destination.removals.deletions.count

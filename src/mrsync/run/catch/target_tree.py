@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from mrsync.files import absolute
 from mrsync.ranges import merged
@@ -17,6 +17,7 @@ from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.activity import Activity
 from mrsync.run.catch.closed_root import check_reach
 from mrsync.run.catch.confinement import open_deepest
+from mrsync.run.catch.room import Room
 from mrsync.tree.compare.coming_deletions import check_deletions
 from mrsync.tree.compare.compare import compare, compare_with_nothing
 from mrsync.tree.compare.prefetch import Prefetch
@@ -25,7 +26,6 @@ from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.destination.root import (
     check_absent_root,
     check_not_file_system_root,
-    check_room,
     is_file_system_root,
     other_run,
 )
@@ -38,7 +38,7 @@ from mrsync.tree.staging.homes import StagingArea, foresee_area
 class TargetTree:
     """The tree at a path. host, suffix: for the names of backups. umask: see Destination.
 
-    destination, area: None until `compare` has opened them.
+    destination, area: None until `compare` has opened them. unfit: entries for which a dry run finds no space.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class TargetTree:
     ) -> None:
         self.destination: Destination | None = None
         self.area: StagingArea | None = None
+        self.unfit: Collection[int] = ()
         self.is_dry_run = is_dry_run
         self.umask = umask
         self._path = path
@@ -71,8 +72,7 @@ class TargetTree:
     def compare(self, manifest: Manifest) -> Comparison:
         """Open the destination and compare it with the manifest.
 
-        Raise DeletionsRefused, or FileError if the destination cannot be used; in a dry run also if it has too little
-        space.
+        Raise DeletionsRefused, or FileError if the destination cannot be used.
         """
         policy = manifest.policy
         if policy.is_one_file and not os.path.isdir(self._path):
@@ -81,7 +81,9 @@ class TargetTree:
         comparison = self._compare_absent(manifest) if is_absent else self._compare_existing(manifest)
         if self.is_dry_run:
             directories = self.destination.directories if self.destination is not None else None
-            check_room(self._path, manifest, comparison.needs, len(comparison.made), directories)
+            unfit = dict(Room(self._path, manifest, directories).lacking(comparison.needs, comparison.made))
+            comparison.failures += unfit.values()
+            self.unfit = unfit.keys()
         return comparison
 
     def _compare_absent(self, manifest: Manifest) -> Comparison:

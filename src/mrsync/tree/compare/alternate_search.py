@@ -19,20 +19,21 @@ from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.items import ALTERED, LETTERS, LINKED, MADE, NEW, Items
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
-from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
+from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.policy import COMPARE, COPY
 from mrsync.tree.model.policy import LINK as HARD_LINK
 from mrsync.tuples import NamedTuple
 
-LIKE, SAME_CONTENTS, SAME = 1, 2, 3  # how much of an entry another directory has
+LIKE, DOUBTFUL, SAME_CONTENTS, SAME = 1, 2, 3, 4  # how much of an entry another directory has
 _SPECIAL = stat.S_ISUID | stat.S_ISGID
 
 
 class Alternate(NamedTuple):
     """A counterpart of an entry in another directory.
 
-    number: of the directory. level: LIKE (only its kind), SAME_CONTENTS, or SAME (with all attributes). differences:
-    flags of `model.items`. inode, mtime_ns: what identifies it.
+    number: of the directory. level: LIKE (only its kind), DOUBTFUL (its contents, but nothing is copied from there),
+    SAME_CONTENTS, or SAME (with all attributes). differences: flags of `model.items`. inode, mtime_ns: what identifies
+    it.
     """
 
     number: int
@@ -154,7 +155,7 @@ class AlternateSearch:
         if self._is_alike(entry, listing, position, place, differences):
             level = SAME_CONTENTS if differences else SAME
         if level == SAME_CONTENTS and kind == REGULAR and not self._is_trusted(entry, listing.uids[position], place):
-            level = LIKE
+            level = DOUBTFUL
         return Alternate(number, level, differences, place.inode(position), listing.mtime_ns(position))
 
     def _is_alike(self, entry: int, listing: Listing, position: int, place: _Place, differences: int) -> bool:
@@ -220,6 +221,6 @@ def itemize_made(items: Items, entry: int, kind: int, near: Alternate | None) ->
     if near is None:
         items.add(entry, MADE | NEW)
         return
-    is_altered = near.level == LIKE if kind not in (LINK, DIRECTORY) else kind == LINK and near.level != SAME
+    is_altered = near.level == LIKE if kind in (REGULAR, DIRECTORY) else near.level != SAME
     if near.differences or is_altered:
         items.add(entry, MADE | near.differences | (ALTERED if is_altered else 0))

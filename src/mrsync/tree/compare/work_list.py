@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from mrsync.ranges import merged
-from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
+from mrsync.tree.compare.alternate_search import SAME_CONTENTS, Alternate, AlternateSearch, itemize_made
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.compare.update_safety import UpdateSafety
@@ -110,7 +110,7 @@ class LinkWork:
         if near is not None:
             self._near[entry] = near
             found = self._others.revised(near, found)
-        self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
+        self._groups.note(entry, found._replace(is_near=near is not None and near.level >= SAME_CONTENTS))
 
     def resolve(self, entry_of_inode: dict[Inode, int]) -> None:
         """Decide about all groups. entry_of_inode: maps inodes to the entries that keep them."""

@@ -7,17 +7,13 @@ import fcntl
 import os
 import stat
 import struct
-from collections.abc import Iterable
 from contextlib import suppress
 
 from mrsync.errors import FileError
 from mrsync.files import CAUTIOUS, NAMED, close_quietly
-from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.failure import printable
-from mrsync.tree.model.manifest import Manifest
 
-HOLES_BYTES = 1 << 40
 _FLOCK = struct.Struct("hhqqi0q")  # struct flock: type, whence, start, length, process
 _FLOCK_BYTES = 1 << 63  # that can be locked, whatever the size
 _NO_PARENT = "cannot make the destination {}: its parent directory does not exist; --mkpath makes it"
@@ -49,7 +45,7 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
     except FileExistsError as error:
         raise FileError(_NO_GOAL.format(shown)) from error
     except NotADirectoryError as error:
-        if (obstacle := _deepest(path)) != path.rstrip(b"/"):
+        if (obstacle := deepest(path)) != path.rstrip(b"/"):
             raise FileError(_NO_PARENTS.format(shown, printable(obstacle))) from error
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:
@@ -220,7 +216,7 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
         is_link = os.path.islink(bare) and not os.path.exists(bare)
         raise FileError(_NO_GOAL.format(shown) if is_link else f"the destination {shown} is not a directory")
     try:
-        parent = _deepest(_parent(path)) if makes_parents else _parent(path)
+        parent = deepest(_parent(path)) if makes_parents else _parent(path)
     except OSError as error:
         raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
     if makes_parents and not os.path.isdir(parent):
@@ -239,40 +235,7 @@ def why_refused(reason: int) -> str:
     return os.strerror(reason) + ("; with --sudo, root writes there" if is_user else "")
 
 
-def check_room(
-    path: bytes,
-    manifest: Manifest,
-    needs: Iterable[tuple[int, int]],
-    made: int,
-    directories: Directories | None = None,
-) -> None:
-    """Raise FileError if the file system has too little space for the needed files, minus the files that they replace.
-
-    needs: ranges [a, b) of entries. made: the number of other entries to create. directories: of the destination, or
-    None if it does not exist. A file that is larger than both the file system and HOLES_BYTES is assumed to be sparse,
-    because the manifest does not say how much of it is data.
-    """
-    space = os.statvfs(_deepest(path)) if directories is None else os.fstatvfs(directories.open(0))
-    total = space.f_blocks * space.f_frsize
-    size, entries = 0, made
-    for first, end in needs:
-        for entry in range(first, end):
-            is_of_holes = manifest.sizes[entry] > max(total, HOLES_BYTES)
-            size += 0 if is_of_holes else manifest.sizes[entry]
-            try:
-                size -= 0 if directories is None else directories.status(entry).st_blocks * 512
-                entries += directories is None
-            except OSError:
-                entries += 1
-    free = (space.f_bfree if os.geteuid() == 0 else space.f_bavail) * space.f_frsize
-    shown = printable(path)
-    if size > free:
-        raise FileError(f"no room in the destination {shown}: {size} more bytes are needed, {free} are free")
-    if space.f_files and entries > space.f_ffree:
-        raise FileError(f"no room in the destination {shown}: {entries} inodes are needed, {space.f_ffree} are free")
-
-
-def _deepest(path: bytes) -> bytes:
+def deepest(path: bytes) -> bytes:
     """Return what exists of a path. Raise OSError if it begins in a working directory that this user may not search."""
     path = path.rstrip(b"/") or b"/"
     while not os.path.lexists(path):

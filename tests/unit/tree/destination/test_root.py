@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 from pathlib import Path
 
 import pytest
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.root import (
-    HOLES_BYTES,
     check_absent_root,
     check_not_file_system_root,
-    check_room,
     holds_home,
     open_directory_from,
     open_root,
     path_below,
     place_from,
 )
-from mrsync.tree.fs.directories import Directories
-from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.source.scan import scan
-from tests.unit.tree.syncing import as_nobody, small_file_system
+from tests.unit.tree.syncing import as_nobody
 
 
 def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
@@ -100,64 +94,6 @@ def test_an_existing_name_is_not_an_absent_directory(tmp_path: Path) -> None:
                 check_absent_root(path)
             with pytest.raises(FileError, match=f"{name}/? {reason}"):
                 open_root(path, makes_parents=True, is_only_read=False)
-
-
-def source_of(folder: Path, size: int) -> Manifest:
-    """Return the manifest of a directory with one file of this size that takes no space."""
-    folder.mkdir()
-    with (folder / "file").open("wb") as file:
-        file.truncate(size)
-    return scan(os.fsencode(folder)).manifest
-
-
-def test_needed_files_must_fit(tmp_path: Path) -> None:
-    space = os.statvfs(tmp_path)
-    total = space.f_blocks * space.f_frsize
-    if total >= HOLES_BYTES:
-        pytest.skip("the file system is too large for a file that does not fit")
-    manifest = source_of(tmp_path / "source", total + 1)
-    entry = manifest.find(b"file")
-    check_room(os.fsencode(tmp_path), manifest, [], 1)
-    with pytest.raises(FileError, match=re.escape(f"no room in the destination {tmp_path}: {total + 1} more bytes")):
-        check_room(os.fsencode(tmp_path), manifest, [(entry, entry + 1)], 0)
-
-
-def test_space_of_the_old_version_counts(tmp_path: Path) -> None:
-    """It is looked at below the open destination, whatever the path of that leads to by now."""
-    with small_file_system(1 << 20) as mounted:
-        space = os.statvfs(mounted)
-        size = space.f_blocks * space.f_frsize * 2 // 3
-        (mounted / "file").write_bytes(bytes(size))
-        manifest = source_of(tmp_path / "source", size)
-        needs = [(manifest.find(b"file"), manifest.find(b"file") + 1)]
-        fd = os.open(mounted, os.O_RDONLY)
-        try:
-            directories = Directories(fd, manifest.names, manifest.parents)
-            check_room(b"elsewhere", manifest, needs, 0, directories)
-            (mounted / "file").rename(mounted / "another")
-            with pytest.raises(FileError, match=f"no room in the destination elsewhere: {size} more bytes"):
-                check_room(b"elsewhere", manifest, needs, 0, directories)
-        finally:
-            os.close(fd)
-
-
-def test_a_missing_destination_has_the_room_of_its_deepest_parent(tmp_path: Path) -> None:
-    check_room(os.fsencode(tmp_path / "not" / "there" / "new"), source_of(tmp_path / "source", 0), [], 1)
-
-
-def test_a_file_larger_than_any_disk_is_taken_for_sparse(tmp_path: Path) -> None:
-    space = os.statvfs(tmp_path)
-    manifest = source_of(tmp_path / "source", max(HOLES_BYTES, space.f_blocks * space.f_frsize) + 1)
-    entry = manifest.find(b"file")
-    check_room(os.fsencode(tmp_path / "dest"), manifest, [(entry, entry + 1)], 0)
-
-
-def test_new_entries_need_inodes(tmp_path: Path) -> None:
-    if not os.statvfs(tmp_path).f_files:
-        pytest.skip("the file system does not count inodes")
-    manifest = source_of(tmp_path / "source", 0)
-    with pytest.raises(FileError, match="inodes are needed"):
-        check_room(os.fsencode(tmp_path), manifest, [], 1 << 62)
 
 
 def test_paths_below_the_root_directory() -> None:
