@@ -14,7 +14,9 @@ QUEUED_BYTES_S_MAX = 1e8  # faster ports have longer queues than a burst
 BLOCK_S_MAX = 3.0
 STOP_S_MAX = 11.0  # two ack waits are 12 s
 DEAF_STOP_S_MAX = 8.0  # a target without multicast hears nothing of the caster before that is known
-FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))  # these are drawn by themselves
+FATES = tuple(
+    fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED, Fate.DEPARTED)
+)  # these are drawn by themselves
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
 TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
@@ -29,7 +31,8 @@ def draw(seed: int) -> Scenario:
     scenario = _draw_stops(random.Random(f"stops {seed}"), scenario)
     scenario = _draw_lateness(random.Random(f"lateness {seed}"), scenario)
     scenario = _draw_load(random.Random(f"load {seed}"), _draw_share(random.Random(f"share {seed}"), scenario))
-    return _draw_ports(random.Random(f"ports {seed}"), scenario)
+    scenario = _draw_ports(random.Random(f"ports {seed}"), scenario)
+    return _draw_paths(random.Random(f"paths {seed}"), scenario)
 
 
 def draw_relays(seed: int) -> Scenario:
@@ -180,6 +183,53 @@ def _draw_ports(rng: random.Random, scenario: Scenario) -> Scenario:
         is_slow = rng.random() < share
         targets.append(replace(target, port_bytes_s=rate, port_queue_bytes=int(rate * queue_s)) if is_slow else target)
     return replace(scenario, targets=tuple(targets))
+
+
+def _draw_paths(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a third of all runs: paths that change, mark, police or have bad spells, thin ways back, late departures."""
+    if rng.random() > 0.35:
+        return scenario
+    draw = rng.choice(
+        (_draw_turns, _draw_marks, _draw_policer, _draw_spells, _draw_detour, _draw_back, _draw_departure)
+    )
+    share = rng.choice((0.3, 1.0))
+    targets = tuple(draw(rng, target) if rng.random() < share else target for target in scenario.targets)
+    has_thin = draw is _draw_back and rng.random() < 0.5
+    return replace(scenario, targets=targets, back_bytes_s=rng.choice((1.25e5, 1e6)) if has_thin else 0.0)
+
+
+def _draw_turns(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    port = _draw_marks(rng, target)
+    share, turn_s = rng.choice((0.1, 0.5)), rng.choice((0.0, 0.3, 2.0))
+    return replace(port, marked_share=0.0, port_share=share, port_turn_s=turn_s, fate_at_s=rng.uniform(0, 2))
+
+
+def _draw_marks(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    rate, queue_s = rng.choice((2.5e6, 1.25e7, 5e7)), rng.choice((0.01, 0.1))
+    return replace(target, port_bytes_s=rate, port_queue_bytes=int(rate * queue_s), marked_share=rng.choice((0.2, 0.5)))
+
+
+def _draw_policer(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    rate = rng.choice((2.5e6, 1.25e7, 5e7))
+    return replace(target, policer_bytes_s=rate, bucket_bytes=rng.choice((16_000, 64_000, int(rate * 0.1))))
+
+
+def _draw_spells(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    return replace(target, good_s=rng.choice((0.1, 1.0)), bad_s=rng.choice((0.005, 0.02, 0.2)))
+
+
+def _draw_detour(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    return replace(target, detour_s=rng.choice((0.002, 0.01, 0.05)), fate_at_s=rng.uniform(0, 2))
+
+
+def _draw_back(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    return replace(target, back_bytes_s=rng.choice((1.25e4, 1.25e5, 5e5)))
+
+
+def _draw_departure(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    if target.fate is not Fate.HEALTHY:
+        return target
+    return replace(target, fate=Fate.DEPARTED, departs_share=rng.choice((1.0, rng.random())))
 
 
 def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:

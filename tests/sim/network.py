@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -11,11 +10,12 @@ from mrsync.transport.pages.bursts import PART_S
 from mrsync.wire.messages import Kind
 from mrsync.wire.terms import Term
 from tests.sim.clock import Events
+from tests.sim.impairments import BadSpells, LossProcess, Policer
 from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
 from tests.sim.shared_queue import SharedQueue
 
 PACKET_OVERHEAD_BYTES = 66
-RUN_S = 0.005
+BACK_QUEUE_BYTES = 64_000  # of what targets send: with 1 Mbit/s half a second
 KIND_AT = 2  # of a header
 MASTER = -1
 STOLEN_SHARE = 0.2  # of answers that a stranger sends from elsewhere before they arrive
@@ -58,43 +58,8 @@ class Receiver(Protocol):
     def hear(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
         """is_cast: it came to the group."""
 
-
-class LossProcess:
-    """Which of the next packets are hit: runs of geometric length, at geometric distances."""
-
-    def __init__(self, rng: random.Random, rate: float, run: float = 1.0) -> None:
-        self._rng = rng
-        self._run = run
-        self._gap = run * (1 - rate) / rate if rate else math.inf
-        self._until = self._draw(self._gap)
-        self._left = 0  # of the run that goes on
-        self._drawn_at = 0.0
-
-    def _draw(self, mean: float) -> float:
-        """A whole number of at least 0 with this mean."""
-        if mean == math.inf or mean <= 0:
-            return mean
-        return int(math.log(1 - self._rng.random()) / math.log(mean / (mean + 1)))
-
-    def draw(self, packets: int, now: float) -> int:
-        """The bit set of those hit among the next packets; a run does not outlast a silence."""
-        if now - self._drawn_at > RUN_S:
-            self._left = 0
-        self._drawn_at = now
-        if not self._left and self._until >= packets:
-            self._until -= packets
-            return 0
-        hit = 0
-        for at in range(packets):
-            if not self._left and self._until <= 0:
-                self._left = 1 + int(self._draw(self._run - 1))
-                self._until = self._draw(self._gap)
-            if self._left:
-                self._left -= 1
-                hit |= 1 << at
-            else:
-                self._until -= 1
-        return hit
+    def mark(self, packets: int) -> None:
+        """So many packets carry the mark of a long queue (ECN)."""
 
 
 class Path:
@@ -106,6 +71,9 @@ class Path:
         self.losses = LossProcess(self.rng, scenario.loss, scenario.loss_run)
         self.corruption = LossProcess(self.rng, scenario.corruption)
         self.report_losses = LossProcess(self.rng, scenario.report_loss)
+        self.spells = BadSpells(random.Random(f"spells {seed}"), scenario.good_s, scenario.bad_s)
+        self.policer = Policer(scenario.policer_bytes_s, scenario.bucket_bytes)
+        self.way_back = SharedQueue(scenario.back_bytes_s, BACK_QUEUE_BYTES, 0.0)
         self.is_cut = False
         self.way_in = SharedQueue(scenario.port_bytes_s, scenario.port_queue_bytes, 0.0)
         self.way_out = SharedQueue(uplink_bytes_s, scenario.hop_queue_bytes, 0.0)  # for what it passes on
@@ -113,9 +81,10 @@ class Path:
     def arrivals(self, now: float) -> list[float]:
         """When copies of something sent now arrive."""
         scenario, rng = self.scenario, self.rng
-        times = [now + scenario.delay_s]
+        delay_s = scenario.delay_s + (scenario.detour_s if now >= scenario.fate_at_s else 0.0)
+        times = [now + delay_s]
         if scenario.duplication and rng.random() < scenario.duplication:
-            times.append(now + scenario.delay_s + rng.random() * 0.01)
+            times.append(now + delay_s + rng.random() * 0.01)
         if scenario.jitter_share and rng.random() < scenario.jitter_share:
             times[0] += rng.random() * scenario.jitter_s
         return times
@@ -142,6 +111,7 @@ class Network:
         self.receivers: list[Receiver] = []
         self._asked: set[tuple[int, int]] = set()  # (sender, receiver) among the targets
         rival = scenario.rival_rtt_s, scenario.rival_ends_s
+        self.way_back = SharedQueue(scenario.back_bytes_s, BACK_QUEUE_BYTES, 0.0)
         self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, *rival)
 
     def join(self, receiver: Receiver) -> None:
@@ -216,6 +186,8 @@ class Network:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.way_in, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
             lost |= full
+            if path.way_in.is_above(path.scenario.marked_share * path.scenario.port_queue_bytes):
+                self._events.plan(when + path.scenario.delay_s, receiver.mark, packets)
         self._pass_path(receiver, cast, packets, lost, when, is_cast)
 
     def _pass_path(self, receiver: Receiver, cast: Cast, packets: int, lost: int, when: float, is_cast: bool) -> None:
@@ -225,7 +197,10 @@ class Network:
         if path.is_cut or not is_heard or not self.is_passable(receiver, cast):
             lost = everything
         else:
-            lost |= path.losses.draw(packets, when)
+            lost |= path.losses.draw(packets, when) | path.spells.draw(packets, when)
+            if path.scenario.policer_bytes_s:
+                size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
+                lost |= path.policer.drop(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         self.packets_lost += lost.bit_count()
         if lost == everything:
             return
@@ -274,6 +249,11 @@ class Network:
             return
         if path.corruption.draw(1, now):
             datagram = flipped(datagram, path.rng)
+        for queue, rate in ((path.way_back, path.scenario.back_bytes_s), (self.way_back, self._scenario.back_bytes_s)):
+            if rate:
+                now, full = _pass_queue(queue, 1, len(datagram) + PACKET_OVERHEAD_BYTES, now, 0.0)
+                if full:
+                    return
         times = path.arrivals(now)
         if self._scenario.forgeries_s and self._rng.random() < STOLEN_SHARE:
             self._events.plan(times[0], self.hear_stolen, datagram)  # no way is shorter, but it is the first one

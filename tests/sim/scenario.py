@@ -32,6 +32,7 @@ class Fate(Enum):
     HUNG = "writes nothing more"
     DEAD = "dies silently"
     RESTARTED = "dies silently, and another process takes its place"
+    DEPARTED = "dies silently when it has written `departs_share` of the contents"
     STOPPED = "is stopped for less than the ack wait, while its socket keeps what arrives"
 
 
@@ -75,6 +76,16 @@ class TargetScenario:
     hop_late_s: float = 0.0  # from when it says that a page of the contents left it until that leaves
     port_bytes_s: float = 0.0  # rate of the switch's port towards it; 0: unlimited
     port_queue_bytes: int = 0
+    port_share: float = 1.0  # of the rate of that port, that is left from fate_at_s on
+    port_turn_s: float = 0.0  # after which it has its whole rate for as long, and so on; 0: never again
+    marked_share: float = 0.0  # of the port's queue; longer ones are told to the target by marks (ECN). 0: none are
+    policer_bytes_s: float = 0.0  # rate of a policer, which drops what comes faster; 0: there is none
+    bucket_bytes: int = 0  # of the policer
+    good_s: float = 0.0  # how long its radio is good on average, between bad spells; 0: it always is
+    bad_s: float = 0.0  # how long a bad spell lasts on average
+    back_bytes_s: float = 0.0  # rate at which its reports leave; 0: unlimited
+    detour_s: float = 0.0  # by which packets are longer on the way, in either direction, from fate_at_s on
+    departs_share: float = 1.0
     uplink_share: float = 1.0  # of the rate of its own uplink, that is left from fate_at_s on
     uplink_turn_s: float = 0.0  # after which it has its whole rate for as long, and so on; 0: never again
     hop_queue_bytes: int = 0  # queue of its own uplink, which is as fast as the caster's; 0: there is no limit
@@ -114,6 +125,7 @@ class Scenario:
     uplink_bytes_s: float = 1.2e9
     switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
     switch_queue_bytes: int = 200_000
+    back_bytes_s: float = 0.0  # rate of the link by which all reports come to the caster; 0: unlimited
     rival_rtt_s: float = 0.0  # round trip of a TCP connection through the same queue; 0: there is none
     rival_ends_s: float = math.inf
     share: NetworkShare = NetworkShare.ALL

@@ -68,6 +68,7 @@ class SharedQueue:
         self._queue_bytes = 0.0
         self._is_full = False  # so that both lose packets
         self._now = 0.0
+        self._leaves_at = 0.0
 
     def put(self, packets: int, size_bytes: int, now: float) -> int:
         """Return how many of these packets fit, which come at once."""
@@ -75,15 +76,20 @@ class SharedQueue:
         fit = min(packets, int(max(0.0, self._limit_bytes - self._queue_bytes) / size_bytes))
         self._queue_bytes += fit * size_bytes
         self._is_full = fit < packets
+        self._leaves_at = max(self._leaves_at, self._now + self._queue_bytes / self._rate)
         return fit
 
     def change_rate(self, factor: float) -> None:
-        """Go on with the rate times this factor."""
+        """Go on with the rate times this factor. What is in the queue already leaves as was planned."""
         self._rate *= factor
 
+    def is_above(self, size_bytes: float) -> bool:
+        """Return whether more than this is queued now."""
+        return 0 < size_bytes < self._queue_bytes
+
     def leaves_at(self) -> float:
-        """Return when all have left that are in the queue now."""
-        return self._now + self._queue_bytes / self._rate
+        """Return when all have left that are in the queue now; nothing overtakes what came before."""
+        return self._leaves_at
 
     def _go_on(self, now: float) -> None:
         while self._now < now:

@@ -11,6 +11,7 @@ from tests.sim.master import MasterHost
 from tests.sim.oracle import Oracle
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario
+from tests.sim.shared_queue import SharedQueue
 from tests.sim.strangers import Strangers
 from tests.sim.target import TargetHost
 from tests.sim.trace import Record, untraced
@@ -70,9 +71,12 @@ class Simulation:
         for index, target in enumerate(scenario.targets):
             if target.fate is not Fate.ABSENT:
                 plan(target.fate_at_s if target.fate is Fate.LATE else 0.0, self._start, index)
+            path = self.world.network.paths[index]
             if target.uplink_share < 1:
-                plan(target.fate_at_s, self._change_uplink, index, target.uplink_share)
-            if target.fate not in (Fate.HEALTHY, Fate.ABSENT, Fate.LATE):
+                plan(target.fate_at_s, self._change_rate, path.way_out, target.uplink_share, target.uplink_turn_s)
+            if target.port_share < 1:
+                plan(target.fate_at_s, self._change_rate, path.way_in, target.port_share, target.port_turn_s)
+            if target.fate not in (Fate.HEALTHY, Fate.ABSENT, Fate.LATE, Fate.DEPARTED):
                 plan(target.fate_at_s, self._strike, index)
         if scenario.abort_at_s is not None:
             plan(scenario.abort_at_s, self.master.abort)
@@ -117,11 +121,10 @@ class Simulation:
             if target.fate is Fate.RESTARTED:
                 self.world.events.plan(now + target.absence_s, self._start, index)
 
-    def _change_uplink(self, index: int, factor: float) -> None:
-        self.world.network.paths[index].way_out.change_rate(factor)
-        turn_s = self.scenario.targets[index].uplink_turn_s
+    def _change_rate(self, queue: SharedQueue, factor: float, turn_s: float) -> None:
+        queue.change_rate(factor)
         if turn_s:
-            self.world.events.plan(self.world.events.now + turn_s, self._change_uplink, index, 1 / factor)
+            self.world.events.plan(self.world.events.now + turn_s, self._change_rate, queue, 1 / factor, turn_s)
 
     def _heal(self, index: int) -> None:
         self.world.network.paths[index].is_cut = False
@@ -203,10 +206,10 @@ class Simulation:
         """Whether this target surely heard the last farewell."""
         target, scenario = self.scenario.targets[index], self.scenario
         losses = (target.loss, target.corruption, scenario.shared_loss)
-        rates = (*losses, target.packets_s, target.port_bytes_s, scenario.switch_bytes_s)
+        rates = (*losses, target.packets_s, target.port_bytes_s, target.policer_bytes_s, target.good_s)
         if scenario.forgeries_s:  # it may have gone to where an answer was sent from that was stolen
             return False
-        return target.fate is Fate.HEALTHY and not any(rates)
+        return target.fate is Fate.HEALTHY and not any((*rates, scenario.switch_bytes_s))
 
     def _judge_economy(self, result: Result) -> None:
         """I3, I5: nobody sends again what nobody misses, nor asks or answers more often than it helps."""

@@ -117,6 +117,10 @@ class TargetHost:
         """Something arrives at the socket."""
         self._inbox.hear(cast, lost, bad, is_cast)
 
+    def mark(self, packets: int) -> None:
+        """So many packets come with the mark of a long queue (ECN)."""
+        self.catcher.counters.packets_marked += packets
+
     def _drop(self, cast: Cast, lost: int) -> None:
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
         self._arrive(cast, lost)
@@ -214,6 +218,18 @@ class TargetHost:
         if self.reception.opened:
             self._write()
         self.pump()
+        if (
+            self.is_running
+            and self.scenario.fate is Fate.DEPARTED
+            and self._written_share >= self.scenario.departs_share
+        ):
+            self.die()
+
+    @property
+    def _written_share(self) -> float:
+        """What of the pages that it needs is written."""
+        wanted = self.storage.wanted
+        return len(wanted & self.written) / len(wanted) if wanted else 0.0
 
     def _on_timer(self, when: float) -> None:
         processors = self._world.processors
