@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.cubic import Cubic
+from mrsync.protocol.pace.ledbat import Ledbat
 from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.queueing import Queueing
@@ -54,6 +55,22 @@ QUEUE_FAULTS = (
         "beta * self.size",
         "self.size",
         found_by="a TCP connection shares a short queue, and gets its share",
+    ),
+    Fault(
+        "a longer path is taken for a queue until the shorter one is forgotten",
+        Queueing,
+        "_lengthen",
+        "if not way_s:",
+        "if True:",
+        found_by="a path becomes longer while packets are lost on it",
+    ),
+    Fault(
+        "a polite session gives way completely",
+        Ledbat,
+        "_floor_s",
+        "FLOOR_SHARE * self._best_s",
+        "0.0",
+        found_by="a TCP connection keeps a deep queue, and a polite session ends all the same",
     ),
     Fault(
         "every loss is taken for a full queue",

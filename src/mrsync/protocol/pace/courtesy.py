@@ -178,6 +178,9 @@ class Courtesy:
                 is_settled=not control.is_probing,
                 are_bursts_whole=isinf(control.packets_s(signals)),
             )
+        if verdict is LossVerdict.CONGESTION and not is_marked and signals.queueing.on_cut(now):
+            signals.noise.confirm()
+            verdict = LossVerdict.NOISE
         if is_fresh and (is_marked or verdict is LossVerdict.CONGESTION):
             known.cut_tx = tx
             known.origin = None

@@ -4,6 +4,9 @@ It keeps a short queue, so that the link stays busy, and shrinks as soon as the 
 that fills the queue, as TCP does, gets nearly the whole link. The target depends on the depth of the queue: in a
 shallow one, a fixed delay would not be reached before others lose packets.
 
+It never gives way completely, or a session beside a TCP connection that lasts would not end: it keeps FLOOR_SHARE of
+the highest rate that it has seen on the path, unless the path has become so slow that less arrives.
+
 The delay of the path without queueing must be known, but other senders may have filled the queue since the start. So
 now and then this window sends nearly nothing for two round trips, which empties at least its own part of the queue.
 """
@@ -21,6 +24,10 @@ TARGET_S = 0.02  # queueing
 TARGET_SHARE = 3  # of the depth of the queue
 GAIN = 1.0  # packets per round trip, where nothing queues
 SLOWDOWN_EVERY_S = 20.0
+FLOOR_SHARE = 0.05  # of the highest rate; LEDBAT++ keeps two packets
+BEARS_SHARE = 0.5  # of the floor: if less arrives while packets are lost, the path has become slower,
+BEST_CUT = 0.9  # and that highest rate is of another time
+OWN_SHARE = 0.5  # of the queue: if the window cannot hold so much of it, others keep it
 
 
 class Ledbat:
@@ -32,6 +39,7 @@ class Ledbat:
         self._regrowth = Regrowth()
         self._depth_s = float("inf")  # of the queue, as far as is known
         self._uncut = 0.0  # size before the cuts that may have been wrong
+        self._best_s = 0.0  # packets per second, the most that were seen
         self._slow_at: float | None = None  # when the next slowdown begins
         self._size_before = 0.0  # a slowdown; 0: there is none
 
@@ -46,14 +54,17 @@ class Ledbat:
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """
         queueing = signals.queueing
+        self._best_s = max(self._best_s, signals.passes_s)
         if self._slow_down(queueing.rtt_s, now):
             return False
         target_s = self._target_s(queueing)
         above = queueing.queue_s / target_s - 1
+        if above > 0 and self.size < OWN_SHARE * self._best_s * queueing.queue_s and queueing.on_lasting(now):
+            return False
         if above > 0:
             if is_fresh:
                 self._uncut = 0.0
-                self._cut(max(0.85, 1 - above / 8))
+                self._cut(max(0.85, 1 - above / 8), queueing)
             return is_fresh
         if is_full and self.is_probing:
             self.size = self._start.on_seen(packets, self.size, signals)
@@ -67,7 +78,9 @@ class Ledbat:
         self._depth_s = signals.queueing.depth_s
         if signals.noise.suspicions <= 1:
             self._uncut = self.size
-        self._cut(max(0.5, min(1.0, signals.filling / self.size)))
+        if signals.deliveries.packets_s < BEARS_SHARE * self._floor_s:
+            self._best_s *= BEST_CUT
+        self._cut(max(0.5, min(1.0, signals.filling / self.size)), signals.queueing)
         self._regrowth.on_congestion(now)
 
     def take_back_cut(self, now: float) -> None:
@@ -77,8 +90,8 @@ class Ledbat:
         else:
             self.size = max(self.size, self._uncut)
 
-    def _cut(self, share: float) -> None:
-        self.size = max(PACKETS_MIN, share * self.size)
+    def _cut(self, share: float, queueing: Queueing) -> None:
+        self.size = max(PACKETS_MIN, self._floor_s * queueing.rtt_s, share * self.size)
         self._start.is_over = True
 
     def _slow_down(self, rtt_s: float, now: float) -> bool:
@@ -100,7 +113,12 @@ class Ledbat:
         target_s, packets_s = self._target_s(signals.queueing), signals.pace(self.size)
         if signals.queueing.queue_s <= target_s:
             return packets_s
-        return min(packets_s, self.size / (signals.queueing.way_s + target_s))
+        return max(self._floor_s, min(packets_s, self.size / (signals.queueing.way_s + target_s)))
+
+    @property
+    def _floor_s(self) -> float:
+        """Packets per second that it keeps."""
+        return FLOOR_SHARE * self._best_s
 
     def _target_s(self, queueing: Queueing) -> float:
         return min(TARGET_S, max(queueing.jitter_s, self._depth_s / TARGET_SHARE))

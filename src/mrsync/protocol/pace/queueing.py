@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import deque
 
 from mrsync.protocol.core.recent import Recent
+from mrsync.protocol.pace.detours import Detours
 
 WAY_SPAN_S = 60.0  # others may keep a queue for long: RFC 6817 remembers ten minutes
 DEPTH_SPAN_S = 5.0
@@ -40,6 +41,7 @@ class Queueing:
         self._added_at = 0.0
         self._shortest = Recent(WAY_SPAN_S)
         self._longest = Recent(DEPTH_SPAN_S, max)
+        self._detours = Detours()
 
     @property
     def way_s(self) -> float:
@@ -93,6 +95,25 @@ class Queueing:
         middle = sorted(self._last)[(len(self._last) - 1) // 2]
         self._shortest.add(rtt_s, now)
         self._longest.add(middle, now)
+        self._detours.add(rtt_s, middle, self.way_s, self.jitter_s, now)
         self.rtt_s += SMOOTHING * (rtt_s - self.rtt_s) if self.rtt_s else rtt_s
         self.queue_s = max(0.0, middle - self.way_s)
         self.lasting_s = max(0.0, min(self._last) - self.way_s)
+
+    def on_cut(self, now: float) -> bool:
+        """Note that the queue seems to be full. Return whether it is none, because the path has become longer."""
+        return self._lengthen(self._detours.on_cut(self.way_s, self.jitter_s, now), now)
+
+    def on_lasting(self, now: float) -> bool:
+        """Note that others keep the queue. Return whether it is none, because the path has become longer."""
+        return self._lengthen(self._detours.on_lasting(self.way_s, self.jitter_s, now), now)
+
+    def _lengthen(self, way_s: float, now: float) -> bool:
+        """Take so many seconds for the path, if not 0."""
+        if not way_s:
+            return False
+        self._shortest, self._longest, self._detours = Recent(WAY_SPAN_S), Recent(DEPTH_SPAN_S, max), Detours()
+        self._shortest.add(way_s, now)
+        self._longest.add(way_s, now)
+        self.queue_s = self.lasting_s = 0.0
+        return True

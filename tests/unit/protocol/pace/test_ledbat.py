@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
+from mrsync.protocol.pace.cubic import PACKETS_MIN
+from mrsync.protocol.pace.ledbat import FLOOR_SHARE, SLOWDOWN_EVERY_S, TARGET_S, Ledbat
 from mrsync.protocol.pace.queue_signals import QueueSignals
 from mrsync.protocol.pace.slowstart import PACKETS_START
 
 WAY_S = 0.002
 
 
-def way(queue_s: float, *, depth_s: float = 0.0) -> QueueSignals:
+def way(queue_s: float, *, depth_s: float = 0.0, packets: int = 44) -> QueueSignals:
     """One on which so much queues, and on which so much did."""
     made = QueueSignals()
     for rtt_s in (WAY_S, *[WAY_S + depth_s] * 3, *[WAY_S + queue_s] * 3):
         made.queueing.add(rtt_s, 0.0)
     for at in range(20):
-        made.deliveries.add(44, 0.005 * at, is_full=True)
+        made.deliveries.add(packets, 0.005 * at, is_full=True)
     return made
 
 
@@ -107,3 +108,21 @@ def test_a_cut_during_a_measurement_is_taken_back_after_it() -> None:
     assert control.size < 5
     turn(control, way(0.0), SLOWDOWN_EVERY_S + 2)
     assert control.size >= before
+
+
+def test_it_never_gives_way_completely() -> None:
+    control, seen = Ledbat(), way(3 * TARGET_S)
+    for at in range(100):
+        turn(control, seen, 0.01 * at)
+    least = FLOOR_SHARE * seen.passes_s
+    assert control.size == pytest.approx(max(PACKETS_MIN, least * seen.queueing.rtt_s))
+    assert control.packets_s(seen) >= least
+
+
+def test_it_gives_way_further_where_less_arrives() -> None:
+    control = Ledbat()
+    turn(control, fast := way(3 * TARGET_S))
+    slow = way(3 * TARGET_S, packets=1)
+    for at in range(40):
+        control.on_congestion(slow, 0.1 * at)
+    assert control.packets_s(slow) < 0.95 * FLOOR_SHARE * fast.passes_s
