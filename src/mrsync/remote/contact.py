@@ -41,15 +41,23 @@ class Contact:
             self._count = 0
             self._last.clear()  # output of a login shell does not explain a later failure
             return None
-        if not line:
-            return None
-        written = LineWritten(self.target, line)
-        if not (self.has_started and line.startswith(b"{")):  # a message of the catcher, such as its readiness
-            self._last.append(written)
         self._count += 1
+        written = LineWritten(self.target, line)
+        if line and not (self.has_started and line.startswith(b"{")):  # a message of the catcher, such as its readiness
+            self._last.append(written)
         if self._count == LINES_MAX:
             return LineWritten(self.target, TOO_MANY)
-        return written if self._count < LINES_MAX else None
+        return written if line and self._count < LINES_MAX else None
+
+    @property
+    def lines_wanted(self) -> int:
+        """The number of lines of output to look at, the last ones; -1: all. The marker may be anywhere."""
+        return LINES_KEPT if self.has_started and self.is_overfull else -1
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether it has written so many lines that nothing more is passed on."""
+        return self._count >= LINES_MAX
 
     def judge(self, reason: str) -> None:
         """Set the reason for which it is about to be killed. It takes precedence over anything in the output."""

@@ -31,6 +31,7 @@ NO_ANSWER = (
     "does it start commands (ForceCommand in sshd_config, SessionType in ssh_config), does a login script there wait "
     "for input, or is it slow (--connect-timeout gives it longer)?"
 )
+REST_S = 0.25  # between two reads of output that is not passed on any more: each line of it would cost time
 LAST_READS = 4  # of the rest of the output: a pipe holds no more, but a background process may write without end
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
@@ -66,6 +67,8 @@ class ShellLauncher:
         self._waiting = deque(range(len(hosts)))
         self._running: dict[int, _Remote] = {}  # by target
         self._by_descriptor: dict[int, _Remote] = {}
+        self._resting: set[_Remote] = set()  # whose output is not read now
+        self._rested_at = 0.0  # when it is read again
         self._events: list[LaunchEvent] = []
         self._guard = Guard()
 
@@ -154,6 +157,8 @@ class ShellLauncher:
     # serving
 
     def _serve(self, wait_s: float) -> None:
+        if self._resting and time.monotonic() >= self._rested_at:
+            self._listen_again()
         for descriptor, _ in self._epoll.poll(wait_s) if self._running else ():
             remote = self._by_descriptor.get(descriptor)
             if remote is None:
@@ -163,9 +168,22 @@ class ShellLauncher:
             elif not remote.write():
                 self._unwatch(descriptor)
 
+    def _rest(self, remote: _Remote) -> None:
+        """Do not read this output for a while. Its end is noticed nevertheless."""
+        self._epoll.modify(remote.output, 0)
+        if not self._resting:
+            self._rested_at = time.monotonic() + REST_S
+        self._resting.add(remote)
+
+    def _listen_again(self) -> None:
+        resting, self._resting = self._resting, set()
+        for remote in resting:
+            if self._by_descriptor.get(remote.output) is remote:
+                self._epoll.modify(remote.output, select.EPOLLIN)
+
     def _read(self, remote: _Remote) -> None:
         had_started = remote.contact.has_started
-        lines, is_open = remote.lines.read()
+        lines, is_open = remote.lines.read(remote.contact.lines_wanted)
         for line in lines:
             if (event := remote.contact.receive_line(line)) is not None:
                 self._events.append(event)
@@ -180,6 +198,8 @@ class ShellLauncher:
             self._unwatch(remote.output)
             if remote.has_ended(REAP_WAIT_S):
                 self._end(remote)
+        elif remote.contact.is_overfull:
+            self._rest(remote)
 
     def _keep_time(self) -> None:
         now = time.monotonic()
@@ -199,7 +219,7 @@ class ShellLauncher:
         status = remote.process.wait()
         if remote.output in self._by_descriptor:
             for _ in range(LAST_READS):
-                lines, is_open = remote.lines.read()
+                lines, is_open = remote.lines.read(remote.contact.lines_wanted)
                 self._events += filter(None, map(remote.contact.receive_line, lines))
                 if not (lines and is_open):
                     break

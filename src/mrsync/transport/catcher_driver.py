@@ -37,7 +37,7 @@ from mrsync.transport.sessions import CatcherSecrets, HeardSessions
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag, version_notice
-from mrsync.wire.limits import NO_SESSION
+from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
 from mrsync.wire.messages import Claim, Digests, Feed, NetworkShare, Status
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
@@ -184,7 +184,7 @@ class CatcherDriver:
         if isinstance(found, Rejection):
             if self._catcher.state is CatcherState.SEEKING:
                 self._on_rejected(found)
-                if found is Rejection.VERSION:
+                if found is Rejection.VERSION and len(datagram) > HEADER_BYTES:  # the answer is not longer
                     self._answer_other_version(source)
             return
         heard, message = found

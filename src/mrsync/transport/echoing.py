@@ -24,6 +24,9 @@ from mrsync.wire.seals.sealing import PageSealer
 DATAGRAMS_PER_TURN = 64
 PARTIAL_PAGES_MAX = 64
 VOLUMES_MAX = 64
+SESSIONS_MAX = 64
+REMEMBERED_MAX = 16384  # pings and pages of one session
+SOURCES_MAX = 4  # of one ping: the master sends it from each of its interfaces
 HOLD_MAX_US = 0xFFFFFFFF
 
 _ROOM_BYTES = 65536
@@ -45,10 +48,10 @@ class EchoSocket(NamedTuple):
 class Arrival(NamedTuple):
     """An authentic ping, or a whole page, that arrived. ttl: the remaining TTL, 0 if unknown."""
 
+    echo_socket: EchoSocket
     kind: Kind
     number: int
     generation: int
-    echo_socket: EchoSocket
     ttl: int
 
 
@@ -62,22 +65,37 @@ class Volume:
     last_at: float = 0.0
 
 
-class _Session(NamedTuple):
-    id: int
-    tag: int
-    codec: ControlCodec
-    pages: PageSealer
+class _Session:
+    """A session, and what arrived of it. requested: counter of the last request. volumes: by generation."""
 
-    @classmethod
-    def of(cls, keys: SessionKeys) -> _Session:
-        return cls(keys.session, session_tag(keys.session), ControlCodec(keys), PageSealer(keys, SealKind.HMAC_SHA256))
+    def __init__(self, keys: SessionKeys) -> None:
+        self.id = keys.session
+        self.codec = ControlCodec(keys)
+        self.pages = PageSealer(keys, SealKind.HMAC_SHA256)
+        self.requested = 0
+        self.volumes: dict[int, Volume] = {}
+        self.partial: OrderedDict[tuple[int, int], dict[int, bytes]] = OrderedDict()
+        self._sources: OrderedDict[tuple[EchoSocket, Kind, int, int], set[Address]] = OrderedDict()
+
+    def is_new(self, arrival: Arrival, source: Address) -> bool:
+        """Return whether this did not arrive before from this address.
+
+        Anyone can repeat a ping, with any address, which would then get an echo of each target that hears it.
+        """
+        heard = self._sources.setdefault(arrival[:4], set())
+        if source in heard or len(heard) == SOURCES_MAX:
+            return False
+        heard.add(source)
+        if len(self._sources) > REMEMBERED_MAX:
+            self._sources.popitem(last=False)
+        return True
 
 
 class Echoer:
     """Echo every authentic ping, and page if wanted, once per way, from the reply socket to the sender.
 
-    Asked by an ASSIGN, ping the child in it once, with the number of the request. Only the session of the last ping
-    counts.
+    Asked by an ASSIGN, ping the child in it once, with the number of the request. Only the session of the last new ping
+    counts: with a key file, anyone can repeat the pings of earlier ones.
 
     secret: of the run, from which the keys of its sessions are derived.
     target, instance: identify this process in echoes.
@@ -97,7 +115,6 @@ class Echoer:
         unasked: socket.socket | None = None,
         on_arrival: Callable[[Arrival], None] = lambda arrival: None,
     ) -> None:
-        self.volumes: dict[int, Volume] = {}  # by generation
         self.kernel_drops = 0
         self.send_failures = 0
         self.last_failure = ""
@@ -108,12 +125,16 @@ class Echoer:
         self._echoes_pages = echoes_pages
         self._unasked = unasked
         self._on_arrival = on_arrival
-        self._session: _Session | None = None
-        self._requested = 0  # counter of the last request of this session
+        self._session: _Session | None = None  # that counts
+        self._sessions: OrderedDict[int, _Session] = OrderedDict()  # by tag, the one that counted last at the end
         self._counter = 0
-        self._partial: OrderedDict[tuple[int, int], dict[int, bytes]] = OrderedDict()
         self._room = memoryview(bytearray(_ROOM_BYTES))
         self._encoding_s = 0.0  # seconds that encoding the last echo took, which are part of the hold time
+
+    @property
+    def volumes(self) -> dict[int, Volume]:
+        """What arrived of the pages of this session, by generation."""
+        return self._session.volumes if self._session is not None else {}
 
     def listen(self, echo_socket: EchoSocket) -> None:
         """Prepare a socket. Call `receive` when it is readable."""
@@ -157,79 +178,76 @@ class Echoer:
             self._take_ping(bytes(packet), echo_socket, ttl, source, at)
         elif header.kind == Kind.ASSIGN:
             self._take_request(bytes(packet), source)
-        elif header.kind == Kind.PAGE and self._session and header.session_tag == self._session.tag:
-            self._take_page_packet(header, packet, echo_socket, ttl, source, at)
+        elif header.kind == Kind.PAGE and self._session and header.session_tag == session_tag(self._session.id):
+            self._take_page_packet(self._session, header, packet, echo_socket, ttl, source, at)
 
     def _take_ping(self, packet: bytes, echo_socket: EchoSocket, ttl: int, source: Address, at: float) -> None:
-        decoded = self._session.codec.decode(packet) if self._session else Rejection.STRANGE
-        if decoded is Rejection.STRANGE:
-            opened = open_ping(self._secret, packet)
-            if isinstance(opened, Rejection):
-                return
-            keys, decoded = opened
-            self._session = _Session.of(keys)
-            self._requested = 0
-            self._partial.clear()
-            self.volumes.clear()
-        if isinstance(decoded, Ping):
-            arrival = Arrival(Kind.PING, decoded.counter, 0, echo_socket, ttl)
-            self._echo(arrival, source, at)
-            if self._unasked is not None:
-                self._send(self._encoded(arrival, Way.UNASKED, at), source, self._unasked)
-            self._on_arrival(arrival)
+        opened = self._open_ping(packet)
+        if opened is None:
+            return
+        session, ping = opened
+        arrival = Arrival(echo_socket, Kind.PING, ping.counter, 0, ttl)
+        if not session.is_new(arrival, source):
+            return
+        self._session = self._sessions[session_tag(session.id)] = session
+        self._sessions.move_to_end(session_tag(session.id))
+        if len(self._sessions) > SESSIONS_MAX:
+            self._sessions.popitem(last=False)
+        self._echo(arrival, source, at)
+        if self._unasked is not None:
+            self._send(self._encoded(arrival, Way.UNASKED, at), source, self._unasked)
+        self._on_arrival(arrival)
+
+    def _open_ping(self, packet: bytes) -> tuple[_Session, Ping] | None:
+        """Return an authentic ping and its session, or None."""
+        header = unpack_header(packet)
+        known = self._sessions.get(header.session_tag) if header is not None else None
+        if known is not None:
+            ping = known.codec.decode(packet)
+            return (known, ping) if isinstance(ping, Ping) else None
+        opened = open_ping(self._secret, packet)
+        return None if isinstance(opened, Rejection) else (_Session(opened[0]), opened[1])
 
     def _take_request(self, packet: bytes, source: Address) -> None:
         message = self._session.codec.decode(packet) if self._session else None
         if isinstance(message, Assign) and message.target == self._target and message.child is not None:
             assert self._session is not None  # it has decoded the message
             address = peer_address(message.child, source)
-            if message.counter <= self._requested or address is None:
+            if message.counter <= self._session.requested or address is None:
                 return  # repeated by others, maybe from elsewhere
-            self._requested = message.counter
+            self._session.requested = message.counter
             ping = self._session.codec.encode(Ping(self._session.id, message.number))
             self.send(ping, address)
 
     def _take_page_packet(
-        self, header: Header, packet: memoryview, echo_socket: EchoSocket, ttl: int, source: Address, at: float
+        self,
+        session: _Session,
+        header: Header,
+        packet: memoryview,
+        echo_socket: EchoSocket,
+        ttl: int,
+        source: Address,
+        at: float,
     ) -> None:
         if not echo_socket.interface:
-            self._count(header.generation, len(packet), at)
+            _count(session.volumes, header.generation, len(packet), at)
         if not header.packet_index < header.packet_count <= PACKETS_PER_PAGE_MAX:
             return
         key = (header.page, header.generation)
-        parts = self._partial.setdefault(key, {})
+        parts = session.partial.setdefault(key, {})
         parts[header.packet_index] = bytes(packet[HEADER_BYTES:])
         if len(parts) < header.packet_count:
-            if len(self._partial) > PARTIAL_PAGES_MAX:
-                self._partial.popitem(last=False)
+            if len(session.partial) > PARTIAL_PAGES_MAX:
+                session.partial.popitem(last=False)
             return
-        del self._partial[key]
-        arrival = Arrival(Kind.PAGE, header.page, header.generation, echo_socket, ttl)
-        if self._is_authentic(header, b"".join(parts[index] for index in sorted(parts))):
-            if self._echoes_pages:
-                self._echo(arrival, source, at)
-            self._on_arrival(arrival)
-
-    def _is_authentic(self, header: Header, sealed: bytes) -> bool:
-        assert self._session is not None
-        data = self._session.pages.open(
-            sealed,
-            object=header.object,
-            page=header.page,
-            generation=header.generation,
-            count=header.packet_count,
-        )
-        return data is not None
-
-    def _count(self, generation: int, packet_bytes: int, at: float) -> None:
-        volume = self.volumes.get(generation)
-        if volume is None:
-            if len(self.volumes) >= VOLUMES_MAX:
-                return
-            volume = self.volumes[generation] = Volume(first_at=at)
-        volume.packets += 1
-        volume.bytes += packet_bytes
-        volume.last_at = at
+        del session.partial[key]
+        sealed = b"".join(parts[index] for index in sorted(parts))
+        arrival = Arrival(echo_socket, Kind.PAGE, header.page, header.generation, ttl)
+        if not _is_authentic(session, header, sealed) or not session.is_new(arrival, source):
+            return
+        if self._echoes_pages:
+            self._echo(arrival, source, at)
+        self._on_arrival(arrival)
 
     def _echo(self, arrival: Arrival, source: Address, at: float) -> None:
         started = time.monotonic()
@@ -266,3 +284,25 @@ class Echoer:
     def _note_failure(self, error: OSError) -> None:
         self.send_failures += 1
         self.last_failure = error.strerror or str(error)
+
+
+def _is_authentic(session: _Session, header: Header, sealed: bytes) -> bool:
+    data = session.pages.open(
+        sealed,
+        object=header.object,
+        page=header.page,
+        generation=header.generation,
+        count=header.packet_count,
+    )
+    return data is not None
+
+
+def _count(volumes: dict[int, Volume], generation: int, packet_bytes: int, at: float) -> None:
+    volume = volumes.get(generation)
+    if volume is None:
+        if len(volumes) >= VOLUMES_MAX:
+            return
+        volume = volumes[generation] = Volume(first_at=at)
+    volume.packets += 1
+    volume.bytes += packet_bytes
+    volume.last_at = at

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mrsync.remote.contact import LINES_MAX, TOO_MANY, Contact
+from mrsync.remote.contact import LINES_KEPT, LINES_MAX, TOO_MANY, Contact
 from mrsync.remote.launcher import TEXT_BYTES_MAX, CatcherExited, LineWritten
 from mrsync.run.verify.findings import TreeVerdict, encode_finding
 from mrsync.tree.record.verification import FOUND_MAX, Difference
@@ -65,6 +65,19 @@ def test_lines_without_end_are_left_out() -> None:
     assert written[-1].line == TOO_MANY
     assert len(written) == LINES_MAX
     assert made.exited(3).reason.endswith(str(3 * LINES_MAX - 1))
+
+
+def test_of_output_without_end_only_the_last_lines_are_looked_at() -> None:
+    for line in (b"noise", b""):
+        made = contact(*[line] * LINES_MAX)
+        assert made.is_overfull
+        assert made.lines_wanted == -1  # the marker may still come, anywhere
+        made.receive_line(b"mrsync catcher")
+        assert not made.is_overfull
+        assert made.lines_wanted == -1
+        for _ in range(LINES_MAX):
+            made.receive_line(line)
+        assert made.lines_wanted == LINES_KEPT
 
 
 def test_overlong_lines_are_told_in_part() -> None:

@@ -26,3 +26,14 @@ def test_a_line_without_end_is_cut() -> None:
     os.close(theirs)
     assert reader.read() == ([], False)
     os.close(ours)
+
+
+def test_of_many_lines_only_the_last_ones_are_cut_apart() -> None:
+    ours, theirs = os.pipe()
+    reader = LineReader(ours)
+    os.write(theirs, b"one\ntwo\nthree\nfour\nfi")
+    assert reader.read(2) == ([b"four"], True)
+    os.write(theirs, b"ve\n")
+    assert reader.read(2) == ([b"five"], True)
+    os.close(theirs)
+    os.close(ours)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.remote.command import CatcherCommand, RemoteShell
-from mrsync.remote.contact import LINES_MAX
+from mrsync.remote.contact import LINES_KEPT, LINES_MAX, TOO_MANY, Contact
 from mrsync.remote.launcher import CatcherExited, Choice, LaunchEvent, LineWritten, wait_for_all
-from mrsync.remote.shells import NO_ANSWER, REAP_WAIT_S, ShellLauncher
+from mrsync.remote.shells import NO_ANSWER, REAP_WAIT_S, REST_S, ShellLauncher
 from tests.support.waiting import HANG_S
 
 REFUSED = "Connection refused; does sshd run there, on this port?"
@@ -39,6 +39,7 @@ case $1 in
   two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
   eat-*) cat; exit 3 ;;
   flood-*) printf '\\nmrsync catcher\\n'; yes & sleep 0.5; exit 3 ;;
+  stream-*) printf '\\nmrsync catcher\\n'; exec yes '' ;;
   noise-*) echo "Welcome to $1"; printf 'no newline' ;;
 esac
 exec sh -c "$2"
@@ -231,6 +232,26 @@ def test_a_background_process_that_never_stops_writing_delays_nobody(folder: Pat
         run.events += run.launcher.take_events()
     assert len(run.events) < 2 * LINES_MAX
     run.stop()
+
+
+def test_a_catcher_that_never_stops_writing_takes_little_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its lines would cost the master time, which it needs for the others."""
+    looked_at = []
+    receive = Contact.receive_line
+
+    def count(contact: Contact, line: bytes) -> LineWritten | None:
+        looked_at.append(line)
+        return receive(contact, line)
+
+    monkeypatch.setattr(Contact, "receive_line", count)
+    run = Run(folder, "stream-0")
+    run.wait_for(TOO_MANY.decode())
+    before, began = len(looked_at), time.monotonic()
+    while time.monotonic() < began + 3 * REST_S:
+        run.launcher.take_events()
+    reads = 2 + (time.monotonic() - began) / REST_S
+    assert before < len(looked_at) <= before + LINES_KEPT * reads
+    run.stop(wait_s=0)
 
 
 def test_a_catcher_that_has_closed_its_output_is_waited_for_without_a_busy_loop(

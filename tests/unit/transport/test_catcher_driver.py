@@ -242,6 +242,14 @@ def test_masters_of_another_version_are_answered_with_less_and_seldom(stand: Sta
             assert len(stand.caster.recv(2000)) > HEADER_BYTES
 
 
+def test_what_is_not_longer_than_an_answer_is_not_answered(stand: Stand) -> None:
+    """Otherwise two catchers of different versions would answer each other, and a forged address would get more."""
+    for size in (2, HEADER_BYTES):
+        stand.caster.sendto(bytes([MAGIC, VERSION + 1]).ljust(size, b"\0"), (GROUP, stand.port))
+    codec = stand.cast(STATUS)
+    assert isinstance(codec.decode(stand.caster.recv(2000)), Hello)
+
+
 @pytest.fixture
 def stand() -> Iterator[Stand]:
     port = random.randrange(20000, 60000, 2)

@@ -7,10 +7,11 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
-from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Echoer, EchoSocket
+from mrsync.transport.echoing import PARTIAL_PAGES_MAX, SOURCES_MAX, VOLUMES_MAX, Arrival, Echoer, EchoSocket
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.network.paths import Path
@@ -18,9 +19,10 @@ from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.pinging import EchoReceived, Pinger
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import page_headers
-from mrsync.wire.messages import Assign, Kind, Peer, Ping, Way
+from mrsync.wire.header import page_headers, session_tag
+from mrsync.wire.messages import Assign, Kind, Peer, Ping, SealKind, Way
 from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer
 from tests.support.waiting import HANG_S
 
 GROUP = "239.255.67.201"
@@ -62,12 +64,12 @@ class Pair:
         """Serve the target until it has this many arrivals."""
         self._serve(lambda: len(self.arrivals) >= count, [])
 
-    def nothing_more(self) -> bool:
-        """Whether all that was sent led to nothing."""
+    def nothing_more(self, but: int = 0) -> bool:
+        """Whether all that was sent led to nothing. but: arrivals, besides."""
         self.pinger.ping()  # behind all the rest
         arrived = len(self.arrivals)
-        self.heard(arrived + 1)
-        return len(self.arrivals) == arrived + 1
+        self.heard(arrived + 1 + but)
+        return len(self.arrivals) == arrived + 1 + but
 
     def _serve(self, is_done: Callable[[], bool], found: list[EchoReceived]) -> None:
         deadline = time.monotonic() + WAIT_S
@@ -174,6 +176,43 @@ def test_a_request_that_others_repeat_causes_no_further_ping(pair: Pair) -> None
         assert [ping.counter if isinstance(ping, Ping) else ping for ping in pings] == [77, 78]
 
 
+def test_what_others_repeat_is_not_echoed(pair: Pair) -> None:
+    """The address of a repeated packet may be forged, and each target would send an echo there."""
+    pair.pinger.ping()
+    pair.echoes(1)
+    keys = pair.pinger._keys
+    codec, pages = ControlCodec(keys), PageSealer(keys, SealKind.HMAC_SHA256)
+    data = pages.seal(b"x", object=2, page=8, generation=0, count=1)
+    page = page_headers(session_tag=session_tag(keys.session), object=2, page=8, generation=0, count=1, tx=0) + data
+    others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2 * SOURCES_MAX)]
+    for other in others:
+        other.bind(("127.0.0.1", 0))
+        for packet in (codec.encode(Ping(keys.session, 77)), bytes(page)):
+            for _ in range(3):
+                other.sendto(packet, pair.reply.getsockname())
+    assert pair.nothing_more(2 * SOURCES_MAX)
+    assert [count_of_echoes(other) for other in others] == [2] * SOURCES_MAX + [0] * SOURCES_MAX
+    pair.pinger.close()
+    pair.pinger = pair.new_pinger()
+    pair.pinger.ping()
+    pair.echoes(1)
+    for other in others:  # as with a key file, after a later session has begun
+        other.sendto(codec.encode(Ping(keys.session, 77)), pair.reply.getsockname())
+    assert pair.nothing_more()
+    assert [count_of_echoes(other) for other in others] == [0] * len(others)
+    for other in others:
+        other.close()
+
+
+def count_of_echoes(opened: socket.socket) -> int:
+    """Return how many datagrams wait there, and take them."""
+    count = 0
+    with suppress(BlockingIOError):
+        while opened.recv(2000, socket.MSG_DONTWAIT):
+            count += 1
+    return count
+
+
 def test_the_last_session_counts(pair: Pair) -> None:
     pair.pinger.ping()
     pair.echoes(1)
@@ -196,5 +235,6 @@ def test_parts_of_pages_that_never_become_whole_take_bounded_memory(pair: Pair) 
         headers = page_headers(session_tag=tag, object=2, page=page, generation=page, count=2, tx=0)
         pair.pinger.sockets[0].sendto(bytes(headers[:24]) + bytes(100), pair.address)
     assert pair.nothing_more()
-    assert len(pair.echoer._partial) == PARTIAL_PAGES_MAX
+    assert pair.echoer._session is not None
+    assert len(pair.echoer._session.partial) == PARTIAL_PAGES_MAX
     assert len(pair.echoer.volumes) == VOLUMES_MAX
