@@ -36,6 +36,12 @@ def is_wild(pattern: bytes) -> bool:
     return any(character in pattern for character in (b"*", b"?", b"["))
 
 
+def literal_part(pattern: bytes) -> bytes:
+    """Return the longest part without wildcards that every path has that this pattern matches; maybe an empty one."""
+    plain = re.split(rb"[\[\\]", pattern, maxsplit=1)[0]  # what follows may be within a class
+    return max(re.split(rb"[*?]", plain), key=len)
+
+
 def translate(pattern: bytes, end: bytes, numbers: Iterator[int], *, has_level: bool = False) -> bytes | None:
     """Return the regular expression of a wildcard pattern followed by `end`, or None if it can never match.
 

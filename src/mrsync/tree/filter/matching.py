@@ -1,9 +1,15 @@
-"""Compile rules, so that all names of a directory are matched against many rules at once."""
+"""Compile rules, so that all names of a directory are matched against many rules at once.
+
+Most rules are names or suffixes, for which sets and tuples are enough. The others become regular expressions of some
+rules each. A search of one holds Python's lock, and takes time that grows with its rules times the names: so both are
+few, or no other thread would run meanwhile, and targets would think that the master is gone. An expression whose rules
+all contain letters that are in no name is not even compiled: 20 000 rules like `*.y123*.z` would take minutes.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Protocol
 
@@ -13,7 +19,9 @@ from mrsync.tuples import NamedTuple
 
 _NAME, _PATH, _ABSOLUTE = range(3)  # what a rule is matched against
 _END = rb"(?=\0)"
+_NAME_BYTES = 20  # of a usual name
 _EVERYTHING = globs.ANY + _END
+_RULES_MAX, _SEARCHED_BYTES = 64, 32_768  # of one search, which then takes some 30 ms at most
 
 
 class Matcher(Protocol):
@@ -80,26 +88,41 @@ class _Places:
 
 
 class _Expression:
-    """Match names with a regular expression: \\0name, \\0/path or \\0/absolute/path, and a slash after directories."""
+    """Match names with a regular expression: \\0name, \\0/path or \\0/absolute/path, and a slash after directories.
+
+    members: at most _RULES_MAX rules.
+    """
 
     def __init__(self, members: Sequence[Rule], kind: int, is_directory: bool) -> None:
-        numbers = globs.group_numbers()
-        found = (_alternative(rule, kind, is_directory, numbers) for rule in members)
-        source = b"|".join([alternative for alternative in found if alternative is not None])
-        self._find = re.compile(rb"\0(?:" + source + b")").finditer if source else None
+        self._members = members
+        self._needles = {b"" if rule.flags & rules.NEGATED else globs.literal_part(rule.pattern) for rule in members}
+        self._find: Callable[[bytes], Iterator[re.Match[bytes]]] | None = None
         self._kind = kind
         self._is_directory = is_directory
 
     def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
-        if self._find is None:
-            return ()
         front = b"\0"
         if self._kind != _NAME:
             front += (root if self._kind == _ABSOLUTE else b"") + (b"/" + path if path else b"") + b"/"
+        step = 1 + _SEARCHED_BYTES // (len(front) + _NAME_BYTES)
+        for first in range(0, len(names), step):
+            yield from self._search(names[first : first + step], front)
+
+    def _search(self, names: Sequence[bytes], front: bytes) -> Iterable[bytes]:
         back = b"/" if self._is_directory else b""
         start, end = len(front), -1 if self._is_directory else None
         text = front + (back + front).join(names) + back + b"\0"
+        if not any(needle in text for needle in self._needles):
+            return []
+        if self._find is None:
+            self._find = self._compiled()
         return [found.group()[start:end] for found in self._find(text)]
+
+    def _compiled(self) -> Callable[[bytes], Iterator[re.Match[bytes]]]:
+        numbers = globs.group_numbers()
+        found = (_alternative(rule, self._kind, self._is_directory, numbers) for rule in self._members)
+        source = b"|".join([alternative for alternative in found if alternative is not None])
+        return re.compile(rb"\0(?:" + source + b")" if source else rb"(?!)").finditer
 
 
 def _matchers(members: Sequence[Rule], *, is_directory: bool) -> Iterator[Matcher]:
@@ -127,8 +150,8 @@ def _matchers(members: Sequence[Rule], *, is_directory: bool) -> Iterator[Matche
     if places:
         yield _Places(places)
     for kind, remaining in enumerate(expressions):
-        if remaining:
-            yield _Expression(remaining, kind, is_directory)
+        for first in range(0, len(remaining), _RULES_MAX):
+            yield _Expression(remaining[first : first + _RULES_MAX], kind, is_directory)
 
 
 def _kind_of(rule: Rule) -> int:

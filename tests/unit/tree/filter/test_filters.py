@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mrsync.tree.filter import rules
@@ -135,3 +137,24 @@ def test_many_literal_names_cost_no_more_than_one() -> None:
         b"", *[b"- other%d" % number for number in range(20_000)], *[b"- /p/x%d" % n for n in range(20_000)]
     )
     assert scope.excluded(names) == set()
+
+
+def test_thousands_of_rules_and_names_are_matched_in_small_searches() -> None:
+    """Each holds Python's lock, so one of all rules in all names would keep the loop from its sockets."""
+    names = [b"f%d.x%d.o" % (i, i % 300) for i in range(3000)]
+    scope = scope_of(b"d", *(b"- *.x%d.?" % i for i in range(200)))
+    assert scope.excluded(names) == {name for i, name in enumerate(names) if i % 300 < 200}
+
+
+def test_rules_whose_letters_are_in_no_name_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, compile_expression = list[bytes](), re.compile
+
+    def note(source: bytes) -> re.Pattern[bytes]:
+        compiled.append(source)
+        return compile_expression(source)
+
+    monkeypatch.setattr("re.compile", note)
+    scope = scope_of(b"d", *(b"- *.y%d.*.z" % i for i in range(20_000)))
+    assert scope.excluded([b"a.y12345.b.z", b"c"]) == {b"a.y12345.b.z"}
+    assert len(compiled) <= 10  # those with .y1., .y12. and so on are tried
+    assert sum(map(len, compiled)) < 100_000

@@ -57,6 +57,7 @@ def is_match(pattern: bytes, path: bytes) -> bool:
 )
 def test_globs_match_as_rsync_does(pattern: bytes, path: bytes, expected: bool) -> None:
     assert is_match(pattern, path) is expected
+    assert not expected or globs.literal_part(pattern) in path  # without it, no pattern is tried
 
 
 @pytest.mark.parametrize(
