@@ -109,7 +109,7 @@ def duration(seconds: float) -> str:
 def scanned(snapshot: Snapshot) -> str:
     """Return how much of SOURCE is known while it is scanned."""
     number = snapshot.files_planned
-    return counted(number, "entry", "entries") if number else "no name of SOURCE is known yet"
+    return counted(number, "entry", "entries") if number else "no entries yet"
 
 
 def work_done(snapshot: Snapshot) -> str:

@@ -56,7 +56,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
         (Snapshot("scanning", 2.0, files_planned=1200), "scanning: 1200 entries"),
         (
             Snapshot("scanning", 2.0, targets=(TargetProgress("a", "present"), TargetProgress("b", "expected"))),
-            "scanning: no name of SOURCE is known yet; 1/2 targets",
+            "scanning: no entries yet; 1/2 targets",
         ),
         (Snapshot("comparing", 2.0, bytes_repaired=9, targets=TARGETS[:1]), "comparing: 1/1 targets"),
         (
