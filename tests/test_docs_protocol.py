@@ -107,7 +107,7 @@ def object_tables() -> list[list[tuple[str, str]]]:
 
 def packed_sections(encode: Callable[..., object]) -> list[tuple[str, str]]:
     """The sections that a function packs, in the order of its lines, as (section, tag)."""
-    return re.findall(r"packer\.(\w+)\(.*  # \[([a-z-]+)\]", inspect.getsource(encode))
+    return re.findall(r"packer\.(?:joined_)?(\w+)\(.*  # \[([a-z-]+)\]", inspect.getsource(encode))
 
 
 def wire_layouts() -> Iterator[Layout]:
@@ -206,7 +206,7 @@ def test_objects_are_packed_in_the_order_of_the_tables() -> None:
 def test_every_section_has_a_tag() -> None:
     for encode in (Manifest.encode, AttributeSets.encode, Listed.encode, Plan.encode, encode_blocks, encode_again):
         lines = inspect.getsource(encode)
-        packed = re.findall(r"packer\.(?:number|blob|column|strings|object)\(", lines)
+        packed = re.findall(r"packer\.(?:number|blob|column|(?:joined_)?strings|object)\(", lines)
         assert len(packed) == len(packed_sections(encode))
 
 

@@ -168,7 +168,7 @@ class Manifest:
         packer.number(len(self.names))  # [manifest-count]
         packer.object(self.policy.encode())  # [manifest-policy]
         counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
-        packer.strings(self.names)  # [manifest-names]
+        packer.joined_strings(self.names.text)  # [manifest-names]
         packer.column(self.modes)  # [manifest-modes]
         packer.column(counts)  # [manifest-child-counts]
         packer.column(self.uids)  # [manifest-uids]

@@ -76,7 +76,11 @@ class Packer:
 
     def strings(self, values: Iterable[bytes]) -> None:
         """Write strings without NUL; the reader must know their number."""
-        self.blob(joined(values, b"\0"))
+        self.joined_strings(joined(values, b"\0"))
+
+    def joined_strings(self, data: bytes | bytearray) -> None:
+        """Do the same with strings that have a NUL between each two already."""
+        self.blob(data)
 
     def packed(self) -> bytes:
         return b"".join(self._parts)
