@@ -1,11 +1,12 @@
 """Processors: what the hosts of a lab share, so that each of them waits while others work.
 
-Who has something to do gets a processor in turn, for one slice at most while others wait. Other programs that always
-have something to do may take their turns as well.
+Who has something to do gets a processor in turn, for one slice at most while others wait. Other programs may take
+their turns as well: all the time, or fitfully, so that for a while there is hardly any processor left.
 """
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
@@ -39,10 +40,16 @@ class Work:
 
 
 class Processors:
-    """A number of processors. others: programs that use them all the time, from the beginning."""
+    """A number of processors. others: programs that use them from the beginning.
 
-    def __init__(self, events: Events, count: int, others: int = 0) -> None:
+    fit_s: the mean time for which these work, and then pause; 0: they never pause.
+    """
+
+    def __init__(self, events: Events, count: int, others: int = 0, *, fit_s: float = 0.0, seed: int = 0) -> None:
         self._events = events
+        self._fit_s = fit_s
+        self._rng = random.Random(f"processors {seed}")
+        self._pauses_until = 0.0  # all others together
         self._free = count
         self._work: defaultdict[int, Work] = defaultdict(Work)
         self._queue: deque[int] = deque()  # hosts that wait for a processor
@@ -50,9 +57,19 @@ class Processors:
         self._owed: defaultdict[int, float] = defaultdict(float)
         for number in range(others):
             self._use_up(IDLERS_FIRST - number)
+        if fit_s and others:
+            self._pause()
 
     def _use_up(self, other: int) -> None:
-        self.do(other, SLICE_S, self._use_up, other)
+        if self._pauses_until > self._events.now:
+            self._events.plan(self._pauses_until, self._use_up, other)
+        else:
+            self.do(other, SLICE_S, self._use_up, other)
+
+    def _pause(self) -> None:
+        pause_s, work_s = (self._rng.expovariate(1 / self._fit_s) for _ in range(2))
+        self._pauses_until = self._events.now + pause_s
+        self._events.plan(self._pauses_until + work_s, self._pause)
 
     def do(self, host: int, cost_s: float, action: Callable[..., None], *arguments: Any, is_cast: bool = False) -> None:
         """Have a host do something, after all else that came by the same socket; it takes it cost_s of a processor."""

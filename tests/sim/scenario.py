@@ -130,7 +130,8 @@ class Scenario:
     rival_ends_s: float = math.inf
     share: NetworkShare = NetworkShare.ALL
     processors: int = 0  # that all hosts share; 0: each has enough of its own
-    other_programs: int = 0  # that use these processors all the time
+    other_programs: int = 0  # that use these processors
+    fit_s: float = 0.0  # mean time for which they do so, and then pause; 0: they never pause
     page_cpu_s: float = 0.0006  # of a processor, to read, open and write a page, or to send one
     message_cpu_s: float = 0.0001  # to read or to send a message
     report_s: float = 0.0  # the time in which the caster handles a report and does nothing else

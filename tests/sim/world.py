@@ -48,7 +48,10 @@ class World:
         self.network = Network(scenario, self.events)
         self.processors: Processors | None = None
         if scenario.processors:
-            self.processors = Processors(self.events, scenario.processors, scenario.other_programs)
+            others = scenario.other_programs
+            self.processors = Processors(
+                self.events, scenario.processors, others, fit_s=scenario.fit_s, seed=scenario.seed
+            )
         self.plan = Plan(scenario.file_bytes)
         self.geometry = scenario.geometry  # final when the comparison begins
         self.keys = SessionKeys.derive(SECRET, SESSION)

@@ -78,6 +78,7 @@ class Caster:
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self._lateness = Lateness()
+        self._status_due_at = now
         self.clock = AckClock(roster.audience, window, Courtesy(config.share))
         schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
         outbox = self._outbox = Outbox(
@@ -430,7 +431,8 @@ class Caster:
     def _tell_status(self, now: float, *, is_poll: bool = False) -> None:
         self._commits.look_ahead()
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
-        self._lateness.note_status(self._schedule.tx, (target.id for target in self.roster.live), now)
+        live = (target.id for target in self.roster.live)
+        self._lateness.note_status(self._schedule.tx, live, now, due_at=self._status_due_at)
         self._outbox.apart_s = self._lateness.apart_s
         if not self._is_over:
             self._admission.repeat_welcomes(now)
@@ -440,7 +442,8 @@ class Caster:
         # While all wait for a long scan, statuses say nothing new, and each wakes every target.
         is_waiting = self._is_everyone_here and not self._outbox.sizes[ObjectKind.MANIFEST]
         is_urgent = (self.phase is Phase.GATHERING and not is_waiting) or self._commits.is_flipping
-        self._set_unless_over(Timer.STATUS, now + self._outbox.status_interval_s(is_urgent=is_urgent))
+        self._status_due_at = now + self._outbox.status_interval_s(is_urgent=is_urgent)
+        self._set_unless_over(Timer.STATUS, self._status_due_at)
 
     def _set_unless_over(self, timer: Timer, deadline: float) -> None:
         if not self._is_over:

@@ -27,7 +27,7 @@ from mrsync.transport.network.paths import Address
 from mrsync.transport.pages.intake import Intake
 from mrsync.transport.pages.opener import OpenedPage, PageOpener
 from mrsync.transport.pages.slots import SLOTS, Slots
-from mrsync.transport.verifying import OVERDUE_S, PageVerifier
+from mrsync.transport.verifying import PageVerifier
 from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Digests, NetworkShare, Status
@@ -257,12 +257,12 @@ class PageWriter:
             return
         self._verifier.take(opened, self._tx_seen(), now)
         if self._ask_at is None:
-            self._ask_at = now + OVERDUE_S
+            self._ask_at = now + self._verifier.overdue_s
 
     def receive_digests(self, digests: Digests) -> None:
         """Take digests that the caster signed."""
         if self._verifier is not None:
-            self._verifier.receive(digests)
+            self._verifier.receive(digests, self._loop.now())
 
     def keep_time(self, now: float) -> None:
         """Do what is due."""
@@ -289,7 +289,7 @@ class PageWriter:
         assert self._verifier is not None  # else no time was set
         self._verifier.give_up(now)
         page = self._verifier.overdue(self._catcher.active, now)
-        self._ask_at = now + OVERDUE_S if self._verifier.is_waiting else None
+        self._ask_at = now + self._verifier.overdue_s if self._verifier.is_waiting else None
         if page is not None:
             self._catcher.ask_digests(page, now)
         else:

@@ -2,7 +2,8 @@
 
 An opened page waits here until its digest is known, and is written only if it matches. If the digest differs, the page
 is rejected and requested again. Digests may be lost, so they are requested if overdue. A page whose digest
-never comes was not sent by the caster, and is rejected after GIVE_UP_S.
+never comes was not sent by the caster, and is rejected after GIVE_UP_S. Where processors are scarce, at either end,
+digests come later than their pages, and both times are longer: authentic pages would be rejected, and sent again.
 
 Pages that are not hashed yet hold back tx_done, and so the window, because they are work to be done. Pages that wait
 for their digest do so only if there are many, and only for HOLD_S: otherwise one lost digest would hold up everybody in
@@ -32,6 +33,9 @@ UNCHECKED_MAX = 128  # pages that may lack a digest without holding back the win
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 PAGES_INLINE = 1  # pages that come one by one do not need a second thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
+OVERDUE_TIMES, GIVE_UP_TIMES = 2, 8  # as late as digests come otherwise: then the one and the other
+OVERDUE_MAX_S, GIVE_UP_MAX_S = 1.0, 8.0
+RISE, FALL = 0.5, 0.1  # smoothing of how late they come
 
 PageKey = tuple[int, int, int]  # object, page, generation
 VerifiedPage = tuple[int, int, bytes, bytes]  # object, page, plaintext, digest
@@ -83,6 +87,7 @@ class PageVerifier:
         self._waiting: dict[PageKey, _Waiting] = {}  # in the order of opening
         self._digests: dict[PageKey, bytes] = {}  # from the caster, of pages that have not come
         self._tx = 0
+        self._late_s = 0.0  # from the opening of a page to its digest, smoothed
         loop.watch(self._worker, self._worker.collect)
 
     def close(self) -> None:
@@ -107,19 +112,32 @@ class PageVerifier:
         while len(self._waiting) > WAITING_MAX:
             self._reject(next(iter(self._waiting)))
 
-    def receive(self, message: Digests) -> None:
+    @property
+    def overdue_s(self) -> float:
+        """Seconds after which the caster is asked for a digest."""
+        return max(OVERDUE_S, min(OVERDUE_MAX_S, OVERDUE_TIMES * self._late_s))
+
+    @property
+    def _give_up_s(self) -> float:
+        return max(GIVE_UP_S, min(GIVE_UP_MAX_S, GIVE_UP_TIMES * self._late_s))
+
+    def receive(self, message: Digests, now: float) -> None:
         """Take digests from the caster."""
         verified: list[VerifiedPage] = []
         for page, (generation, digest) in enumerate(message.entries, message.first):
             key = (int(message.object), page, generation)
             waiting = self._waiting.get(key)
             if waiting is not None and waiting.digest:
+                self._note_late(now - waiting.since)
                 self._judge(key, digest, verified)
             else:
                 self._digests[key] = digest
         while len(self._digests) > DIGESTS_KEPT_MAX:
             del self._digests[next(iter(self._digests))]
         self._hand_on(verified)
+
+    def _note_late(self, late_s: float) -> None:
+        self._late_s += (RISE if late_s > self._late_s else FALL) * (late_s - self._late_s)
 
     @property
     def is_waiting(self) -> bool:
@@ -138,13 +156,14 @@ class PageVerifier:
         return min(tx_seen, next((page.tx_before for page in waiting if are_many or not page.digest), tx_seen))
 
     def give_up(self, now: float) -> None:
-        """Reject pages that have waited for GIVE_UP_S."""
-        for key in [key for key, page in self._waiting.items() if now - page.since >= GIVE_UP_S]:
+        """Reject pages that have waited for too long."""
+        for key in [key for key, page in self._waiting.items() if now - page.since >= self._give_up_s]:
             self._reject(key)
 
     def overdue(self, object: ObjectKind, now: float) -> int | None:
         """Return the first page of this object whose digest is overdue, or None."""
-        late = [key[1] for key, page in self._waiting.items() if key[0] == object and now - page.since > OVERDUE_S]
+        overdue_s = self.overdue_s
+        late = [key[1] for key, page in self._waiting.items() if key[0] == object and now - page.since > overdue_s]
         return min(late, default=None)
 
     def _take_hashed(self, entered: list[_Waiting], hashed: list[PageDigest]) -> None:

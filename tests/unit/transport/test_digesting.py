@@ -11,7 +11,15 @@ from mrsync.transport import verifying
 from mrsync.transport.digesting import AGE_S, PAGES_PER_JOB, REPEAT_S, PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.pages.opener import OpenedPage
-from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, PageVerifier, VerifiedPage
+from mrsync.transport.verifying import (
+    GIVE_UP_MAX_S,
+    GIVE_UP_S,
+    HOLD_S,
+    OVERDUE_S,
+    WAITING_MAX,
+    PageVerifier,
+    VerifiedPage,
+)
 from mrsync.wire.limits import DIGESTS_MAX
 from mrsync.wire.messages import Digests, ObjectKind
 from tests.support.waiting import HANG_S
@@ -58,6 +66,10 @@ class Target:
         self.verifier.take(pages, tx, now)
         self.wait_until_hashed()
         assert len(self.verified) + len(self.false) >= waiting
+
+    def hear(self, digests: Digests, now: float = 0.0) -> None:
+        """Digests come."""
+        self.verifier.receive(digests, now)
 
     def wait_until_hashed(self) -> None:
         while not self.verifier.is_hashed:
@@ -169,18 +181,18 @@ def test_requested_digests_are_repeated_but_not_at_once(caster: Caster) -> None:
 @pytest.mark.parametrize("is_told_first", [True, False])
 def test_a_page_is_handed_on_when_its_digest_is_its_own(target: Target, is_told_first: bool) -> None:
     if is_told_first:
-        target.verifier.receive(told(page(0), page(1)))
+        target.hear(told(page(0), page(1)))
     target.take(page(0), page(1))
     if not is_told_first:
         assert target.verified == []
-        target.verifier.receive(told(page(0), page(1)))
+        target.hear(told(page(0), page(1)))
     assert target.verified == [(CONTENTS, 0, page(0)[3]), (CONTENTS, 1, page(1)[3])]
     assert (target.false, target.verifier.is_waiting) == ([], False)
 
 
 def test_another_page_is_not_the_caster_s_and_the_true_one_may_come_next(target: Target) -> None:
     target.take(page(0, text="forged"))
-    target.verifier.receive(told(page(0)))
+    target.hear(told(page(0)))
     assert (target.verified, target.false) == ([], [(CONTENTS, 0, 0)])
     target.take(page(0))
     assert target.verified == [(CONTENTS, 0, page(0)[3])]
@@ -188,9 +200,9 @@ def test_another_page_is_not_the_caster_s_and_the_true_one_may_come_next(target:
 
 def test_a_reading_has_a_digest_of_its_own(target: Target) -> None:
     target.take(page(0, generation=1))
-    target.verifier.receive(told(page(0)))
+    target.hear(told(page(0)))
     assert (target.verified, target.false) == ([], [])
-    target.verifier.receive(told(page(0, generation=1)))
+    target.hear(told(page(0, generation=1)))
     assert target.verified == [(CONTENTS, 0, page(0, generation=1)[3])]
 
 
@@ -214,7 +226,7 @@ def test_many_pages_without_a_digest_are_not_done_and_are_requested(
     assert target.verifier.overdue(CONTENTS, OVERDUE_S + 0.01) == 5
     assert target.verifier.overdue(CONTENTS, 1.0) == 4
     assert target.verifier.overdue(ObjectKind.PLAN, 1.0) is None
-    target.verifier.receive(told(page(5), first=5))
+    target.hear(told(page(5), first=5))
     assert target.verifier.tx_done(20, 0.1) == 20, "one is not many"
 
 
@@ -223,7 +235,7 @@ def test_a_digest_belongs_to_the_bytes_that_it_was_computed_from(target: Target)
     target.verifier.take([page(7), page(8)], 1, now=0.0)
     target.verifier.give_up(GIVE_UP_S)
     target.verifier.take([page(7, text="forged"), page(8)], 1, now=GIVE_UP_S)
-    target.verifier.receive(told(page(7), page(8), first=7))
+    target.hear(told(page(7), page(8), first=7))
     target.wait_until_hashed()
     assert target.verified == [(CONTENTS, 8, page(8)[3])]
     assert target.false[-1] == (CONTENTS, 7, 0)
@@ -242,3 +254,16 @@ def test_a_page_that_the_caster_never_vouches_for_is_given_up(target: Target) ->
     target.verifier.give_up(GIVE_UP_S)
     assert target.false == [(CONTENTS, 7, 0)]
     assert not target.verifier.is_waiting
+
+
+def test_where_digests_come_late_pages_wait_longer_for_them(target: Target) -> None:
+    """Processors are scarce: authentic pages would be rejected, and sent again."""
+    for number in range(20):
+        target.take(page(number), now=0.0)
+        target.hear(told(page(number), first=number), now=0.5)
+    target.take(page(20), now=1.0)
+    assert target.verifier.overdue(CONTENTS, 1.0 + 2 * OVERDUE_S) is None
+    target.verifier.give_up(1.0 + 2 * GIVE_UP_S)
+    assert target.false == []
+    target.verifier.give_up(1.0 + GIVE_UP_MAX_S)
+    assert target.false == [(CONTENTS, 20, 0)]

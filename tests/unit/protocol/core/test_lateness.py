@@ -43,3 +43,16 @@ def test_a_listener_without_news_is_not_late() -> None:
         lateness.receive(1, 30, now)
         lateness.receive(2, 0, now)
     assert (lateness.of(1), lateness.of(2)) == (0.0, 0.0)
+
+
+def test_statuses_that_leave_late_count_at_once_and_are_forgotten_slowly() -> None:
+    lateness = Lateness()
+    lateness.note_status(10, LISTENERS, 1.0, due_at=1.2)
+    assert lateness.own_s == 0.0, "a poll is early"
+    for number in range(4):
+        lateness.note_status(20 + number, LISTENERS, 2.3 + number, due_at=2.0 + number)
+    late_s = lateness.own_s
+    assert 0.25 < late_s < 0.3
+    for number in range(4):
+        lateness.note_status(30 + number, LISTENERS, 9.0 + number, due_at=9.0 + number)
+    assert 0.6 * late_s < lateness.own_s < late_s

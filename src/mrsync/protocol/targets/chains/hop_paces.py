@@ -8,6 +8,9 @@ the same time, it must be slower than most of their slow hops, too: they may all
 A hop that is three times slower is worth another order of the chain, but all may have become that slow, as where
 processors have other work. Then another order does not help. So after each change, all hops are compared only with the
 rates shown since then, and nobody is blamed twice for the same slowness. Ten times slower is no accident.
+
+Where hosts wait for a processor, a rate over a short span shows only who got one. There it is measured over a longer
+span, and must be smaller.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Hop
 
 SPAN_S = 0.5  # over which a rate is measured, at least; relays report every 0.3 to 1 s
+SPAN_WAITS = 10  # for a processor, of those that are typical
+WAIT_S = 0.1  # waits of this length make rates differ by as much again
 WAITING_MIN, WAITING_MAX = 16, 64  # pages; fewer are the noise of two hosts' schedulers,
 WAITING_S = 0.4  # or what the best hop passes on in this time
 SLOWER = 3  # times slower than the best hop is too slow; since the last change,
@@ -39,6 +44,7 @@ class HopPaces:
     """Rates of hops, by the relay that passes on."""
 
     def __init__(self) -> None:
+        self.late_s = 0.0  # for how long hosts typically wait for a processor
         self._marks: dict[int, _Mark] = {}
         self._best = 0.0  # pages per second,
         self._best_lately = 0.0  # since the last change
@@ -49,7 +55,7 @@ class HopPaces:
         mark = self._marks.get(relay)
         if mark is None:
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting)
-        elif now - mark.at >= SPAN_S:
+        elif now - mark.at >= SPAN_S + SPAN_WAITS * self.late_s:
             pages_s = (hop.pages_forwarded - mark.pages) / (now - mark.at)
             was_waiting = is_waiting and mark.is_waiting
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting, pages_s, was_waiting)
@@ -71,7 +77,8 @@ class HopPaces:
         mark = self._marks.get(relay)
         if mark is None or not mark.was_waiting:
             return False
-        return mark.pages_s * SLOWER < self._best_lately or mark.pages_s * MUCH_SLOWER < self._best
+        pages_s = mark.pages_s * (1 + self.late_s / WAIT_S)
+        return pages_s * SLOWER < self._best_lately or pages_s * MUCH_SLOWER < self._best
 
     def is_slowest(self, relay: int, others: Iterable[int]) -> bool:
         """Return whether it is much slower than most of these relays at which pages wait as well, if there are any."""

@@ -178,7 +178,7 @@ class Relays:
         if (
             target.flow.is_shed  # it gets the rest when the others have everything
             or self.absentees.is_parked_or_stuck(target)
-            or (link is not None and link.was_fed and now - link.since < GRACE_S)
+            or (link is not None and link.was_fed and now - link.since < GRACE_S + self._slack.of(link))
         ):
             return Via.NOBODY
         return Via.CASTER
@@ -247,6 +247,7 @@ class Relays:
         if self._rules is None:
             return
         self._slack.note(self._watch.pause_s)
+        self._watch.paces.late_s = self._slack.late_s
         if self._formed_at is not None:
             self._look(transfer, now)
         self._tell_news(now)

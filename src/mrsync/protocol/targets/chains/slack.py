@@ -32,9 +32,15 @@ class Slack:
         self._late_s += SMOOTHING * (late_s - self._late_s)
 
     @property
+    def late_s(self) -> float:
+        """For how long hosts typically wait for a processor, here or at targets."""
+        return max(self._lateness.own_s, self._late_s - USUAL_S)
+
+    @property
     def typical_s(self) -> float:
         """The seconds for a link whose ends are no later than others."""
-        return 4 * len(self._roster.live) * TURN_S + self._for(self._late_s)
+        late_s = max(USUAL_S + self._lateness.own_s, self._late_s)
+        return 4 * len(self._roster.live) * TURN_S + self._for(late_s)
 
     def of(self, link: Link) -> float:
         """Return the seconds for a link, whose ends may be busier than others."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.targets.chains.hop_paces import SPAN_S, WAITING_MAX, WAITING_MIN, HopPaces
+from mrsync.protocol.targets.chains.hop_paces import SPAN_S, SPAN_WAITS, WAIT_S, WAITING_MAX, WAITING_MIN, HopPaces
 from mrsync.wire.messages import Feeding, Hop
 
 SPANS = 3
@@ -36,6 +36,18 @@ def paces(**pages_s: tuple[int, int]) -> HopPaces:
 def test_relay_that_takes_three_times_as_long_is_slow() -> None:
     assert [paces(a=(90, 0), b=(28, WAITING_MAX)).is_slow(relay) for relay in (0, 1)] == [False, True]
     assert not paces(a=(90, 0), b=(32, WAITING_MAX)).is_slow(1)
+
+
+def test_where_hosts_wait_for_processors_a_slow_relay_is_a_slower_one_for_longer() -> None:
+    made = HopPaces()
+    made.late_s = WAIT_S
+    span_s = SPAN_S + SPAN_WAITS * WAIT_S
+    for at in range(2 * SPANS + 1):
+        for relay, rate in enumerate((90, 28, 12)):
+            made.receive(relay, hop(relay, int(rate * at * span_s / 2), WAITING_MAX), at * span_s / 2)
+    assert [made.is_slow(relay) for relay in range(3)] == [False, False, True]
+    made.receive(2, hop(2, int(90 * SPANS * span_s), WAITING_MAX), SPANS * span_s + SPAN_S)
+    assert made.is_slow(2), "it was fast for too short a time"
 
 
 def test_relay_at_which_little_waits_is_not_slow() -> None:
