@@ -220,6 +220,8 @@ def _keep_less(line: Line, chance: random.Random) -> None:
     """Add options that say what is not preserved."""
     added = _drawn(chance, KEEPING_OPTIONS)
     words = " ".join(line.words)
+    if "-a" in line.words and chance.random() < 0.1 and not re.search("--chown|map=", words):
+        line.words[line.words.index("-a")] = chance.choice(("-rlt", "-rtD", "-rlpt", "-rtp", "-rltog"))
     if re.search(r"--chmod=\S*s|(^| )-[a-zA-Z]*A", words):  # no set-ID bits of strangers; ACLs bring modes with them
         added = [word for word in added if word not in ("--no-p", "--no-perms", "--no-o", "--no-g", "--no-owner")]
     if re.search("--chown|map=", words):  # these count nevertheless

@@ -141,6 +141,14 @@ def _almost_there(folder: Path) -> None:
             path.unlink()
 
 
+def _others_in_the_place(folder: Path) -> None:
+    """Nothing is missing in DEST, but everything is of another kind; all of it is in another directory."""
+    os.mkfifo(folder / "s1/fifo")
+    subprocess.run(["rsync", "-aH", "s1/", "rsync/other/"], cwd=folder, check=True)
+    for name, by in (("l", "file"), ("dangling", "full"), ("fifo", "file"), ("a", "link"), ("e", "file")):
+        replace(folder / "rsync/dest" / name, by=by)
+
+
 def _nothing(folder: Path) -> None:
     pass
 
@@ -208,6 +216,8 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty directories with the suffix of backups": (_empty_with_suffix, "-aimb s1/"),
     "the same, where files are deleted": (_empty_with_suffix, "-aimb --delete s1/"),
     "copies from elsewhere with another time": (_almost_there, "-ai -@5 --copy-dest=../other s1/"),
+    "others in the place, with --link-dest": (_others_in_the_place, "-ai --delete --link-dest=../other s1/"),
+    "others in the place, with --compare-dest": (_others_in_the_place, "-ai --delete --compare-dest=../other s1/"),
     "no slash": (_nothing, "-ai --delete s1"),
     "a file and a directory": (_nothing, "-ai s1/a s1/e s1/b/c"),
 }  # fmt: skip

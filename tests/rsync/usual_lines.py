@@ -30,6 +30,10 @@ dest/                  --delay-updates -F --compress --archive --no-perms --no-o
 dest/                  --delay-updates -F --compress --archive --no-links --omit-link-times -i s1
 dest/                  -prltvHSiB8192 --safe-links --chmod=D755,F644 --delete --delay-updates --max-delete=40000 s1/
 dest/                  -aiE --no-p --chmod=a+x s1/
+dest/                  -rtvi --delete s1/
+dest/                  -rlti --chmod=F640 s1/
+dest/                  -lts -r --delete -i s1/
+dest/                  -rtvui s1
 dest/                  -ai --no-p --link-dest=../other s1/
 dest/                  -aHAXxvi --numeric-ids --delete s1/
 dest/                  -aHAXSi --numeric-ids --delete --info=progress2 s1/

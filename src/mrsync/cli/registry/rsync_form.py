@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, Foreign
+from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, KEPT, Foreign
 from mrsync.cli.registry.option import COUNT, FLAG, MRSYNC, SWITCH, Option
 from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.parser import Help, Parser, Version, add_option, group_of
@@ -65,6 +65,18 @@ def make_rsync_parser() -> Parser:
         _add_foreign(groups.get(foreign.conflicts, parser), foreign)
     parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=True, **DEFAULTS)
     return parser
+
+
+def settle_kept(options: Namespace) -> None:
+    """Decide what is preserved that no option is about.
+
+    A line with -r or one of -l, -p, -t, -o and -g is one of rsync's, which says all that it wants. Another line keeps
+    everything.
+    """
+    says_all = options.recursive or options.asks_for_times or any(getattr(options, name) for name in KEPT)
+    for name in KEPT:
+        if getattr(options, name) is None:
+            setattr(options, name, not says_all)
 
 
 def rsync_names(option: Option) -> list[str]:

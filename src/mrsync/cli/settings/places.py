@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from mrsync.cli.registry.parser import Parser
+from mrsync.cli.registry.rsync_form import settle_kept
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import absolute
 from mrsync.remote.targets import is_address
@@ -28,6 +29,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 def take_positionals(options: argparse.Namespace) -> None:
     """Convert `SOURCE... TARGETS:DEST` to the options -s, -m and -t; `sources` gets all SOURCEs. Raise UsageError."""
+    if options.is_rsync_form:
+        settle_kept(options)
     if not options.positionals:
         if not options.source and not options.targets:
             raise UsageError(FORMS)

@@ -209,7 +209,8 @@ class EntryComparer:
         """Compare an entry without contents; listing is None if nothing of a related kind has its name."""
         found = self._look_at_made(entry, listing, position, is_alike)
         if not is_alike:
-            near = self._others.find(entry) if listing is None else None
+            is_free = position < 0 or self._manifest.kind(entry) == DIRECTORY  # rsync looks no further otherwise
+            near = self._others.find(entry) if listing is None and is_free else None
             if near is None or not self._others.take_made(entry, near, is_there=position >= 0):
                 self._work.make(entry, entry, found, near)
         elif found.differences:

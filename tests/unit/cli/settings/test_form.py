@@ -364,3 +364,32 @@ def test_impossible_sudo_in_an_inventory_is_refused(inventory: Path, words: str,
 def test_each_option_of_compression_asks_for_it(line: str, compression: str, level: int) -> None:
     settings = parse_mrsync([*line.split(), "src/", "a:/x"])[0]
     assert (settings.compression, settings.compress_level) == (compression, level)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("-i", "links perms owner group"),
+        ("-a", "links perms owner group"),
+        ("-r", ""),
+        ("-rlt", "links"),
+        ("-t --no-p", ""),
+        ("-lptgo", "links perms owner group"),
+        ("--no-owner", "links perms group"),
+        ("-a --no-o --no-g", "links perms"),
+        ("--no-o -a", "links perms owner group"),
+        ("-rA", "perms"),
+        ("-rt --chown=a:b", "owner group"),
+        ("--recursive --group", "group"),
+    ],
+)
+def test_a_line_of_rsync_keeps_what_it_says(line: str, kept: str) -> None:
+    settings = parse_mrsync([*line.split(), "src", "a:/x"])[0]
+    policy = settings.policy
+    found = {
+        "links": settings.selection.takes_links,
+        "perms": policy.modes,
+        "owner": policy.owners,
+        "group": policy.groups,
+    }
+    assert [name for name, is_kept in found.items() if is_kept] == kept.split()

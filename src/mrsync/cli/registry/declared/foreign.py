@@ -9,6 +9,7 @@ from typing import Any
 from mrsync.cli.registry import foreign_values
 from mrsync.tuples import NamedTuple
 
+KEPT = ("links", "perms", "owner", "groups")  # attributes for what -a preserves beside times and devices
 # rsync's defaults for a line in its form, by attribute of the parsed namespace.
 DEFAULTS: Mapping[str, Any] = {
     "hard_links": False,
@@ -18,6 +19,8 @@ DEFAULTS: Mapping[str, Any] = {
     "D": False,
     "human_level": 1,
     "lists_names": False,
+    "asks_for_times": False,
+    **dict.fromkeys(KEPT),  # None: `settle_kept` decides
     "flattens_list": False,
 }
 
@@ -53,7 +56,7 @@ def _when(names: str, why: str, **sets: bool) -> Foreign:
 
 
 _DEVICES = {"devices": True, "specials": True}
-_ARCHIVE = {**_DEVICES, **dict.fromkeys(("links", "perms", "owner", "groups"), True)}
+_ARCHIVE = {**_DEVICES, **dict.fromkeys(KEPT, True)}
 _PLAIN = {"compress": False, "compress_choice": None, "compress_level": None}
 _DAEMON = "there is no daemon: catchers are started by the remote shell"
 _NO_TIMES = "--no-atimes --no-U --no-open-noatime --no-crtimes --no-N"
@@ -66,13 +69,12 @@ FOREIGN = (
     Foreign("-D", "the same as `--devices --specials`", sets=_DEVICES),
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),
-    _when("--del --delete-during", "deletes after the files are in place, never before"),
+    _when("--del --delete-during --delete-delay", "deletes after the files are in place, never before"),
     _when(
         "--delete-after",
         "mrsync always deletes at the end; with this, what merge files that came protect stays, too",
         deletes_after=True,
     ),
-    _when("--delete-delay", "mrsync always deletes at the end"),
     _when("--delete-before", "deletes after the files are in place nevertheless"),
     Foreign(
         "--partial-dir",
@@ -84,7 +86,7 @@ FOREIGN = (
     Foreign("--delay-updates", "called `--commit end`", sets={"commit": "end"}),
     Foreign("--no-delay-updates", "called `--commit file`, which is the default", sets={"commit": "file"}),
     # always on
-    Foreign("-t --times", "always on"),
+    Foreign("-t --times", "always on", sets={"asks_for_times": True}),
     Foreign("-W --whole-file", "always on, unless `--delta` is given", sets={"delta": False}),
     Foreign("--inc-recursive --i-r", "accepted without effect"),
     Foreign("--no-inc-recursive --no-i-r", "accepted without effect"),
