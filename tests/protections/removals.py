@@ -178,6 +178,13 @@ REMOVALS = (
         "unit/protocol/core/test_plausibility.py",
     ),
     Removal(
+        "nobody refuses deletions after the comparison",
+        "protocol/core/plausibility.py",
+        "return bounds.guards_deletions and counts.compared == 0 and bounds.phase is not Phase.GATHERING",
+        "return True",
+        "unit/protocol/core/test_plausibility.py::test_a_target_that_refuses_deletions_late_is_left_out_alone",
+    ),
+    Removal(
         "the log of a target has limits",
         "protocol/core/plausibility.py",
         "return self._counts.empty <= EMPTY_MAX",

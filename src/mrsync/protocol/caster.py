@@ -72,7 +72,7 @@ class Caster:
         self._needs: UnionOfNeeds | None = None  # while it is computed
         self._rounds = Rounds()
         self._commits = CommitDecisions(0, config.commit_rule)
-        self._bounds = Bounds(itemizes=config.itemizes)
+        self._bounds = Bounds(itemizes=config.itemizes, guards_deletions=config.guards_deletions)
         page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
         self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()

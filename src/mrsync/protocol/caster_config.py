@@ -24,6 +24,7 @@ class CasterConfig(NamedTuple):
     quit_on_bad: bool = False
     commit_rule: CommitRule = CommitRule.FILE
     itemizes: bool = True  # whether targets report every change
+    guards_deletions: bool = True  # whether they refuse to delete most of what they have
     rate_bytes_s: float | None = None
     share: NetworkShare = NetworkShare.ALL
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does

@@ -2,7 +2,7 @@
 
 A target that cannot be trusted may send anything under its own key. Most lies harm only itself. But a need of an entry
 without contents would make a plan that all other targets reject, a target with a result before the end would never
-count as lost, and lists without bounds would fill the master's memory. A log without an end would also hold up the
+count as lost, one that refuses to delete after files were changed would end the session with a false report, and lists without bounds would fill the master's memory. A log without an end would also hold up the
 session, as every arriving byte of a log shows that its target is at work (patience.py). So each kind of record has its
 limit.
 """
@@ -19,6 +19,8 @@ from mrsync.wire.records import (
     ComparedRecord,
     DeletionsRecord,
     ErrorRecord,
+    FailedRecord,
+    FailureCause,
     LogRecord,
     NeedsRecord,
     ResultRecord,
@@ -36,15 +38,17 @@ AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manif
 class Bounds:
     """The sizes of a session that bound honest reports. pages: of the contents of the first round, 0 before the plan.
 
-    files: planned ones, of both rounds. itemizes: whether targets report every change.
+    files: planned ones, of both rounds. itemizes: whether targets report every change. guards_deletions: whether one that
+    would delete most of what it has refuses, which ends the session.
     """
 
-    def __init__(self, *, itemizes: bool = True) -> None:
+    def __init__(self, *, itemizes: bool = True, guards_deletions: bool = True) -> None:
         self.phase = Phase.GATHERING
         self.are_files: AreFiles = lambda first, end: False
         self.pages = 0
         self.files = 0
         self.itemizes = itemizes
+        self.guards_deletions = guards_deletions
 
 
 class _Counts:
@@ -77,6 +81,8 @@ class Plausibility:
         if isinstance(record, ComparedRecord):
             counts.compared += 1
             return counts.compared == 1 and bounds.phase is not Phase.GATHERING
+        if isinstance(record, FailedRecord) and record.cause is FailureCause.DELETIONS:
+            return bounds.guards_deletions and counts.compared == 0 and bounds.phase is not Phase.GATHERING
         if isinstance(record, SatOutRecord):
             counts.sat_out += 1
             return counts.sat_out <= SAT_OUT_MAX * bounds.files

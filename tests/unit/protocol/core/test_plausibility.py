@@ -9,6 +9,7 @@ import pytest
 from mrsync.protocol.core.events import ComparisonFinished
 from mrsync.protocol.core.plausibility import CHANGES_COST_MIN, Bounds, Plausibility
 from mrsync.protocol.core.states import RosterState
+from mrsync.wire.formats.record_codec import NONSENSE
 from mrsync.wire.limits import CHANGES_BYTES_MAX, ERRORS_MAX
 from mrsync.wire.messages import Phase
 from mrsync.wire.records import (
@@ -18,6 +19,7 @@ from mrsync.wire.records import (
     DeletionsRecord,
     ErrorRecord,
     FailedRecord,
+    FailureCause,
     LogRecord,
     NeedsRecord,
     SatOutRecord,
@@ -113,6 +115,36 @@ def test_changes_are_told_only_if_they_were_asked_for(record: LogRecord) -> None
     assert Plausibility().holds(record, known)
     known.itemizes = False
     assert not Plausibility().holds(record, known)
+
+
+REFUSAL = FailedRecord("would delete most of what it has", FailureCause.DELETIONS)  # which ends the session
+
+
+def test_deletions_are_refused_before_the_comparison_is_finished() -> None:
+    """Later it would end the session with the report that nothing was changed."""
+    plausibility, known = Plausibility(), bounds(Phase.COMPARING)
+    assert plausibility.holds(REFUSAL, known)
+    assert not plausibility.holds(REFUSAL, bounds(Phase.GATHERING))
+    plausibility.holds(ComparedRecord(1, 1, 1), known)
+    assert not plausibility.holds(REFUSAL, known)
+    assert plausibility.holds(FailedRecord("no space"), known)
+
+
+def test_deletions_are_refused_only_where_targets_guard_them() -> None:
+    known = bounds(Phase.COMPARING)
+    known.guards_deletions = False
+    assert not Plausibility().holds(REFUSAL, known)
+
+
+def test_a_target_that_refuses_deletions_late_is_left_out_alone() -> None:
+    session = Session(targets=2).planned()
+    session.report(0, REFUSAL)
+    target = session.caster.roster.find(0)
+    assert target is not None
+    assert (target.state, target.reason) == (RosterState.LOST, NONSENSE)
+    assert target.failure is not None
+    assert target.failure.cause is FailureCause.OTHER
+    assert session.states()[1] is RosterState.PRESENT
 
 
 def test_a_target_with_an_endless_log_is_left_out() -> None:
