@@ -169,6 +169,7 @@ def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[P
     gathered, plan = round.gathered, round.gathered.plan
     with closing(_PlacedFiles(stage, destination)) as placed:
         for file, entry in stage.states.placed_files():
+            gathered.forget_before(file)  # the record has their digests now, and a million files would not fit twice
             start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
             if not length:
                 continue

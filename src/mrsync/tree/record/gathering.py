@@ -10,6 +10,7 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.grid import DIGEST_BYTES, Grid
 
 _UNKNOWN = bytes(DIGEST_BYTES)  # in place of a digest that was never set
+_ROWS = 4096  # files of one table of digests: 128 KB, which malloc gives back to the system at once
 _LOCKED_BYTES = 2047  # up to this size, hashlib keeps the interpreter's lock
 
 Prove = Callable[[int, bytes], bytes]  # (page, its data) -> proof
@@ -25,7 +26,9 @@ class Gathered:
         pages = -(-grid.contents_bytes // grid.page_bytes)
         self._pages = bytearray(pages * grid.proof_bytes)
         self._arrived = bytearray(pages)
-        self._heads = bytearray(plan.file_count * DIGEST_BYTES)
+        files = plan.file_count
+        self._heads = [bytearray(min(_ROWS, files - first) * DIGEST_BYTES) for first in range(0, files, _ROWS)]
+        self._forgotten = 0  # of these tables
         self._tails: dict[int, bytes] = {}  # by file; most small files lie in one page and have none
 
     def take(self, page: int, data: bytes, proof: bytes) -> None:
@@ -45,13 +48,24 @@ class Gathered:
         if starts[file] < start:
             self._tails[file] = digests.pop(0)
             file += 1
-        self._heads[file * DIGEST_BYTES : after * DIGEST_BYTES] = b"".join(digests)
+        while file < after:
+            table, row = divmod(file, _ROWS)
+            some = digests[: min(_ROWS - row, after - file)]
+            self._heads[table][row * DIGEST_BYTES : (row + len(some)) * DIGEST_BYTES] = b"".join(some)
+            file += len(some)
+            del digests[: len(some)]
+
+    def forget_before(self, file: int) -> None:
+        """Free the digests of files before this one, as far as these are whole tables: no proof of them is wanted."""
+        while self._forgotten < file // _ROWS:
+            self._heads[self._forgotten] = bytearray()
+            self._forgotten += 1
 
     def proof(self, file: int, prove: Prove, read: Read) -> bytes:
         """Return the proof of a file that is complete here. Bytes that did not arrive are read back. Raises OSError."""
         grid, start, end = self.grid, self.plan.starts[file], self.plan.starts[file + 1]
-        place = slice(file * DIGEST_BYTES, (file + 1) * DIGEST_BYTES)
-        known = bytes(self._heads[place])
+        table, row = divmod(file, _ROWS)
+        known = bytes(self._heads[table][row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
         if known != _UNKNOWN and start // grid.page_bytes == (end - 1) // grid.page_bytes:
             return known  # as of most small files
         head, first, last, tail = grid.divide(start, end - start)

@@ -84,6 +84,29 @@ def test_every_flipped_bit_is_found_however_pages_and_files_lie(sizes: list[int]
         assert len(wrong_parts(own[:at] + bytes([own[at] ^ 4]) + own[at + 1 :], file)) == 1
 
 
+def test_digests_that_the_record_has_are_freed_and_no_others() -> None:
+    count = 10_000
+    _, plan = plan_of([3] * count)
+    contents = os.urandom(3 * count)
+    tracemalloc.start()
+    try:
+        gathered = Gathered(plan, grid_of(len(contents))._replace(page_bytes=60))
+        for at in range(0, len(contents), 60):
+            gathered.take(at // 60, contents[at : at + 60], bytes(32))
+        before = tracemalloc.get_traced_memory()[0]
+        for file in range(0, count, 7):
+            gathered.forget_before(file)
+            assert gathered.proof(file, prove, unread) == hashlib.sha256(contents[3 * file : 3 * file + 3]).digest()
+        freed = before - tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert freed > 0.75 * 32 * count
+
+
+def unread(offset: int, length: int) -> bytes:
+    raise AssertionError(f"{length} bytes at {offset} arrived")
+
+
 def wrong_parts(data: bytes, file: ProvenFile) -> list[str]:
     """Read a file with these contents; return the parts that differ."""
     path = Path(os.environ["XDG_STATE_HOME"], "read")
