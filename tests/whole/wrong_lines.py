@@ -323,7 +323,7 @@ LINES = """
 1  ... --metrics report                          | node_exporter reads files in .prom only
 1  ... --report report                           | only .json and .html
 1  ... --slow-target kill                        | choose from 'wait', 'shed'
-1  ... --commit=Job                              | choose from 'file', 'each', 'job'
+1  ... --commit=Job                              | choose from 'file', 'each', 'end', 'job'
 1  ... --share most                              | choose from 'fair', 'all', 'polite'
 10 ... -I eth0,nope                              | there is no interface
 1  ... --list x --synclist y                     | cannot be given together
