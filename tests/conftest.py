@@ -13,8 +13,12 @@ from datetime import date
 import hypothesis
 import pytest
 
-from tests.support import namespaces, turnstile
-from tests.support.failures import Failures
+from tests.support import branches
+
+_branches = branches.measured()  # before the other imports
+
+from tests.support import namespaces, turnstile  # noqa: E402
+from tests.support.failures import Failures  # noqa: E402
 
 os.environ.setdefault("MRSYNC_DAY", str(date.today().toordinal()))  # for tests/support/rotation.py
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
@@ -39,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     terminal = config.pluginmanager.getplugin("terminalreporter")
     if terminal is not None:  # a worker has none
         config.pluginmanager.register(Failures(terminal))
+    if _branches is not None:
+        config.pluginmanager.register(_branches)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
