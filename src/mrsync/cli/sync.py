@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from mrsync.cli.conclusion import complain, print_changes, print_conclusion
 from mrsync.cli.output import report
 from mrsync.cli.output.progress import Progress, make_progress, tell_all
 from mrsync.cli.result_files import ResultFiles
@@ -21,7 +22,6 @@ from mrsync.escaping import escape_controls
 from mrsync.remote.folding import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
-from mrsync.run.service import ERROR, priority_mark
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
 
@@ -47,9 +47,9 @@ def sync(name: str, arguments: Sequence[str]) -> int:
         _record_mistake(name, draft, arguments, error)
         raise
     settings = settings._replace(session=draw_session())
-    files = ResultFiles(name, arguments, output, partial(_complain, name))
+    files = ResultFiles(name, arguments, output, partial(complain, name))
     outcome = _logged_run(name, settings, output, arguments, files)
-    _tell(name, outcome, output)
+    print_conclusion(name, outcome, output)
     return outcome.exit_status
 
 
@@ -67,7 +67,7 @@ def _logged_run(
             log.begin(name, settings.source, settings.dest, fold(list(settings.targets)), arguments)
         outcome = _run(name, settings, output, log, files)
         if settings.policy.itemizes:
-            _tell_changes(outcome, output, log)
+            print_changes(outcome, output, log)
         if log is not None:
             log.end(outcome)
     return outcome
@@ -178,8 +178,8 @@ def _record_mistake(
                 log.begin(name, known.source, known.dest, known.targets, arguments)
                 log.end(outcome)
         except FileError as unwritten:
-            _complain(name, str(unwritten))
-    ResultFiles(name, arguments, known.output, partial(_complain, name)).write(outcome)
+            complain(name, str(unwritten))
+    ResultFiles(name, arguments, known.output, partial(complain, name)).write(outcome)
 
 
 def _sentence(error: Exception) -> str:
@@ -192,39 +192,3 @@ def _status(error: Exception) -> ExitStatus:
     if isinstance(error, MrsyncError):
         return error.exit_status
     return ExitStatus.START if describe_shortage(error) else ExitStatus.USAGE
-
-
-def _tell_changes(outcome: Outcome, output: Output, log: LogFile | None) -> None:
-    """Print all changes, unless the run is quiet, and log them."""
-    from mrsync.cli.output.itemized import change_events, change_lines
-
-    is_json = output.progress == "json"
-    for line in change_events(outcome) if is_json else change_lines(outcome, output.line_format):
-        if not output.is_quiet:
-            print(line)
-        if log is not None:
-            log.change(line)
-
-
-def _tell(name: str, outcome: Outcome, output: Output) -> None:
-    """Print the end of the run, for people or for programs."""
-    if output.progress == "json":
-        print(report.event_line(outcome))
-    elif outcome.has_begun and not output.is_quiet:
-        for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
-            print(line)
-        if output.has_stats:
-            from mrsync.cli.output.rsync_statistics import rsync_statistics
-
-            for line in rsync_statistics(outcome, output.human_level):
-                print(line)
-    if outcome.has_begun and output.progress != "json":
-        for hosts, trouble in report.troubles(outcome):
-            _complain(hosts, trouble)
-    if complaint := report.complaint(outcome):
-        _complain(name, complaint)
-
-
-def _complain(name: str, sentence: str) -> None:
-    sys.stdout.flush()  # keeps the order if both streams go to one file
-    print(f"{priority_mark(2, ERROR)}{name}: {escape_controls(sentence)}", file=sys.stderr)
