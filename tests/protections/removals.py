@@ -185,6 +185,14 @@ REMOVALS = (
         "unit/protocol/core/test_plausibility.py::test_a_target_that_refuses_deletions_late_is_left_out_alone",
     ),
     Removal(
+        "no target has deleted what the source has (-o)",
+        "tree/lists/rsync_output.py",
+        "return translator.without_lies(translation) if is_whole else translation",
+        "return translation",
+        "unit/tree/lists/test_rsync_output.py"
+        "::test_what_the_source_has_is_deleted_only_if_options_may_leave_it_out",
+    ),
+    Removal(
         "the log of a target has limits",
         "protocol/core/plausibility.py",
         "return self._counts.empty <= EMPTY_MAX",

@@ -43,6 +43,16 @@ _WHY_NOT = {
         " write-batch only-write-batch stop-after stop-at time-limit no-dry-run no-n help version V"
     ),
 }
+# Options with which rsync still looks at all of the source. Others may make it delete what the source has.
+_LEAVING_NOTHING_OUT = frozenset(
+    (
+        " c checksum checksum-choice cc I ignore-times size-only modify-window @ u update existing ignore-existing"
+        " H hard-links A acls X xattrs E executability numeric-ids O omit-dir-times J omit-link-times S sparse W"
+        " whole-file z compress compress-choice zc compress-level zl bwlimit timeout contimeout v verbose i"
+        " itemize-changes ignore-errors delete del delete-before delete-during delete-delay delete-after force 8"
+        " 8-bit-output max-alloc sockopts"
+    ).split()
+)
 _REFUSED = {name: reason for reason, names in _WHY_NOT.items() for name in names.split()}
 
 
@@ -56,6 +66,11 @@ def parse_options(text: str) -> tuple[str, ...]:
         if name in _REFUSED:
             raise UsageError(f"-o {'-' if len(name) == 1 else '--'}{name}: {_REFUSED[name]}")
     return tuple(words)
+
+
+def leave_nothing_out(words: Sequence[str]) -> bool:
+    """Return whether with these options rsync sends all files, directories and links of SOURCE."""
+    return _LEAVING_NOTHING_OUT.issuperset(_names(words))
 
 
 def find_rsync() -> str:

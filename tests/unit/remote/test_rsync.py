@@ -10,7 +10,7 @@ import pytest
 
 from mrsync.errors import UsageError
 from mrsync.remote.command import RemoteShell
-from mrsync.remote.rsync import command_line, describe_failure, parse_options
+from mrsync.remote.rsync import command_line, describe_failure, leave_nothing_out, parse_options
 
 CLOSED = ["rsync: connection unexpectedly closed (0 bytes received so far) [sender]", "rsync error: (code 12)"]
 
@@ -45,6 +45,24 @@ def test_options_that_make_no_sense_are_refused_by_name(text: str, name: str) ->
 def test_another_source_or_destination_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not an option"):
         parse_options(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        ("", True),
+        ("-c", True),
+        ("-cu --modify-window 2 --timeout=5", True),
+        ("--exclude=*.o", False),
+        ("-cm", False),
+        ("-f 'H x'", False),
+        ("--delete-excluded", False),
+        ("--no-l", False),
+        ("--unknown", False),
+    ],
+)
+def test_options_that_may_leave_out_a_part_of_the_source(text: str, is_whole: bool) -> None:
+    assert leave_nothing_out(parse_options(text)) == is_whole
 
 
 def test_an_open_quote_is_refused() -> None:

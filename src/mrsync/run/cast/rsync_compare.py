@@ -19,7 +19,7 @@ from mrsync.escaping import escape_controls
 from mrsync.files import ENTRIES_BYTES_MAX, LINES_HELD_MAX
 from mrsync.remote.command import RemoteShell
 from mrsync.remote.guard import Guard
-from mrsync.remote.rsync import command_line, describe_failure, find_rsync
+from mrsync.remote.rsync import command_line, describe_failure, find_rsync, leave_nothing_out
 from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.tree.lists.rsync_output import translate
@@ -70,7 +70,8 @@ class RsyncCompare:
             said = self._run(program, host)
             if said.status in (0, INCOMPLETE, VANISHED):
                 self._tell(Notice(1, "compared by rsync", host))
-                items, doubts = translate(said.lines, self._settings.source, is_itemized=True)
+                is_whole = leave_nothing_out(self._settings.selection.rsync_options or ())
+                items, doubts = translate(said.lines, self._settings.source, is_itemized=True, is_whole=is_whole)
                 return Answer(items, [*_complaints(said), *doubts], said.status == INCOMPLETE or bool(doubts))
             reason = describe_failure(said.complaints, said.status)
             if said.status == USAGE:

@@ -37,11 +37,14 @@ class Translation(NamedTuple):
     doubts: list[str]
 
 
-def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None = None) -> Translation:
+def translate(
+    lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None = None, is_whole: bool = False
+) -> Translation:
     """Translate the output of `rsync -avW --dry-run --delete [-H] [-i]` on `source` to items of a synclist.
 
-    is_itemized: whether it is output of `-i`; None: find out. Raise SelectionError if the source cannot be read, or if
-    no line is one of `-i` and all should be.
+    is_itemized: whether it is output of `-i`; None: find out. is_whole: no option has left out files, directories and
+    links of the source, so that whoever says that one of these is to be deleted lies. Raise SelectionError if the
+    source cannot be read, or if no line is one of `-i` and all should be.
     """
     stripped = [line[:-1] if line.endswith(b"\n") else line for line in lines]
     look = SourceLookup(source)
@@ -50,7 +53,9 @@ def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None
             is_itemized = _looks_itemized(stripped, look)
         elif is_itemized and not _has_itemized(stripped):
             raise SelectionError("this is no output of rsync -i; leave out --itemized, or give -i to rsync")
-        return _Translator(look).run(stripped, is_itemized)
+        translator = _Translator(look)
+        translation = translator.run(stripped, is_itemized)
+        return translator.without_lies(translation) if is_whole else translation
     finally:
         look.close()
 
@@ -71,6 +76,22 @@ class _Translator:
             except ValueError as error:
                 self._doubts.append(f"line {number}, {_shown(line)}: {error}")
         return Translation(list(dict.fromkeys(self._items)), self._doubts)  # a dry run may list an entry twice
+
+    def without_lies(self, translation: Translation) -> Translation:
+        """Leave out deletions of what the source has, unless it is to take the place of what is deleted."""
+        listed = {item.path for item in translation.items if item.kind is not Instruction.DELETING}
+        lies = [
+            item
+            for item in translation.items
+            if item.kind is Instruction.DELETING and item.path not in listed and self._is_sent(item.path)
+        ]
+        doubts = [f"{_shown(lie.path)}: the source has it, so it is not deleted" for lie in lies]
+        left_out = set(lies)
+        return Translation([item for item in translation.items if item not in left_out], translation.doubts + doubts)
+
+    def _is_sent(self, path: bytes) -> bool:
+        status = self._look.status(path)
+        return status is not None and stat.S_IFMT(status.st_mode) in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
     # output of rsync -i: the first word tells the meaning of a line
 

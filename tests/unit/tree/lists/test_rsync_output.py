@@ -128,6 +128,38 @@ def test_ambiguous_lines_are_reported_with_their_number(tmp_path: Path) -> None:
     assert len(found.doubts) == len(lines)
 
 
+def test_what_the_source_has_is_deleted_only_if_options_may_leave_it_out(tmp_path: Path) -> None:
+    """The text comes from a target, and decides for all of them."""
+    (tmp_path / "kept").touch()
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "fifo")  # may be left out by --no-specials
+    (tmp_path / "was a directory").touch()
+    names = [b"kept", b"dir/", b"link", b"fifo", b"gone", b"was a directory/"]
+    lines = [*(b"*deleting   " + name + b"\n" for name in names), b">f+++++++++ was a directory\n"]
+    deleted = {
+        is_whole: [
+            item.path
+            for item in translate(lines, bytes(tmp_path), is_itemized=True, is_whole=is_whole).items
+            if item.kind is Instruction.DELETING
+        ]
+        for is_whole in (False, True)
+    }
+    assert deleted[False] == [name.rstrip(b"/") for name in names]
+    assert deleted[True] == [b"fifo", b"gone", b"was a directory"]
+    doubts = translate(lines[:1], bytes(tmp_path), is_itemized=True, is_whole=True).doubts
+    assert doubts == ["'kept': the source has it, so it is not deleted"]
+
+
+@needs_rsync
+@pytest.mark.parametrize("seed", range(4))
+def test_an_honest_rsync_deletes_nothing_that_the_source_has(tmp_path: Path, seed: int) -> None:
+    pair = AwfulPair(bytes(tmp_path), seed, has_other_modes=True)
+    lines = dry_run(pair.source, pair.dest, "-H", "-i")
+    found = translate(lines, pair.source, is_itemized=True)
+    assert translate(lines, pair.source, is_itemized=True, is_whole=True) == found
+
+
 def test_a_line_is_shown_as_rsync_wrote_it(tmp_path: Path) -> None:
     (doubt,) = translate([b"bad\\#377\n"], bytes(tmp_path), is_itemized=False).doubts
     assert doubt == "line 1, 'bad\\#377': the source has no such entry"
