@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mrsync.cli.registry import values
+from mrsync.cli.registry.declared.output import LOG_FORMATS
 
 DIGESTS = ("auto", "xxh128", "xxh3", "xxh64", "xxhash", "md5", "md4", "sha1", "none")
 _DEBUG_FLAGS = (
@@ -37,6 +38,14 @@ def checksum_choice(text: str) -> Mapping[str, Any]:
     """Check one or two names of digests."""
     names = text.split(",")
     return _one_of(text, len(names) <= 2 and all(name.lower() in DIGESTS for name in names), ", ".join(DIGESTS))
+
+
+def log_format(text: str) -> Mapping[str, Any]:
+    """Tell rsync's old name of --out-format, whose value has a %, from the form of the log file."""
+    if "%" in text:
+        return {"out_format": text}
+    _one_of(text, text in LOG_FORMATS, " or ".join(LOG_FORMATS))
+    return {"log_format": text}
 
 
 def ignored_number(text: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mrsync.cli.registry import foreign_values
 from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, KEPT, Foreign
 from mrsync.cli.registry.option import COUNT, FLAG, MRSYNC, SWITCH, Option
 from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
@@ -93,6 +94,10 @@ def _add(group: Any, option: Option) -> None:
         group.add_argument(
             *names, dest=option.attribute, nargs="?", const="auto", choices=option.choices, default=option.default
         )
+    elif option.key == "log-format":  # also rsync's old name of --out-format
+        words = {"dest": argparse.SUPPRESS, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+        group.add_argument(*names, action=_Set, const=foreign_values.log_format, **words)
+        group.set_defaults(**{option.attribute: option.default})
     elif names:
         named = option._replace(flags=" ".join(names), letters={}, dest=option.attribute)
         add_option(group, named, MRSYNC)

@@ -22,6 +22,7 @@ from mrsync.cli.registry.option import (
 
 SYSTEM_FILE = "/etc/mrsync/config.toml"
 
+LOG_FORMATS = ("text", "json")
 OPTIONS = (
     Option(
         "-v --verbose",
@@ -143,8 +144,8 @@ OPTIONS = (
         "format of the log file; default: text",
         OUTPUT,
         manual="format of the lines in the log file; default: text",
-        choices=("text", "json"),
-        default="text",
+        choices=LOG_FORMATS,
+        default=LOG_FORMATS[0],
         field="output.log_format",
     ),
     Option(
