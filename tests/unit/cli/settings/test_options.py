@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,23 +8,7 @@ import pytest
 from mrsync.cli.settings.options import parse_mrsync, parse_multicaster, parse_multicatcher
 from mrsync.cli.settings.output_options import Output
 from mrsync.errors import MrsyncError, SelectionError, UsageError
-from mrsync.remote.keyfile import INSECURE_SECRET
-from mrsync.run.observer import Notice
-from mrsync.run.settings import CatchSettings, Network, Remote
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> str:
-    (tmp_path / "source").mkdir()
-    return str(tmp_path / "source")
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> str:
-    path = tmp_path / "key"
-    path.write_text("a key of many words")
-    path.chmod(0o600)
-    return str(path)
+from mrsync.run.settings import CatchSettings, Network
 
 
 def test_the_shortest_command_line(source: str) -> None:
@@ -63,20 +46,6 @@ def test_all_options_together(source: str, tmp_path: Path) -> None:
     )
     assert (settings.rate_bytes_s, settings.ack_wait_s, settings.verbosity) == (10 * 1024**2, 5.0, 2)
     assert output == Output("json", has_stats=True, report=report, verbosity=2)
-
-
-def test_the_way_to_the_targets(source: str, tmp_path: Path) -> None:
-    topology = tmp_path / "topology"
-    topology.touch()
-    common = ["-m", "n[1-5],m", "-s", source, "--exclude-target", "n[2-3],m"]
-    settings, _ = parse_mrsync([*common, "-r", "ssh -p 2222", "--fanout", "9", "--connect-timeout", "2.5"])
-    assert settings.targets == ("n1", "n4", "n5")
-    assert settings.remote_shell == "ssh -p 2222"
-    assert settings.remote == Remote(fanout=9, connect_timeout_s=2.5)
-    settings, _ = parse_mrsync([*common, "-b", "/opt/bin", "--topology", str(topology)])
-    assert settings.remote == Remote(directory="/opt/bin", topology=str(topology))
-    settings, _ = parse_mrsync([*common, "--remote-python", "python3.11"])
-    assert settings.remote == Remote(python="python3.11")
 
 
 @pytest.mark.parametrize(
@@ -127,65 +96,12 @@ def test_a_forgotten_slash_is_warned_of(source: str, words: str, count: int) -> 
     assert len(output.remarks) == count
 
 
-@pytest.mark.parametrize(
-    ("words", "remarks"),
-    [
-        ("-m web1", ["web1 is a file, so targets are read from it; write ./web1 to say so, or 'web1,' for a host"]),
-        ("-m a,b --exclude-target web1", ["web1 is a file"]),
-        (
-            "-m web1 -l rules",
-            ["web1 is a file", "patterns are read from the file rules, which SOURCE lacks; write -l ./rules"],
-        ),
-        ("-m ./web1 -l ./rules", []),
-        ("-m web1,", []),
-        ("-m all.ini", []),
-        ("-m web1,a -l file,rules", []),
-    ],
-)
-def test_a_file_that_counts_more_than_a_host_or_pattern_is_told(
-    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, remarks: list[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, text in (("web1", "a\nc\n"), ("rules", "*.c\n"), ("all.ini", "a\n"), ("source/file", "")):
-        (tmp_path / name).write_text(text)
-    told = parse_mrsync([*words.split(), "-s", source])[1].remarks
-    assert len(told) == len(remarks)
-    assert all(part in remark.text for part, remark in zip(remarks, told, strict=True))
-
-
-def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
-    own = socket.gethostname()
-    assert parse_mrsync(["-m", f"a,{own}", "-s", source])[1].remarks == (
-        Notice(0, "left out, because it is this host", own),
-    )
-    settings, output = parse_mrsync(["-m", f"a,{own}", "-s", source, "-t", "/tmp/{host}", "-r", "local"])
-    assert settings.targets == ("a", own)
-    assert output.remarks == ()
-    assert settings.network.has_loop
-
-
 def test_options_of_multicaster_and_multicatcher(source: str, key: str) -> None:
     settings, _ = parse_multicaster(["-m", "a,b", "-s", source, "--key-file", key, "--no-encrypt"])
     assert (settings.remote_shell, settings.dest, settings.is_encrypted) == (None, b"", False)
     catch = parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "239.9.9.9", "-P", "7000", "-I", "lo"])
     network = Network("239.9.9.9", 7000, interface="lo")
     assert catch == CatchSettings(1, os.uname().nodename, b"/to", settings.secret, network, 0, has_master=False)
-
-
-def test_automatic_group_needs_launched_catchers(source: str, key: str) -> None:
-    assert parse_mrsync(["-m", "a", "-s", source, "-A", "auto"])[0].network.group == "auto"
-    with pytest.raises(UsageError, match="-A auto needs catchers that are started from here"):
-        parse_multicaster(["-m", "a", "-s", source, "--key-file", key, "-A", "auto"])
-    with pytest.raises(UsageError, match="-A auto needs catchers that are started from here"):
-        parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "auto"])
-
-
-def test_insecure_mode_is_announced(source: str) -> None:
-    assert parse_multicaster(["-m", "a", "-s", source, "--insecure"])[0].secret == INSECURE_SECRET
-    with pytest.raises(UsageError, match="--key-file --insecure is required"):
-        parse_multicaster(["-m", "a", "-s", source])
-    with pytest.raises(UsageError, match="required"):
-        parse_multicatcher(["-t", "/to", "-i", "1"])
 
 
 def test_values_may_begin_with_a_dash(tmp_path: Path, source: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -420,19 +336,6 @@ def test_help_and_version_end_well(parse: object, flag: str, capsys: pytest.Capt
         parse([flag])
     assert exit_info.value.code == 0
     assert capsys.readouterr().out
-
-
-def test_unicast_is_for_both_ends(source: str, key: str) -> None:
-    assert parse_mrsync(["-m", "a", "-s", source, "--unicast"])[0].network.is_unicast
-    by_hand = ["-t", "/to", "-i", "1", "--key-file", key]
-    settings = parse_multicatcher([*by_hand, "--master", "localhost", "-A", "239.9.9.9", "--unicast"])
-    assert (settings.master, settings.network.is_unicast) == ("127.0.0.1", True)
-    assert parse_multicatcher([*by_hand, "--master", "::1"]).master == "::1"
-    assert parse_multicatcher(by_hand).master is None
-    with pytest.raises(UsageError, match="--unicast needs --master"):
-        parse_multicatcher([*by_hand, "--unicast"])
-    with pytest.raises(UsageError, match="--master nobody"):
-        parse_multicatcher([*by_hand, "--master", "nobody.invalid"])
 
 
 @pytest.mark.parametrize(
