@@ -2,9 +2,9 @@
 
 A target that cannot be trusted may send anything under its own key. Most lies harm only itself. But a need of an entry
 without contents would make a plan that all other targets reject, a target with a result before the end would never
-count as lost, one that refuses to delete after files were changed would end the session with a false report, and lists without bounds would fill the master's memory. A log without an end would also hold up the
-session, as every arriving byte of a log shows that its target is at work (patience.py). So each kind of record has its
-limit.
+count as lost, one that refuses to delete after files were changed would end the session with a false report, and lists
+without bounds would fill the master's memory. A log without an end would also hold up the session, as every arriving
+byte of a log shows that its target is at work (patience.py). So each kind of record has its limit.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manif
 class Bounds:
     """The sizes of a session that bound honest reports. pages: of the contents of the first round, 0 before the plan.
 
-    files: planned ones, of both rounds. itemizes: whether targets report every change. guards_deletions: whether one that
-    would delete most of what it has refuses, which ends the session.
+    files: planned ones, of both rounds. itemizes: whether targets report every change. guards_deletions: whether one
+    that would delete most of what it has refuses, which ends the session.
     """
 
     def __init__(self, *, itemizes: bool = True, guards_deletions: bool = True) -> None:

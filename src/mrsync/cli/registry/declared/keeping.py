@@ -165,7 +165,7 @@ OPTIONS = (
     ),
     Option(
         "--usermap",
-        "give files of users to others, such as 0-99:nobody,web*:www",
+        "map owners, such as 0-99:nobody,web*:www",
         KEEPING,
         manual="give files of users to others: `--usermap 0-99:nobody,web*:www,:33`. FROM is a name or pattern of "
         "names here, a number, a range of numbers, or empty for users without a name; TO is a name or number on the "

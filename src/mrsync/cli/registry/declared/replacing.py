@@ -133,7 +133,7 @@ OPTIONS = (
     ),
     Option(
         "--drop-cache",
-        "keep what is copied out of the page cache",
+        "do not keep copied data in the page cache",
         KEEPING,
         manual="have the kernels of master and targets forget what was read and written, so that a database or a busy "
         "server keeps its own data in memory. Targets sync files of 8 MB and more to the disk for this; smaller ones "

@@ -38,7 +38,7 @@ OPTIONS = (
         "targets: a file with one per line, or a list: a,b node[001-100] @group",
         WHAT,
         (*SENDERS, VERIFY),
-        "the hosts to make equal to SOURCE: a file with one per line, or a list; several `-m` add up, as in clush",
+        "the targets: a file with one host per line, or a list of hosts; several `-m` add up, as in clush",
         metavar="TARGETS",
         kind=LIST,
         default=[],
