@@ -107,7 +107,7 @@ def test_a_switch_that_takes_smaller_packets_from_now_on_is_suspected(make_lab: 
     assert caster.wait() == 23
     assert list(fleet.differences()) == ["t2"]
     lost = fleet.report()["targets"]["t2"]
-    assert (lost["state"], "did an MTU on the way shrink?" in lost["reason"]) == ("lost", True), lost["reason"]
+    assert (lost["state"], "has an MTU on the path shrunk?" in lost["reason"]) == ("lost", True), lost["reason"]
 
 
 def test_catcher_rejoins_if_the_switch_forgot_it(make_lab: MakeLab, tmp_path: Path) -> None:

@@ -189,8 +189,7 @@ REMOVALS = (
         "tree/lists/rsync_output.py",
         "return translator.without_lies(translation) if is_whole else translation",
         "return translation",
-        "unit/tree/lists/test_rsync_output.py"
-        "::test_what_the_source_has_is_deleted_only_if_options_may_leave_it_out",
+        "unit/tree/lists/test_rsync_output.py::test_what_the_source_has_is_deleted_only_if_options_may_leave_it_out",
     ),
     Removal(
         "the log of a target has limits",

@@ -35,12 +35,12 @@ from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commit_decisions import CommitDecisions
 from mrsync.protocol.targets.endings import Endings
-from mrsync.protocol.targets.joining.admission import Admission
-from mrsync.protocol.targets.joining.compressions import Compressions
-from mrsync.protocol.targets.joining.seals import Seals
 from mrsync.protocol.targets.lingering import Lingering
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.participation.admission import Admission
+from mrsync.protocol.targets.participation.compressions import Compressions
+from mrsync.protocol.targets.participation.seals import Seals
 from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.reports import Reports

@@ -8,7 +8,7 @@ from mrsync.protocol.core.attention import Attention
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.targets import liveness
-from mrsync.protocol.targets.joining.admission import Admission
+from mrsync.protocol.targets.participation.admission import Admission
 from mrsync.protocol.targets.reports import Reports
 from mrsync.protocol.targets.roster import Roster
 from tests.sim.planted.fault import Fault

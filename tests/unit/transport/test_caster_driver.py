@@ -12,7 +12,7 @@ import pytest
 
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.protocol.targets.joining.compressions import Compressions
+from mrsync.protocol.targets.participation.compressions import Compressions
 from mrsync.transport.caster_driver import CasterDriver, CasterSecrets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface

@@ -85,7 +85,7 @@ def test_a_target_that_answers_and_gets_hardly_any_packet_may_have_a_smaller_mtu
     details = {"active": CONTENTS, "frontier": 9, "packets_lost": 1000}
     target = stuck(packets_seen=5, **details)
     target.receive_report(report(counter=101, packets_seen=5 + arrived, **details), "there", 100.0)
-    assert ("did an MTU on the way shrink?" in reason(target, expectation(Phase.CASTING))) == is_told
+    assert ("has an MTU on the path shrunk?" in reason(target, expectation(Phase.CASTING))) == is_told
 
 
 @pytest.mark.parametrize("phase", [Phase.COMPARING, Phase.PLANNING, Phase.CASTING])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.targets.joining.compressions import Compressions
+from mrsync.protocol.targets.participation.compressions import Compressions
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import Compression
 from tests.unit.protocol.builders import found, hello

@@ -13,9 +13,9 @@ from typing import Callable
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TargetTrigger
 from mrsync.protocol.targets.endings import Endings
-from mrsync.protocol.targets.joining.compressions import Compressions
-from mrsync.protocol.targets.joining.seals import Seals
 from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.participation.compressions import Compressions
+from mrsync.protocol.targets.participation.seals import Seals
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.messages import Hello

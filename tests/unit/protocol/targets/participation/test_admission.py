@@ -16,10 +16,10 @@ from mrsync.protocol.sending.ack_clock import AckClock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.endings import Endings
-from mrsync.protocol.targets.joining.admission import TAKEOVER_S, WELCOME_S, Admission, is_taken
-from mrsync.protocol.targets.joining.compressions import Compressions
-from mrsync.protocol.targets.joining.seals import Seals
 from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.participation.admission import TAKEOVER_S, WELCOME_S, Admission, is_taken
+from mrsync.protocol.targets.participation.compressions import Compressions
+from mrsync.protocol.targets.participation.seals import Seals
 from mrsync.protocol.targets.reach import PROBE_S, SHORTFALLS_MIN, Reach
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.formats.session import ControlCodec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.targets.joining.seals import Seals
+from mrsync.protocol.targets.participation.seals import Seals
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import SealKind
 from tests.unit.protocol.builders import GCM, HMAC, found, hello, roster
