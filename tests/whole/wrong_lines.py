@@ -249,6 +249,7 @@ LINES = """
 1  ... --rsync-path 'sudo rsync'                 | -r local
 1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
 1  ... --keep-dirlinks -l '*'                    | cannot be combined with --keep-dirlinks
+1  ... --no-perms -l '*'                         | cannot be combined with --no-perms
 1  ... --link-dest /x -l '*'                     | cannot be combined with --*-dest
 1  mrsync --inplace --commit job src a:/d        | cannot be combined with --commit end, --commit job
 1  mrsync src a:/x,b:/y                          | list all targets before one colon, as in a,b:/dest

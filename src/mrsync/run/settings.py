@@ -121,6 +121,8 @@ class CastSettings(NamedTuple):
             raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")
         if selection.is_list and any(others):
             raise UsageError("-l, --synclist and --compare rsync cannot be combined with --*-dest")
+        if selection.is_list and not policy.modes:
+            raise UsageError("-l, --synclist and --compare rsync cannot be combined with --no-perms")
         if selection.is_list and policy.keeps_dir_links:
             raise UsageError("-l, --synclist and --compare rsync cannot be combined with --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:

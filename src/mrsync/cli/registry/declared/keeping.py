@@ -113,7 +113,7 @@ OPTIONS = (
         KEEPING,
         manual="preserve modes; default: yes. With `--no-perms`, what a target has keeps its mode, and new entries get "
         "the mode of SOURCE as far as the umask of the target's user allows. Set-ID bits are neither given nor kept on "
-        "files. ACLs (`--acls`) bring modes with them",
+        "files. ACLs (`--acls`) bring modes with them. Not with `-l`, `--synclist` and `--compare rsync`",
         kind=SWITCH,
         default=True,
         rsync="-p --perms",
