@@ -44,65 +44,14 @@ _WHY_NOT = {
     ),
 }
 # Options with which rsync still looks at all of the source. Others may make it delete what the source has.
-_LEAVING_NOTHING_OUT = frozenset(
-    [
-        "c",
-        "checksum",
-        "checksum-choice",
-        "cc",
-        "I",
-        "ignore-times",
-        "size-only",
-        "modify-window",
-        "@",
-        "u",
-        "update",
-        "existing",
-        "ignore-existing",
-        "H",
-        "hard-links",
-        "A",
-        "acls",
-        "X",
-        "xattrs",
-        "E",
-        "executability",
-        "numeric-ids",
-        "O",
-        "omit-dir-times",
-        "J",
-        "omit-link-times",
-        "S",
-        "sparse",
-        "W",
-        "whole-file",
-        "z",
-        "compress",
-        "compress-choice",
-        "zc",
-        "compress-level",
-        "zl",
-        "bwlimit",
-        "timeout",
-        "contimeout",
-        "v",
-        "verbose",
-        "i",
-        "itemize-changes",
-        "ignore-errors",
-        "delete",
-        "del",
-        "delete-before",
-        "delete-during",
-        "delete-delay",
-        "delete-after",
-        "force",
-        "8",
-        "8-bit-output",
-        "max-alloc",
-        "sockopts",
-    ]
+_OF_ALL_ENTRIES = (
+    "c checksum checksum-choice cc I ignore-times size-only modify-window @ u update existing ignore-existing"
+    " H hard-links A acls X xattrs E executability numeric-ids O omit-dir-times J omit-link-times S sparse W"
+    " whole-file z compress compress-choice zc compress-level zl bwlimit timeout contimeout v verbose i"
+    " itemize-changes ignore-errors delete del delete-before delete-during delete-delay delete-after force 8"
+    " 8-bit-output max-alloc sockopts"
 )
+_LEAVING_NOTHING_OUT = frozenset(_OF_ALL_ENTRIES.split())
 _REFUSED = {name: reason for reason, names in _WHY_NOT.items() for name in names.split()}
 
 
