@@ -21,7 +21,9 @@ def explained(*topics: str) -> str:
 @pytest.mark.parametrize("topic", ["commit", "--commit"])
 def test_an_option_is_explained_with_or_without_dashes(topic: str) -> None:
     text = explained(topic)
-    assert text.startswith("--commit file|each|job    (mrsync, multicaster)\n        when a file is put into place.")
+    assert text.startswith(
+        "--commit file|each|end|job    (mrsync, multicaster)\n        when a file is put into place."
+    )
 
 
 def test_a_letter_means_an_option_of_each_program() -> None:
