@@ -38,7 +38,7 @@ class Mounts:
     def __init__(self) -> None:
         try:
             with open(TABLE, "rb") as file:
-                lines = file.read().splitlines()
+                lines = file.read().split(b"\n")[:-1]  # a mount point may contain other line breaks
         except OSError:
             lines = []
         # After chroot(), the mount that contains the root may not be listed.

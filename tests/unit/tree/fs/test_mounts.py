@@ -48,6 +48,12 @@ def test_places_contain_one_another(table: Mounts) -> None:
     assert [place.path for place in table.below(b"/home")] == [b"", b"/srv"]
 
 
+def test_any_user_may_mount_at_a_name_with_line_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mountinfo").write_bytes(TABLE + b"27 22 0:9 / /mnt/a\rb\rc rw - fuse x rw\n")
+    monkeypatch.setattr(mounts, "TABLE", str(tmp_path / "mountinfo"))
+    assert Mounts().points_below(b"/mnt") == {b"a\rb\rc", b"da ta"}
+
+
 def test_without_a_table_paths_are_places(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mounts, "TABLE", "/nowhere")
     assert Mounts().place(b"/a").contains(Mounts().place(b"/a/b"))
