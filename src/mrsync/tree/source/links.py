@@ -25,7 +25,9 @@ class LinkPolicy:
         depth: the number of directories above, within the source. is_above: return whether a directory is one of them;
         following a link to it would never end. A broken link becomes a failure.
         """
-        selection, lost = self._selection, []
+        selection = self._selection
+        lost: set[int] = set()
+        omitted: list[int] = []
         for position, target in list(listing.links.items()):
             is_unsafe = leads_out(target, depth)
             must_follow = selection.copies_links or (selection.copies_unsafe_links and is_unsafe)
@@ -34,7 +36,7 @@ class LinkPolicy:
                     status = _look_behind(directory_fd, listing.names[position], is_above)
                 except OSError as error:
                     if must_follow:
-                        lost.append(position)
+                        lost.add(position)
                         reason = errno.ENOLINK if error.errno == errno.ENOENT else error.errno or 0
                         listing.failures.append((reason, listing.names[position]))
                     continue
@@ -42,7 +44,9 @@ class LinkPolicy:
                     listing.follow(position, status)
                     continue
             if not selection.takes_links or (selection.skips_unsafe_links and is_unsafe):
-                listing.omit([position])
+                omitted.append(position)
+        if omitted:
+            listing.omit(omitted)
         if lost:
             listing.keep([position for position in range(len(listing.names)) if position not in lost])
 

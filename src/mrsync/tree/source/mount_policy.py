@@ -36,11 +36,12 @@ class MountPolicy:
         if self._level < OMITS_MOUNTS:
             return
         device = os.fstat(fd).st_dev
-        omitted = []
+        omitted: set[int] = set()
         for position, (name, mode) in enumerate(zip(listing.names, listing.modes)):
             if mode >> KIND_SHIFT == DIRECTORY and name not in listed:
                 with suppress(OSError):  # reading it will report the error
                     found = os.stat(name, dir_fd=fd, follow_symlinks=position in listing.followed)
-                    omitted += [position] if found.st_dev != device else []
+                    if found.st_dev != device:
+                        omitted.add(position)
         if omitted:
             listing.keep([position for position in range(len(listing.names)) if position not in omitted])

@@ -26,6 +26,7 @@ class OperandScanner(Scanner):
 
     def __init__(self, manifest: Manifest, selection: Selection) -> None:
         self._operands = tuple([operand for operand in selection.operands if os.path.isdir(operand.root)])
+        self._named = [frozenset(operand.names or ()) for operand in self._operands]
         self._operand_of = array("B", [0])
         self._found_in: dict[int, list[int]] = {0: list(range(len(self._operands)))}  # directory -> operands
         super().__init__(Roots(tuple([o.root for o in self._operands]), self._operand_of), manifest, selection)
@@ -57,7 +58,7 @@ class OperandScanner(Scanner):
 
     def _is_recursed(self, directory: int) -> bool:
         name, number = self._manifest.names[directory], self._operand_of[directory]
-        is_named = self._manifest.parents[directory] == 0 and name in (self._operands[number].names or ())
+        is_named = self._manifest.parents[directory] == 0 and name in self._named[number]
         return directory > 0 and not is_named
 
     def _read(self, directory: int) -> Listing:
