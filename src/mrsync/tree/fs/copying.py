@@ -1,4 +1,4 @@
-"""Copy an entry other than a directory with its attributes, where it can be neither linked nor renamed."""
+"""Copy an entry other than a directory, where it can be neither linked nor renamed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,34 @@ NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, 
 
 
 def copy_entry(
-    from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None] = lambda count: None
+    from_fd: int,
+    name: bytes,
+    to_fd: int,
+    copy: bytes,
+    on_activity: Callable[[int], None] = lambda count: None,
+    *,
+    has_attributes: bool = True,
 ) -> None:
     """Copy the file, soft link or special file `name` to the name `copy` in another directory.
 
     `copy` must be free. from_fd, to_fd: descriptors of the two directories. on_activity: called with 1 for each
-    CHUNK_BYTES of a large file. If OSError is raised, nothing remains there.
+    CHUNK_BYTES of a large file. has_attributes: the copy gets owner, mode, time, ACL and extended attributes as well.
+    If OSError is raised, nothing remains there.
     """
     try:
         if stat.S_ISREG(os.stat(name, dir_fd=from_fd, follow_symlinks=False).st_mode):
-            _copy_file(from_fd, name, to_fd, copy, on_activity)
+            _copy_file(from_fd, name, to_fd, copy, on_activity, has_attributes=has_attributes)
         else:
-            _copy_other(from_fd, name, to_fd, copy)
+            _copy_other(from_fd, name, to_fd, copy, has_attributes=has_attributes)
     except BaseException:
         with suppress(OSError):
             os.unlink(copy, dir_fd=to_fd)
         raise
 
 
-def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None]) -> None:
+def _copy_file(
+    from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None], *, has_attributes: bool
+) -> None:
     """Copy contents and attributes between two open files, so nobody can swap them meanwhile."""
     source = open_regular(name, from_fd)
     try:
@@ -46,14 +55,15 @@ def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: 
             for offset, length in data_extents(source, status.st_size):
                 _copy_range(source, target, offset, offset + length, on_activity)
             os.ftruncate(target, status.st_size)
-            _give(Handle(target), status, lambda: _copy_attributes(source, target))
+            if has_attributes:
+                _give(Handle(target), status, lambda: _copy_attributes(source, target))
         finally:
             os.close(target)
     finally:
         os.close(source)
 
 
-def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes) -> None:
+def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes, *, has_attributes: bool) -> None:
     """Copy a soft link or special file. Raise OSError if another device took its place before it got its owner."""
     status = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
     kind = stat.S_IFMT(status.st_mode)
@@ -65,7 +75,8 @@ def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes) -> None:
         made = handle.status()
         if (stat.S_IFMT(made.st_mode), made.st_rdev) != (kind, status.st_rdev):
             raise OSError(errno.ESTALE, "something else took its place")
-        _give(handle, status)
+        if has_attributes:
+            _give(handle, status)
 
 
 def _give(handle: Handle, status: os.stat_result, give_attributes: Callable[[], None] = lambda: None) -> None:

@@ -204,7 +204,7 @@ def _take_entry(
 ) -> None:
     """Make `name` in an open directory as the reuse says. Raise OSError if the original is another one by now.
 
-    A copy gets the attributes of the reuse's entry.
+    A copy gets the attributes of the reuse's entry, and no others: an ACL of the original would let its users in.
     """
     alternates, manifest = destination.alternates, destination.manifest
     assert alternates is not None  # the original was found in one
@@ -223,7 +223,7 @@ def _take_entry(
         if os.stat(name, dir_fd=fd, follow_symlinks=False).st_ino != reuse.inode:
             raise OSError(errno.ESTALE, "something else took its place")
         return
-    copy_entry(directory, original, fd, name, on_activity)
+    copy_entry(directory, original, fd, name, on_activity, has_attributes=False)
     check()
     with pinned(fd, name) as handle:
         destination.metadata.give(reuse.entry, handle)

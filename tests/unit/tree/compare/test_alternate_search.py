@@ -72,6 +72,14 @@ def test_a_copy_gets_no_special_rights(trees: Path) -> None:
     assert needed(run(trees, LINKED)) == [b"a"]
 
 
+def test_a_copy_gets_no_attributes_that_are_not_kept(trees: Path) -> None:
+    """An ACL of the original would let its users read the copy."""
+    os.setxattr(trees / "other/a", "user.old", b"1")
+    assert needed(run(trees, Policy(copy_dests=("../other",)))) == []
+    assert os.listxattr(trees / "dest/a") == []
+    assert differences(trees / "source", trees / "dest") == []
+
+
 def test_files_that_change_after_the_comparison_are_not_used(trees: Path) -> None:
     def change(step: str) -> None:
         if step == "compared":
