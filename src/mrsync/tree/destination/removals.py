@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mrsync.files import absolute
 from mrsync.tree.destination.deletion_limit import DeletionLimit
-from mrsync.tree.destination.tree_remover import TreeRemover
+from mrsync.tree.destination.tree_remover import OnFailure, TreeRemover
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.state_directory import position_in
 from mrsync.tree.model.manifest import Manifest
@@ -189,12 +189,14 @@ class Removals:
         on_activity: Callable[[int], None] = lambda count: None,
         *,
         is_obstacle: bool = False,
+        on_failure: OnFailure | None = None,
     ) -> bool:
         """Remove a directory, except for what is protected in it or beyond the limit. Return whether it is gone.
 
         parent, fd: entry and descriptor of the directory above. name: of the directory there. on_activity: called with
         the number of entries of each directory. is_obstacle: another entry takes its place, so it does not count as
-        deleted itself. Raise OSError for the first entry that cannot be removed.
+        deleted itself. on_failure: see TreeRemover; without it, raise OSError for the first entry that cannot be
+        removed.
         """
         above = self._manifest.path(parent) if self.backups is not None else b""
 
@@ -207,6 +209,7 @@ class Removals:
             remove_entry=remove_entry if self.backups is not None else None,
             is_dry_run=self._is_dry_run,
             spares_mounts=self._manifest.policy.spares_mounts and not is_obstacle,
+            on_failure=on_failure,
         )
         return remover.remove(parent, fd, name, on_activity, is_obstacle=is_obstacle)
 

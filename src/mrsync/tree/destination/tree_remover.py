@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.tree.destination.deletion_limit import DeletionLimit
 from mrsync.tree.fs.directories import Directories
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
 # Remove an entry, given (descriptor of its directory, name, path below the tree's parent). Return whether a backup of
 # it stays in the directory.
 RemoveEntry = Callable[[int, bytes, bytes], bool]
+# Take an error, and the path below the tree's parent of what could not be removed.
+OnFailure = Callable[[OSError, bytes], None]
+T = TypeVar("T")
 
 
 class TreeRemover:
     """Remove directory trees bottom-up, except for protected entries and those beyond the limit.
 
     deletions: the limit and the count. guard: the protect rules inside the directory. remove_entry: replaces unlink for
-    entries that are not directories. is_dry_run: only count. spares_mounts: mount points are protected.
+    entries that are not directories. is_dry_run: only count. spares_mounts: mount points are protected. on_failure:
+    called for each entry inside of a tree that cannot be removed; the rest is removed all the same. Without it, the
+    first error is raised.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class TreeRemover:
         remove_entry: RemoveEntry | None = None,
         is_dry_run: bool = False,
         spares_mounts: bool = False,
+        on_failure: OnFailure | None = None,
     ) -> None:
         self.deletions = deletions
         self.guard = guard
@@ -42,6 +49,7 @@ class TreeRemover:
         self.has_paths = remove_entry is not None or deletions.is_listing
         self.is_dry_run = is_dry_run
         self.spares_mounts = spares_mounts
+        self.on_failure = on_failure
 
     def remove(
         self,
@@ -58,8 +66,8 @@ class TreeRemover:
         called with the number of entries of each directory, and with 1 for each directory that is to go. is_obstacle:
         another entry takes the place of the directory, which therefore does not count as deleted itself.
 
-        No soft link and no mount point is crossed; a mount point that is not protected raises EBUSY. OSError is raised
-        for the first entry that cannot be removed; those removed before are gone.
+        No soft link and no mount point is crossed; a mount point that is not protected is EBUSY. What somebody else has
+        removed meanwhile is no error. Raise OSError if the directory itself cannot be removed.
         """
         removal = _Removal(self, parent, parent_fd, name)
         try:
@@ -96,10 +104,8 @@ class _Removal:
             if number in self._staying or (is_counted and not self._deletions.allows()):
                 self._staying.add(self._parents[number])
                 continue
-            if not self._remover.is_dry_run:
-                os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
-                self._directories.settled(number)
-            if is_counted:
+            is_gone = self._attempt(self._parents[number], number, partial(self._rmdir, number))
+            if is_gone and is_counted:
                 self._deletions.note(self._parent, self._path(number), is_directory=True)
         return 0 not in self._staying
 
@@ -108,41 +114,78 @@ class _Removal:
         self._directories.restore()
         self._directories.close()
 
+    def _attempt(self, holder: int, number: int, operation: Callable[[], T], name: bytes = b"") -> T | None:
+        """Return the result of an operation, or None if it failed or what it is about is gone.
+
+        holder: the directory that cannot be empty after a failure. number, name: the directory or, with a name, the
+        entry in it that the operation is about. The error is raised if it is about the tree itself: the caller may be
+        able to give the directory above a temporary mode.
+        """
+        try:
+            return operation()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if self._remover.on_failure is None or (number == 1 and not name):
+                raise
+            self._staying.add(holder)
+            self._remover.on_failure(error, os.path.join(self._way(number), name) if name else self._way(number))
+            return None
+
+    def _rmdir(self, number: int) -> bool:
+        if not self._remover.is_dry_run:
+            os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
+            self._directories.settled(number)
+        return True
+
     def _empty(self, number: int) -> int:
         """Remove the files of one directory and queue its subdirectories. Return the number of entries plus one."""
+        below = self._attempt(number, number, partial(self._list, number)) or {}
+        prefix, fd = self._path(number), self._directories.open(number) if below else -1
+        for name, is_directory in below.items():
+            if is_directory:
+                self._names.append(name)
+                self._parents.append(number)
+            elif self._deletions.allows():
+                self._remove_file(number, fd, name, os.path.join(prefix, name))
+            else:
+                self._staying.add(number)
+        return len(below) + 1
+
+    def _list(self, number: int) -> dict[bytes, bool]:
+        """Return the names in a directory that are to go, and whether each is a directory. Raise OSError."""
         fd = self._directories.open(number)
         if mount_id(fd) != self._mount:
             if not self._remover.spares_mounts:
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
             self._staying.add(number)
-            return 1
+            return {}
         self._directories.loosen(number)
         with os.scandir(fd) as found:
             below = {os.fsencode(item.name): item.is_dir(follow_symlinks=False) for item in found}
         for name in self._safe(number, below):
             del below[name]
             self._staying.add(number)
-        prefix = self._path(number)
-        for name, is_directory in below.items():
-            path = os.path.join(prefix, name)
-            if is_directory:
-                self._names.append(name)
-                self._parents.append(number)
-            elif self._deletions.allows():
-                if not self._remover.is_dry_run and self._remover.remove_entry(fd, name, path):
-                    self._staying.add(number)
-                self._deletions.note(self._parent, path, is_directory=False)
-            else:
+        return below
+
+    def _remove_file(self, number: int, fd: int, name: bytes, path: bytes) -> None:
+        """Remove an entry that is not a directory. fd, name: of its directory, and in it. path: as for RemoveEntry."""
+        if not self._remover.is_dry_run:
+            remove = partial(self._remover.remove_entry, fd, name, path)
+            is_backup_beside = self._attempt(number, number, remove, name)
+            if is_backup_beside is None:
+                return
+            if is_backup_beside:
                 self._staying.add(number)
-        return len(below) + 1
+        self._deletions.note(self._parent, path, is_directory=False)
 
     def _path(self, number: int) -> bytes:
         """Return the path below the tree's parent, or b"" if no path is needed: it is costly in deep trees."""
-        parts = []
-        while number and self._remover.has_paths:
-            parts.append(self._names[number])
-            number = self._parents[number]
-        return b"/".join(reversed(parts))
+        return self._way(number) if self._remover.has_paths else b""
+
+    def _way(self, number: int) -> bytes:
+        """Return the path below the tree's parent."""
+        return b"/".join(self._directories.way(number))
 
     def _guard_below(self, number: int) -> None:
         """Make the guard of a directory, and drop guards whose children all have theirs."""

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
@@ -78,8 +79,12 @@ class FinalDeletions:
         except FileNotFoundError:
             return
         except OSError as error:
-            path = os.path.join(self._manifest.path(directory), name)
-            self._failures.append(Failure.of(error, path, "delete"))
+            self._note_failure(directory, error, name)
+
+    def _note_failure(self, directory: int, error: OSError, path: bytes) -> None:
+        """Note that something below a directory cannot be deleted."""
+        whole = os.path.join(self._manifest.path(directory), path)
+        self._failures.append(Failure.of(error, whole, "delete"))
 
     def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._removals.deletions
@@ -95,7 +100,8 @@ class FinalDeletions:
     def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._removals.deletions
         if self._manifest.policy.clears_directories:
-            self._removals.remove_tree(directory, fd, name, self._count)
+            note = partial(self._note_failure, directory)
+            self._removals.remove_tree(directory, fd, name, self._count, on_failure=note)
         elif deletions.allows():  # --delete-missing-args alone, which deletes nothing that came into it meanwhile
             os.rmdir(name, dir_fd=fd)
             deletions.note(directory, name, is_directory=True)

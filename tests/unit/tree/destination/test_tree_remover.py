@@ -147,6 +147,33 @@ def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
     assert set(told[0]) <= set(gone)
 
 
+def test_what_cannot_be_removed_keeps_nothing_else(tmp_path: Path) -> None:
+    """Nor does what somebody else removes at the same time."""
+    for name in ("tree/a", "tree/kept", "tree/sub/b", "tree/sub/gone", "tree/sub/kept", "tree/sub/z", "tree/other/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def remove_entry(fd: int, name: bytes, path: bytes) -> bool:
+        if name == b"kept":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        if name in (b"b", b"z"):
+            (tmp_path / "tree/sub/gone").unlink(missing_ok=True)
+        os.unlink(name, dir_fd=fd)
+        return False
+
+    failures: list[bytes] = []
+    fd = os.open(tmp_path, os.O_RDONLY)
+    deletions = DeletionLimit(Policy())
+    remover = TreeRemover(deletions, remove_entry=remove_entry, on_failure=lambda error, path: failures.append(path))
+    try:
+        assert not remover.remove(0, fd, b"tree")
+    finally:
+        os.close(fd)
+    assert sorted(failures) == [b"tree/kept", b"tree/sub/kept"]
+    assert sorted(tree_of(tmp_path)) == ["tree", "tree/kept", "tree/sub", "tree/sub/kept"]
+    assert deletions.count in (5, 6)  # "gone" is one of them if its turn came first
+
+
 def test_an_obstacle_does_not_count_as_a_deletion(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "file").touch()

@@ -128,6 +128,16 @@ def test_replaced_directory_is_reported(trees: Path) -> None:
     assert [(failure.path, failure.errno) for failure in failures] == [(b"sub", errno.ESTALE)]
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_destination_that_was_moved_away_is_reported(trees: Path, is_replaced: bool) -> None:
+    stage, comparison = prepared(trees)
+    (trees / "dest").rename(trees / "moved")
+    if is_replaced:
+        (trees / "dest").mkdir()
+    failures = finish(stage, comparison).failures
+    assert [failure.errno for failure in failures] == [errno.ESTALE if is_replaced else errno.ENOENT]
+
+
 def test_extras_that_vanished_are_no_failure(trees: Path) -> None:
     (trees / "dest" / "extra").touch()
     os.utime(trees / "dest", ns=(0, 0))
@@ -245,12 +255,14 @@ def test_activity_adds_up_to_the_number_of_changes(trees: Path) -> None:
 
 def test_a_deleted_directory_with_a_file_that_may_not_be_deleted(trees: Path) -> None:
     (trees / "dest" / "extra").mkdir()
-    (trees / "dest" / "extra" / "file").touch()
+    for name in ("another", "file", "third"):
+        (trees / "dest" / "extra" / name).touch()
     if os.geteuid() or os.system(f"chattr +i {trees / 'dest' / 'extra' / 'file'} 2>/dev/null"):
         pytest.skip("needs root and a file system with immutable files")
     try:
         result = sync(trees / "source", trees / "dest").result
-        assert [(failure.path, failure.errno) for failure in result.failures] == [(b"extra", errno.EPERM)]
+        assert [(failure.path, failure.errno) for failure in result.failures] == [(b"extra/file", errno.EPERM)]
+        assert os.listdir(trees / "dest" / "extra") == ["file"]
     finally:
         os.system(f"chattr -i {trees / 'dest' / 'extra' / 'file'}")
 
