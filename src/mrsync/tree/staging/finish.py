@@ -12,6 +12,7 @@ The order of the steps in `_Finisher.run` is the invariant of this module:
    after the commits means that nothing goes unless its replacement has arrived.
 6. Directories get their owner, mode and time, deepest first. This must be last: every change below a directory sets its
    time, and a final mode without the right to write would prevent such changes. Temporary modes are undone here, too.
+7. The path of the destination must still lead to it. Otherwise somebody has moved what was changed here.
 
 No path raises: a failure is recorded with its entry, and the run goes on with the next one.
 """
@@ -100,6 +101,7 @@ class _Finisher:
         self._link_entries()
         self._delete_entries()
         self._finalize_directories()
+        self._look_for_root()
         self._on_activity(self._pending)
         return self._result
 
@@ -152,6 +154,19 @@ class _Finisher:
                 result.undone.add(entry)
                 result.failures.append(failure)
         result.failures += destination.refusals.take()
+
+    def _look_for_root(self) -> None:
+        """Record a failure if the destination is no longer what its path leads to."""
+        destination = self._destination
+        try:
+            is_there = os.path.samestat(os.stat(destination.path), os.fstat(destination.root_fd))
+            reason = 0 if is_there else errno.ESTALE
+        except (FileNotFoundError, NotADirectoryError) as error:
+            reason = error.errno or errno.ENOENT
+        except OSError:
+            return  # whoever may not look there cannot tell
+        if reason:
+            self._result.failures.append(Failure(reason, b"", "find the destination at its path any more"))
 
     def _attempt(self, entry: int, action: str, operation: Callable[[], None]) -> bool:
         self._count(1)
