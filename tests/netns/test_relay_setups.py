@@ -85,3 +85,32 @@ def test_two_relays_that_die_at_once_affect_no_other_target(make_lab: MakeLab, t
         os.kill(pid, signal.SIGKILL)
     assert caster.wait() == 23, caster.output
     assert list(fleet.differences()) == [host.name for host in dead]
+
+
+def shape(host: Host, rate: str) -> None:
+    """Give a host's link this rate both ways, with queues of 100 ms."""
+    host.slow_down(rate)
+    run("tc", "-n", host.namespace, *f"qdisc replace dev eth0 root tbf rate {rate} burst 64k latency 100ms".split())
+
+
+def test_target_behind_a_slow_link_costs_no_copy_of_its_own(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(5), tmp_path)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
+    wire_up(fleet)
+    for host in fleet.lab.hosts:
+        shape(host, "50mbit")
+    shape(fleet.lab.targets[2], "10mbit")
+    assert copies(fleet, size) < 1.6
+
+
+def test_target_that_gets_another_address_goes_on(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(4), tmp_path)
+    plain_tree(fleet.source, 8 * MEGABYTE)
+    wire_up(fleet)
+    caster = start(fleet, "--rate", "2M")
+    wait_until_staged(fleet, 2 * MEGABYTE, caster)
+    host = fleet.lab.targets[1]
+    moves = [f"addr del {host.address}/16 dev eth0", "addr add 10.77.9.99/16 dev eth0"]
+    batch([*moves, "route replace 224.0.0.0/4 dev eth0"], namespace=host.namespace)
+    assert caster.wait() == 0, caster.output
+    assert fleet.differences() == {}

@@ -267,6 +267,26 @@ CASES = (
             ("message_cpu_s", 0.0006),
         ),
     ),
+    RelayCase(
+        "the uplink of the first one is slow from the beginning",
+        (replace(SHAPED, uplink_share=0.2), *(SHAPED,) * 7),
+        EVERYONE,
+        6.8,
+        1.6,
+        peers_changed_max=11,
+        details=(("file_bytes", (600 * GEOMETRY.page_bytes,)), ("share", NetworkShare.FAIR)),
+    ),
+    RelayCase(
+        "the link of the third one is slow both ways, which only the last one may be",
+        tuple(
+            replace(SHAPED, uplink_share=0.2, port_bytes_s=2.5e6, port_queue_bytes=250_000) if at == 2 else SHAPED
+            for at in range(COUNT)
+        ),
+        EVERYONE,
+        9.5,
+        1.05,
+        details=(("file_bytes", (300 * GEOMETRY.page_bytes,)), ("share", NetworkShare.FAIR)),
+    ),
     RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
     RelayCase(
         "each wants other files",

@@ -48,6 +48,9 @@ class HopPaces:
         self._marks: dict[int, _Mark] = {}
         self._best = 0.0  # pages per second,
         self._best_lately = 0.0  # since the last change
+        self._best_of_caster = 0.0
+        self._cast: _Mark | None = None
+        self._has_compared = False  # a relay was found slow
 
     def receive(self, relay: int, hop: Hop, now: float) -> None:
         """Take a report of a relay."""
@@ -55,15 +58,33 @@ class HopPaces:
         mark = self._marks.get(relay)
         if mark is None:
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting)
-        elif now - mark.at >= SPAN_S + SPAN_WAITS * self.late_s:
+        elif now - mark.at >= self._span_s:
             pages_s = (hop.pages_forwarded - mark.pages) / (now - mark.at)
             was_waiting = is_waiting and mark.is_waiting
             self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting, pages_s, was_waiting)
             self._best = max(self._best, pages_s)
             self._best_lately = max(self._best_lately, pages_s)
 
+    def note_cast(self, pages: int, now: float) -> None:
+        """Note how many pages the caster has sent: the first of a chain may be slow from the beginning.
+
+        That counts until one was found slow: where all uplinks are slower than downlinks, the next one is no better.
+        """
+        mark = self._cast
+        if mark is None or pages < mark.pages:
+            self._cast = _Mark(now, pages, is_waiting=False)
+        elif now - mark.at >= self._span_s:
+            self._best_of_caster = max(self._best_of_caster, (pages - mark.pages) / (now - mark.at))
+            self._cast = _Mark(now, pages, is_waiting=False)
+
+    @property
+    def _span_s(self) -> float:
+        """Seconds over which a rate is measured, at least."""
+        return SPAN_S + SPAN_WAITS * self.late_s
+
     def forget(self, relay: int) -> None:
         """Forget a relay that gets another child, or none, and with what the others were compared."""
+        self._has_compared |= self.is_slow(relay)
         self._marks.pop(relay, None)
         self._best_lately = 0.0
 
@@ -78,7 +99,8 @@ class HopPaces:
         if mark is None or not mark.was_waiting:
             return False
         pages_s = mark.pages_s * (1 + self.late_s / WAIT_S)
-        return pages_s * SLOWER < self._best_lately or pages_s * MUCH_SLOWER < self._best
+        lately = self._best_lately if self._has_compared else max(self._best_lately, self._best_of_caster)
+        return pages_s * SLOWER < lately or pages_s * MUCH_SLOWER < self._best
 
     def is_slowest(self, relay: int, others: Iterable[int]) -> bool:
         """Return whether it is much slower than most of these relays at which pages wait as well, if there are any."""

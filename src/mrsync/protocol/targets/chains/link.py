@@ -16,7 +16,8 @@ class Link:
     known_since: float | None = None  # when both ends had confirmed it
     doubted_at: float | None = None  # since when it fails, while both ends are asked
     quiet: Sequence[Target] = ()  # others that are asked then, as their silence would hold up the next link
-    is_stalled: bool = False  # nothing arrives, whatever the child reports
+    is_stalled: bool = False  # nothing arrives, or too little, whatever the child reports
+    is_slow: bool = False  # that is so because pages pass through it much more slowly than through others
     frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last
     activity: int = 0  # pages that it has written, by its own count
     pause_s: float = 0.0  # for how long it held no more than before, although its parent did, smoothed

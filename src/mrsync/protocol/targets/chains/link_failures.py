@@ -83,11 +83,17 @@ class LinkFailures:
             self._unreached.add(parent.id, child.id, self._next_try(child, now))
             self._chains.split(child)  # those behind it may reach each other
         elif self._is_to_blame(parent, child, now):
-            self._chains.move_last(parent)
-            self._demoted_at[parent.id] = now
+            self._move_last(parent, now)
             self._faults.update((parent.id, child.id))
+        elif link.is_slow:  # as it was with its last parent
+            self._watch.slow_children.add(child.id)
+            self._move_last(child, now)
         else:
             self._bar(link, self._next_try(child, now))
+
+    def _move_last(self, target: Target, now: float) -> None:
+        self._chains.move_last(target)
+        self._demoted_at[target.id] = now
 
     def _is_to_blame(self, parent: Target, child: Target, now: float) -> bool:
         """Return whether to put the parent to the end, rather than to have the caster serve its child."""

@@ -34,6 +34,7 @@ class LinkWatch:
 
     def __init__(self, links: Mapping[int, Link], number_of: Callable[[int], int]) -> None:
         self.paces = HopPaces()
+        self.slow_children: set[int] = set()  # several parents could feed them only slowly
         self._links = links
         self._number_of = number_of
 
@@ -75,15 +76,22 @@ class LinkWatch:
         """Return whether a link is to be doubted. transfer: what is being cast, if anything. slack_s: more patience."""
         if not link.is_fed:
             return now - link.since > TRIAL_S + slack_s
-        link.is_stalled = transfer is not None and (
-            self._is_stalled(link, transfer.object, slack_s, now)
-            or self._is_dry(link, transfer, slack_s, now)
-            or self._is_slow(link)
-        )
+        if transfer is None:
+            return False
+        stands = self._is_stalled(link, transfer.object, slack_s, now) or self._is_dry(link, transfer, slack_s, now)
+        link.is_slow = not stands and self._is_slow(link)
+        link.is_stalled = stands or link.is_slow
         return link.is_stalled
 
     def _is_slow(self, link: Link) -> bool:
-        """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason."""
+        """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason.
+
+        A child that no parent feeds faster is fine at the end of its chain, where it holds up nobody else.
+        """
+        if link.child.id in self.slow_children and not any(
+            other.parent is link.child for other in self._links.values()
+        ):
+            return False
         if not self.paces.is_slow(link.parent.id) or self._waits_behind(link.parent):
             return False
         children = [other.child for other in self._links.values() if other.parent is link.parent]

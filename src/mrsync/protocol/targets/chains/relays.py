@@ -248,6 +248,8 @@ class Relays:
             return
         self._slack.note(self._watch.pause_s)
         self._watch.paces.late_s = self._slack.late_s
+        if transfer is not None:
+            self._watch.paces.note_cast(transfer.next_page, now)
         if self._formed_at is not None:
             self._look(transfer, now)
         self._tell_news(now)

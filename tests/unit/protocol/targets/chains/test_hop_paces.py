@@ -50,6 +50,19 @@ def test_where_hosts_wait_for_processors_a_slow_relay_is_a_slower_one_for_longer
     assert made.is_slow(2), "it was fast for too short a time"
 
 
+def test_what_the_caster_sends_shows_that_the_first_relay_is_slow_but_only_once() -> None:
+    made = paces(a=(28, WAITING_MAX))
+    assert not made.is_slow(0)
+    for span in range(SPANS):
+        made.note_cast(int(90 * span * SPAN_S), span * SPAN_S)
+    assert made.is_slow(0)
+    made.forget(0)
+    for span in range(SPANS, 2 * SPANS):
+        made.note_cast(int(90 * span * SPAN_S), span * SPAN_S)
+        made.receive(1, hop(1, int(28 * span * SPAN_S), WAITING_MAX), span * SPAN_S)
+    assert not made.is_slow(1), "all uplinks are as slow"
+
+
 def test_relay_at_which_little_waits_is_not_slow() -> None:
     assert not paces(a=(200, 0), b=(1, WAITING_MAX - 1)).is_slow(1)
     assert not paces(a=(9, 0), b=(1, WAITING_MIN - 1)).is_slow(1)
