@@ -131,6 +131,16 @@ LOAD_CASES = (
         share=NetworkShare.POLITE,
     ),
     case(
+        "a link carries back the fortieth part, for the reports of eight",
+        (replace(GOOD, loss=0.01, delay_s=0.01),) * 8,
+        (DONE,) * 8,
+        7.5,
+        uplink_bytes_s=2.5e6,
+        back_bytes_s=6.25e4,
+        file_bytes=(130 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "a long path is filled soon",
         (replace(GOOD, delay_s=0.15),) * 2,
         (DONE,) * 2,

@@ -70,9 +70,13 @@ class Queueing:
 
     @property
     def is_full(self) -> bool:
-        """Whether the queue on the way is so long that a loss may come from it."""
-        depth = self.depth_s
-        return depth > self.jitter_s and self.queue_s > depth / 2
+        """Whether the queue on the way is so long that a loss may come from it.
+
+        On a long path late programs make most round trips a little longer, so a queue must last there.
+        """
+        depth, jitter_s = self.depth_s, self.jitter_s
+        is_lasting = jitter_s == JITTER_S or self.lasting_s > jitter_s / 2
+        return is_lasting and depth > jitter_s and self.queue_s > depth / 2
 
     @property
     def is_short(self) -> bool:

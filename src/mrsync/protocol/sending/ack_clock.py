@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from heapq import nlargest
 
+from mrsync.protocol.core.recent import Recent
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import Pacing
@@ -32,6 +33,7 @@ INCUMBENT_BONUS = 1.3  # a challenger must lag this much more
 LAG_SMOOTHING = 0.2
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
+RATE_SPAN_S = 1.0  # at the end of a session little is sent, and reports are urgent
 JUDGED_S = 0.1  # for reports on a trial; one that reports nothing must not keep the rate down
 
 
@@ -49,6 +51,8 @@ class AckClock:
         self._departures = Departures()
         self._timed_from = 0  # earlier tx numbers show no round trips
         self._elected_at: float | None = None
+        self._elected_sent = 0  # packets that were sent by then
+        self._rates = Recent(RATE_SPAN_S, max)
         self._judged_by = 0.0  # until then the first rate does not grow, or the trial would be of a larger one
 
     def fit(self, geometry: Geometry) -> None:
@@ -61,6 +65,11 @@ class AckClock:
         """Number of pages after which monitors report, often enough for a narrow window."""
         packets = self._courtesy.report_packets(REPORTS_PER_WINDOW)
         return max(1, int(min(REPORT_PAGES, self.window.size // REPORTS_PER_WINDOW, packets / self._page_packets)))
+
+    @property
+    def packets_s(self) -> float:
+        """The most packets per second that were sent between two elections of late. 0: not known."""
+        return self._rates.value or 0.0
 
     @property
     def round_trip_s(self) -> float:
@@ -197,7 +206,9 @@ class AckClock:
         if self._elected_at is not None:
             for flow in self.monitors[:1]:
                 flow.monitor_s += now - self._elected_at
-        self._elected_at = now
+            if now > self._elected_at:
+                self._rates.add((self._courtesy.sent - self._elected_sent) / (now - self._elected_at), now)
+        self._elected_at, self._elected_sent = now, self._courtesy.sent
         incumbents = {flow.id for flow in self.monitors}
 
         def slowness(flow: Flow) -> float:

@@ -32,6 +32,9 @@ URGENT_STATUS_S = 0.02  # while catchers join, and while all commit at the same 
 COPY_S = 0.0002  # for each copy of a status by unicast
 REPORT_INTERVAL_MIN_S, REPORT_INTERVAL_MAX_S = 0.02, 0.2
 REPORTS_PER_ROUND_TRIP = 4  # more would report little that is new, and each costs a busy host a wake-up
+REPORT_SHARE = 0.01  # of what is sent, for the reports of all: links to homes send a twentieth of what they receive
+REPORT_PACKETS = 0.25  # the size of a report
+THIN_INTERVAL_MAX_S = 0.1  # longer ones would delay repairs
 
 
 class Outbox:
@@ -159,8 +162,13 @@ class Outbox:
     @property
     def _report_interval_s(self) -> float:
         """Seconds between two reports of a target that is no monitor."""
-        of_round_trip_s = min(REPORT_INTERVAL_MAX_S, self._clock.round_trip_s / REPORTS_PER_ROUND_TRIP)
-        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.cycle_s, of_round_trip_s, self.apart_s)
+        audience, clock = self._roster.audience, self._clock
+        of_round_trip_s = min(REPORT_INTERVAL_MAX_S, clock.round_trip_s / REPORTS_PER_ROUND_TRIP)
+        of_share_s = 0.0
+        if clock.packets_s:
+            of_share_s = len(audience.flows) * REPORT_PACKETS / (REPORT_SHARE * clock.packets_s)
+        thin_s = min(THIN_INTERVAL_MAX_S, of_share_s)
+        return max(REPORT_INTERVAL_MIN_S, audience.cycle_s, of_round_trip_s, thin_s, self.apart_s)
 
     def copy_status(self, destination: Address) -> None:
         """Send the last status to one address."""

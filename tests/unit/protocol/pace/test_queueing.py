@@ -55,6 +55,15 @@ def test_programs_that_are_late_twice_of_three_times_are_no_queue() -> None:
     assert not made.is_busy
 
 
+def test_late_programs_on_a_long_path_are_no_full_queue() -> None:
+    way_s = 0.1
+    made = fed(way_s, way_s + 0.015, way_s + 0.001, way_s + 0.015)
+    assert made.queue_s > made.depth_s / 2
+    assert made.depth_s > made.jitter_s
+    assert not made.is_full
+    assert fed(way_s, *[way_s + 0.015] * 3).is_full
+
+
 def test_a_little_queueing_is_jitter() -> None:
     made = fed(0.001, *[0.001 + JITTER_S * 0.9] * 5)
     assert not made.is_busy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
@@ -10,7 +12,14 @@ from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.commit_decisions import CommitDecisions
-from mrsync.protocol.targets.outbox import REPORT_INTERVAL_MAX_S, REPORT_INTERVAL_MIN_S, Outbox
+from mrsync.protocol.targets.outbox import (
+    REPORT_INTERVAL_MAX_S,
+    REPORT_INTERVAL_MIN_S,
+    REPORT_PACKETS,
+    REPORT_SHARE,
+    THIN_INTERVAL_MAX_S,
+    Outbox,
+)
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.messages import (
@@ -127,3 +136,16 @@ def test_reports_are_rarer_where_round_trips_are_long() -> None:
     for round_trip_s, interval_s in ((0.06, REPORT_INTERVAL_MIN_S), (0.4, 0.1), (9.0, REPORT_INTERVAL_MAX_S)):
         monitor.delay.add(round_trip_s, 0.0)
         assert office.status().report_interval_us == int(interval_s * 1e6)
+
+
+@pytest.mark.parametrize(
+    ("packets_s", "interval_s"), [(20_000, REPORT_INTERVAL_MIN_S), (4000, 0.05), (80, THIN_INTERVAL_MAX_S)]
+)
+def test_reports_of_all_take_a_small_share_of_what_is_sent(packets_s: int, interval_s: float) -> None:
+    office = Office(roster(8))
+    office.clock.elect(0.0)
+    office.clock.on_sent(1, packets_s, packets_s * PAGE, 0.5)
+    office.clock.elect(1.0)
+    told_s = office.status().report_interval_us / 1e6
+    assert told_s == pytest.approx(interval_s, abs=1e-6)
+    assert interval_s != 0.05 or 8 * REPORT_PACKETS / told_s == pytest.approx(REPORT_SHARE * packets_s)
