@@ -76,7 +76,7 @@ QUEUE_FAULTS = (
         "every loss is taken for a full queue",
         Queueing,
         "is_full",
-        "depth > self.jitter_s and self.queue_s > depth / 2",
+        "is_lasting and depth > jitter_s and self.queue_s > depth / 2",
         "True",
         found_by="random losses do not slow a fair session down where its queue is short",
     ),
