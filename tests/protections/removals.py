@@ -344,7 +344,7 @@ REMOVALS = (
     Removal(
         "no relay is believed for ever that it gets nothing",
         "protocol/targets/chains/link_watch.py",
-        "            or self._is_dry(link, transfer, slack_s, now)\n",
+        " or self._is_dry(link, transfer, slack_s, now)",
         "",
         "unit/protocol/targets/chains/test_link_watch.py",
     ),

@@ -93,7 +93,7 @@ def test_one_target_of_three_breaks_and_only_it_needs_more(site: Site) -> None:
     os.kill(catchers[1], signal.SIGKILL)
     assert run.wait().status == 23
     told = site.sync("-n").stderr
-    assert re.fullmatch("b: warning: an interrupted run has left [\\d.]+ MB here; what is right of .*\n", told)
+    assert re.fullmatch("b: warning: an interrupted run has left [\\d.]+ MB here; what is still right of .*\n", told)
     ended = site.sync()
     assert_equal(site, ended)
     assert 0 < ended.report["pages_sent"] <= 0.52 * ended.report["pages"]

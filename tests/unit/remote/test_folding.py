@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ClusterShell.NodeSet import NodeSet
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrsync.remote.folding import fold
@@ -32,6 +32,7 @@ def test_names_are_folded(names: str, folded: str) -> None:
     assert fold(names.split()) == folded
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.from_regex(r"(a|b-|x0|)(0{0,2}[0-9]{1,3})(n[0-9]{1,2}|-ib|)", fullmatch=True), min_size=2, max_size=40)
 )

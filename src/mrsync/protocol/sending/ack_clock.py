@@ -60,6 +60,10 @@ class AckClock:
         self.window.fit(geometry)
         self._page_packets = geometry.packets
 
+    def begin_object(self) -> None:
+        """Forget how fast the last object was sent: a small one says little of what the path carries."""
+        self._rates = Recent(RATE_SPAN_S, max)
+
     @property
     def report_pages(self) -> int:
         """Number of pages after which monitors report, often enough for a narrow window."""

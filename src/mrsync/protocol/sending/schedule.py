@@ -85,6 +85,7 @@ class Schedule:
         """
         self._repaired_before = self.packets_repaired
         self.transfer = transfer
+        self._clock.begin_object()
         self._batched = 0
         for flow in self._audience.flows:
             flow.looked_page = 0

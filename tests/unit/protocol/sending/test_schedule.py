@@ -153,7 +153,7 @@ def test_no_poll_while_bursts_are_sent() -> None:
 
 
 def test_polls_leave_everyone_time_to_report() -> None:
-    cast = Cast(0, targets=2000)
+    cast = Cast(0, targets=1000)
     assert poll_waits(cast, 1) == [pytest.approx(cast.roster.audience.cycle_s)]
 
 

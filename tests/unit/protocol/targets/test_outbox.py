@@ -148,4 +148,6 @@ def test_reports_of_all_take_a_small_share_of_what_is_sent(packets_s: int, inter
     office.clock.elect(1.0)
     told_s = office.status().report_interval_us / 1e6
     assert told_s == pytest.approx(interval_s, abs=1e-6)
+    office.clock.begin_object()
+    assert office.status().report_interval_us == REPORT_INTERVAL_MIN_S * 1e6
     assert interval_s != 0.05 or 8 * REPORT_PACKETS / told_s == pytest.approx(REPORT_SHARE * packets_s)

@@ -120,8 +120,8 @@ def test_too_much_is_not_kept() -> None:
     assert list(ledger.lines(manifest()))[-1] == Line((0,), UNREADABLE, b"")
 
 
-def test_a_million_changes_of_64_targets_fit_in_little_memory() -> None:
-    count = 1_000_001
+def test_many_changes_of_64_targets_fit_in_little_memory() -> None:
+    count = 300_001
     bodies = list(pack_changes(Change(entry, entry + 1, SENT | entry % 3) for entry in range(3, count)))
     other = list(pack_changes(Change(entry, entry + 1, SENT | entry % 2) for entry in range(3, count)))
     tracemalloc.start()
@@ -130,7 +130,7 @@ def test_a_million_changes_of_64_targets_fit_in_little_memory() -> None:
         for target in range(64):
             for body in bodies if target % 8 else other:
                 ledger.take(target, ChangesRecord(body))
-        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
     finally:
         tracemalloc.stop()
     lines = ledger.lines(manifest(count))

@@ -49,7 +49,7 @@ class HopPaces:
         self._best = 0.0  # pages per second,
         self._best_lately = 0.0  # since the last change
         self._best_of_caster = 0.0
-        self._cast: _Mark | None = None
+        self._arrived: _Mark | None = None
         self._has_compared = False  # a relay was found slow
 
     def receive(self, relay: int, hop: Hop, now: float) -> None:
@@ -65,17 +65,17 @@ class HopPaces:
             self._best = max(self._best, pages_s)
             self._best_lately = max(self._best_lately, pages_s)
 
-    def note_cast(self, pages: int, now: float) -> None:
-        """Note how many pages the caster has sent: the first of a chain may be slow from the beginning.
+    def note_arrived(self, pages: int, now: float) -> None:
+        """Note how many pages the caster has brought to a target: the first of a chain may be slow from the beginning.
 
         That counts until one was found slow: where all uplinks are slower than downlinks, the next one is no better.
         """
-        mark = self._cast
+        mark = self._arrived
         if mark is None or pages < mark.pages:
-            self._cast = _Mark(now, pages, is_waiting=False)
+            self._arrived = _Mark(now, pages, is_waiting=False)
         elif now - mark.at >= self._span_s:
             self._best_of_caster = max(self._best_of_caster, (pages - mark.pages) / (now - mark.at))
-            self._cast = _Mark(now, pages, is_waiting=False)
+            self._arrived = _Mark(now, pages, is_waiting=False)
 
     @property
     def _span_s(self) -> float:

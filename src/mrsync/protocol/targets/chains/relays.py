@@ -249,11 +249,19 @@ class Relays:
         self._slack.note(self._watch.pause_s)
         self._watch.paces.late_s = self._slack.late_s
         if transfer is not None:
-            self._watch.paces.note_cast(transfer.next_page, now)
+            self._watch.paces.note_arrived(self._arrived(transfer), now)
         if self._formed_at is not None:
             self._look(transfer, now)
         self._tell_news(now)
         self._tell_again(now)
+
+    def _arrived(self, transfer: Transfer) -> int:
+        """Return how many pages have arrived at a target from the caster itself.
+
+        Those that were sent may still wait in a queue.
+        """
+        heads = (target for target in self._roster.live if target.id not in self._links)
+        return min(transfer.next_page, max((target.frontier(transfer.object) for target in heads), default=0))
 
     def _look(self, transfer: Transfer | None, now: float) -> None:
         """Check links that do not work, and add targets that can be fed now."""

@@ -54,11 +54,11 @@ def test_what_the_caster_sends_shows_that_the_first_relay_is_slow_but_only_once(
     made = paces(a=(28, WAITING_MAX))
     assert not made.is_slow(0)
     for span in range(SPANS):
-        made.note_cast(int(90 * span * SPAN_S), span * SPAN_S)
+        made.note_arrived(int(90 * span * SPAN_S), span * SPAN_S)
     assert made.is_slow(0)
     made.forget(0)
     for span in range(SPANS, 2 * SPANS):
-        made.note_cast(int(90 * span * SPAN_S), span * SPAN_S)
+        made.note_arrived(int(90 * span * SPAN_S), span * SPAN_S)
         made.receive(1, hop(1, int(28 * span * SPAN_S), WAITING_MAX), span * SPAN_S)
     assert not made.is_slow(1), "all uplinks are as slow"
 
