@@ -106,8 +106,10 @@ def test_swapping_directories_reaches_nothing_outside(site: Site) -> None:
     with Intruder(site.dest("a") / "open", swap):
         for _ in range(2):
             ended = site.sync("--rate", "6M", "--delete", *options)
+            if options[0] == "--temp-dir" and ended.target("a")["state"] == "refused":
+                continue  # it was swapped away at that moment
             assert ended.status in (0, 23, 24), ended.stderr
-            assert ended.target("a")["state"] in ("done", "partial") or "--temp-dir" in options, ended.stderr
+            assert ended.target("a")["state"] in ("done", "partial"), ended.stderr
     assert state_of(site.folder / "vault") == before
     for path in regular_files(site.folder / "dest", *site.folder.glob("bak-*"), site.folder / "temporary"):
         assert path.read_bytes() not in secrets, f"{path} was outside of the destination"
