@@ -125,7 +125,7 @@ OPTIONS = (
         BACKUPS,
         manual="delete each old file before the new one is written, for disks that are almost full. The file is "
         "absent meanwhile, and stays absent on a target where the run breaks or the new file is not put into "
-        "place; the next run restores it. Not with `--backup`, `--delta` or `--commit job`",
+        "place; the next run restores it. Not with `--backup`, `--delta`, `--commit end` or `--commit job`",
         field="policy.remove_first",
     ),
 )

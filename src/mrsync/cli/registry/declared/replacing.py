@@ -60,7 +60,7 @@ OPTIONS = (
         "leave parts of old versions in files that seem right (`--checksum` finds them). Files that have several "
         "names, an ACL, another owner or group, that are mount points, less private than the new version, or full "
         "where the new version has more than 64 MB of holes and the file system cannot make any, are replaced as "
-        "usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit job`",
+        "usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit end` or `job`",
         field="policy.inplace",
         rsync="--inplace",
     ),
